@@ -1,0 +1,73 @@
+/** Levels in rising order of weight; `off` writes nothing. */
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'off'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/**
+ * The structured logger that every part is given. `fields` are facts about one line; those of `child` stand on every
+ * line of the child. An `Error` under the key `error` is written with its stack, which stays in the local log.
+ */
+export interface Logger {
+  trace(message: string, fields?: LogFields): void;
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  child(fields: LogFields): Logger;
+}
+
+/** Where finished lines go: the language client's output channel, stderr, or a rotated file. */
+export type LogSink = (level: Exclude<LogLevel, 'off'>, line: string) => void;
+
+const maxLineChars = 8_192;
+const secretKey = /(?:api[-_]?key|token|secret|password|authorization|cookie)$/i;
+const secretValue = /\b(?:sk-[\w-]{16,}|gh[pousr]_\w{20,}|Bearer\s+[\w.~+/-]{16,}=*|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{5,})/g;
+
+/**
+ * A logger that writes one line a call, bounded to 8,192 characters, with secrets replaced: values under a key that
+ * names one, and strings of the well-known shapes (OpenAI, GitHub, bearer tokens, JSON web tokens).
+ */
+export function createLogger(sink: LogSink, level: LogLevel, bound: LogFields = {}): Logger {
+  const threshold = logLevels.indexOf(level);
+  const write = (at: Exclude<LogLevel, 'off'>, message: string, fields: LogFields = {}): void => {
+    if (logLevels.indexOf(at) < threshold) return;
+    sink(at, formatLine(message, { ...bound, ...fields }));
+  };
+  return {
+    trace: (message, fields) => write('trace', message, fields),
+    debug: (message, fields) => write('debug', message, fields),
+    info: (message, fields) => write('info', message, fields),
+    warn: (message, fields) => write('warn', message, fields),
+    error: (message, fields) => write('error', message, fields),
+    child: (fields) => createLogger(sink, level, { ...bound, ...fields }),
+  };
+}
+
+/** Replaces what looks like a secret in free text. It lowers the damage of a mistake; it is not a security boundary. */
+export function redact(text: string): string {
+  return text.replace(secretValue, '[redacted]');
+}
+
+function formatLine(message: string, fields: LogFields): string {
+  const parts = [message];
+  for (const [key, value] of Object.entries(fields)) {
+    if (value === undefined) continue;
+    parts.push(`${key}=${secretKey.test(key) ? '[redacted]' : formatValue(value)}`);
+  }
+  const line = redact(parts.join(' ')).replace(/[\r\n]+/g, '\\n');
+  return line.length <= maxLineChars ? line : `${line.slice(0, maxLineChars)}… (${line.length} characters)`;
+}
+
+function formatValue(value: unknown): string {
+  if (value instanceof Error) {
+    const cause = value.cause instanceof Error ? ` caused by ${formatValue(value.cause)}` : '';
+    return `${value.stack ?? value.message}${cause}`;
+  }
+  if (typeof value === 'string') return value;
+  try {
+    return JSON.stringify(value, (key, inner: unknown) => (secretKey.test(key) ? '[redacted]' : inner));
+  } catch {
+    return String(value);
+  }
+}
