@@ -22,7 +22,8 @@ export type LogSink = (level: Exclude<LogLevel, 'off'>, line: string) => void;
 
 const maxLineChars = 8_192;
 const secretKey = /(?:api[-_]?key|token|secret|password|authorization|cookie)$/i;
-const secretValue = /\b(?:sk-[\w-]{16,}|gh[pousr]_\w{20,}|Bearer\s+[\w.~+/-]{16,}=*|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{5,})/g;
+const secretValue =
+  /\b(?:sk-[\w-]{16,}|gh[pousr]_\w{20,}|Bearer\s+[\w.~+/-]{16,}=*|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{5,})/g;
 
 /**
  * A logger that writes one line a call, bounded to 8,192 characters, with secrets replaced: values under a key that

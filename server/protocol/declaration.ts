@@ -1,0 +1,99 @@
+import type { z } from 'zod';
+import type { ErrorReason } from './errors.ts';
+
+/** Who may send a message. */
+export type Direction = 'clientToServer' | 'serverToClient';
+
+/**
+ * What a caller must hold: `read` is contained in `terminal` and in `agent`, both in `admin`. `none` needs no token.
+ */
+export type Scope = 'none' | 'read' | 'terminal' | 'agent' | 'admin';
+
+/** The budget that a call counts against. Keystrokes, acknowledgements and health count against none. */
+export type Limit = 'none' | 'api' | 'terminal';
+
+/** Errors that any request may answer, so that a declaration lists only its own. */
+export const commonErrors = [
+  'InvalidParams',
+  'Cancelled',
+  'TimedOut',
+  'Unavailable',
+  'Internal',
+  'Forbidden',
+  'RateLimited',
+] as const satisfies readonly ErrorReason[];
+
+export interface RequestDeclaration<
+  D extends Direction = Direction,
+  P extends z.ZodType = z.ZodType,
+  R extends z.ZodType = z.ZodType,
+> {
+  readonly kind: 'request';
+  readonly direction: D;
+  /** One sentence for the API reference. */
+  readonly summary: string;
+  readonly params: P;
+  readonly result: R;
+  /** Reasons beyond `commonErrors`. */
+  readonly errors: readonly ErrorReason[];
+  readonly scope: Scope;
+  readonly limit: Limit;
+  /** After this long the caller gets `TimedOut` and the handler's signal is aborted. */
+  readonly timeoutMs: number;
+}
+
+export interface NotificationDeclaration<D extends Direction = Direction, P extends z.ZodType = z.ZodType> {
+  readonly kind: 'notification';
+  readonly direction: D;
+  readonly summary: string;
+  readonly params: P;
+  readonly scope: Scope;
+}
+
+const defaultTimeoutMs = 10_000;
+
+type RequestOptions<P extends z.ZodType, R extends z.ZodType> = Pick<RequestDeclaration, 'summary' | 'scope'> &
+  Partial<Pick<RequestDeclaration, 'errors' | 'limit' | 'timeoutMs'>> & { readonly params: P; readonly result: R };
+
+/** Declares a request that a client sends and the server answers. */
+export function request<P extends z.ZodType, R extends z.ZodType>(
+  options: RequestOptions<P, R>,
+): RequestDeclaration<'clientToServer', P, R> {
+  return {
+    kind: 'request',
+    direction: 'clientToServer',
+    errors: [],
+    limit: 'api',
+    timeoutMs: defaultTimeoutMs,
+    ...options,
+  };
+}
+
+/** Declares a request that the server sends and an attached client answers. */
+export function clientRequest<P extends z.ZodType, R extends z.ZodType>(
+  options: Omit<RequestOptions<P, R>, 'scope' | 'limit'>,
+): RequestDeclaration<'serverToClient', P, R> {
+  return {
+    kind: 'request',
+    direction: 'serverToClient',
+    errors: [],
+    limit: 'none',
+    scope: 'none',
+    timeoutMs: defaultTimeoutMs,
+    ...options,
+  };
+}
+
+/** Declares a message from a client that is not answered. */
+export function notification<P extends z.ZodType>(
+  options: Omit<NotificationDeclaration<'clientToServer', P>, 'kind' | 'direction'>,
+): NotificationDeclaration<'clientToServer', P> {
+  return { kind: 'notification', direction: 'clientToServer', ...options };
+}
+
+/** Declares a message from the server that is not answered. */
+export function serverNotification<P extends z.ZodType>(
+  options: Omit<NotificationDeclaration<'serverToClient', P>, 'kind' | 'direction' | 'scope'>,
+): NotificationDeclaration<'serverToClient', P> {
+  return { kind: 'notification', direction: 'serverToClient', scope: 'read', ...options };
+}

@@ -1,0 +1,134 @@
+import { z } from 'zod';
+import { notification, request, serverNotification } from './declaration.ts';
+import { contentBlock, conversationId, sessionEvent, stopReason, tokenUsage } from './sessionEvents.ts';
+
+const named = { sessionId: conversationId };
+/** A turn may wait for a person, so its own budgets end it; this is the last resort. */
+const turnTimeoutMs = 24 * 60 * 60 * 1000;
+
+/** One choice of a conversation, such as its model (ACP `SessionConfigOption`, the select kind). */
+export const configOption = z.looseObject({
+  id: z.string(),
+  name: z.string(),
+  currentValue: z.string(),
+  options: z.array(z.looseObject({ value: z.string(), name: z.string() })),
+});
+export type ConfigOption = z.output<typeof configOption>;
+
+/** `write`: this server holds the conversation's lock. `read`: another one does; see, do not touch. */
+export const conversationAccess = z.enum(['write', 'read']);
+
+export const conversationSummary = z.looseObject({
+  ...named,
+  title: z.string(),
+  cwd: z.string(),
+  /** Milliseconds since 1970. */
+  createdAt: z.number(),
+  updatedAt: z.number(),
+  access: conversationAccess,
+  /** A turn is under way in this server. */
+  running: z.boolean(),
+});
+export type ConversationSummary = z.output<typeof conversationSummary>;
+
+const turnResult = z.looseObject({ stopReason, usage: tokenUsage.optional() });
+
+export const session = {
+  'session/new': request({
+    summary: 'Starts a conversation about the folder `cwd`.',
+    params: z.looseObject({
+      cwd: z.string().min(1).max(4096),
+      /** None can be used yet; the list must be empty. */
+      mcpServers: z.array(z.never()).max(0).default([]),
+    }),
+    result: z.looseObject({ ...named, configOptions: z.array(configOption) }),
+    errors: ['InvalidCwd', 'ResourceLimit'],
+    scope: 'agent',
+  }),
+  'session/list': request({
+    summary: 'Lists the conversations of the open workspace, the latest first.',
+    params: z.looseObject({ cwd: z.string().max(4096).optional() }),
+    result: z.looseObject({ sessions: z.array(conversationSummary) }),
+    scope: 'read',
+  }),
+  'session/attach': request({
+    summary:
+      'Starts `session/update` notifications for this client and gives what it has missed: the events after ' +
+      '`fromSequence`, or, where that is left out or too old, a snapshot (few events that fold to the same view).',
+    params: z.strictObject({ ...named, fromSequence: z.int().min(0).optional() }),
+    result: z.object({
+      ...named,
+      title: z.string(),
+      cwd: z.string(),
+      access: conversationAccess,
+      running: z.boolean(),
+      /** True: forget what you have and fold `events` from nothing. False: go on. */
+      isSnapshot: z.boolean(),
+      /** Older turns exist that this snapshot leaves out. */
+      hasEarlier: z.boolean(),
+      /** Sequence number of the newest event contained. */
+      sequence: z.int().min(0),
+      events: z.array(sessionEvent),
+      configOptions: z.array(configOption),
+    }),
+    errors: ['NotFound'],
+    scope: 'read',
+    timeoutMs: 30_000,
+  }),
+  'session/detach': request({
+    summary: 'Ends the notifications of a conversation for this client. A running turn goes on.',
+    params: z.strictObject(named),
+    result: z.object({}),
+    scope: 'read',
+  }),
+  'session/prompt': request({
+    summary: 'Runs one turn of the agent; answered when the turn has ended.',
+    params: z.looseObject({ ...named, prompt: z.array(contentBlock).min(1).max(256) }),
+    result: turnResult,
+    errors: ['NotFound', 'Conflict', 'ResourceLimit', 'PolicyDenied'],
+    scope: 'agent',
+    timeoutMs: turnTimeoutMs,
+  }),
+  'session/continue': request({
+    summary: 'Goes on with a turn that was interrupted, cancelled, or stopped by its budget or a failing model.',
+    params: z.strictObject(named),
+    result: turnResult,
+    errors: ['NotFound', 'Conflict', 'ResourceLimit', 'PolicyDenied'],
+    scope: 'agent',
+    timeoutMs: turnTimeoutMs,
+  }),
+  'session/cancel': notification({
+    summary: 'Ends the running turn: the model call is aborted and running commands are stopped.',
+    params: z.looseObject(named),
+    scope: 'agent',
+  }),
+  'session/answer_permission': request({
+    summary: 'Answers a question that a `permission_requested` event asked. The first answer counts.',
+    params: z.strictObject({ ...named, requestId: z.string().max(64), optionId: z.string().max(64) }),
+    result: z.object({}),
+    errors: ['NotFound', 'Conflict'],
+    scope: 'agent',
+  }),
+  'session/set_config_option': request({
+    summary: 'Sets an option of a conversation. `configId` is `model`, `value` a model as `provider/model`.',
+    params: z.looseObject({ ...named, configId: z.string().max(64), value: z.string().max(256) }),
+    result: z.looseObject({ configOptions: z.array(configOption) }),
+    errors: ['NotFound', 'Conflict'],
+    scope: 'agent',
+  }),
+  'session/delete': request({
+    summary: 'Deletes a conversation and its journal. This cannot be undone.',
+    params: z.looseObject(named),
+    result: z.object({}),
+    errors: ['NotFound', 'Conflict'],
+    scope: 'agent',
+  }),
+  'session/update': serverNotification({
+    summary: 'One more event of an attached conversation. It is on disk before it is sent.',
+    params: z.looseObject({ ...named, ...sessionEvent.shape }),
+  }),
+  'session/changed': serverNotification({
+    summary: 'A conversation was started, renamed, began or ended a turn (`session`), or was deleted (null).',
+    params: z.object({ ...named, session: conversationSummary.nullable() }),
+  }),
+} as const;

@@ -1,0 +1,67 @@
+import { z } from 'zod';
+
+/**
+ * The settings that the server knows, by their keys without VS Code's prefix `aiDevAssistant.`: the same keys stand in
+ * `settings.json` of the data folder. Every key has a default, so an empty object is a valid snapshot.
+ */
+const fields = {
+  /** `provider/model`, used where a conversation names none; empty: the only reachable model, if there is exactly one. */
+  'model.default': z.string().max(256).default(''),
+  /** Base URL of an OpenAI-compatible endpoint for `openai/…`; empty: OpenAI's own. */
+  'providers.openai.baseUrl': httpUrl(),
+  /** Base URL of Ollama; empty: `http://127.0.0.1:11434`. */
+  'providers.ollama.baseUrl': httpUrl(),
+  /** Name of one more OpenAI-compatible endpoint, such as LM Studio or vLLM, used as `openai-compatible/MODEL`. */
+  'providers.openaiCompatible.baseUrl': httpUrl(),
+  /** Most terminals that may be alive at one time. */
+  'terminals.max': z.int().min(1).max(10_000_000).default(100),
+  /** Hours after which an idle shell without any client ends. */
+  'terminals.keepAliveHours': z.number().min(0).max(10_000_000).default(24),
+  /** Model calls that one turn may make before it stops and asks. */
+  'agent.maxStepsPerTurn': z.int().min(1).max(10_000_000).default(50),
+  /** Minutes that one turn may last, waiting for the person's answers not counted. */
+  'agent.maxMinutesPerTurn': z.number().min(0.1).max(10_000_000).default(60),
+  /** Log lines below this level are not written. */
+  'log.level': z.enum(['trace', 'debug', 'info', 'warn', 'error', 'off']).default('info'),
+};
+
+function httpUrl() {
+  return z.union([z.literal(''), z.url({ protocol: /^https?$/ }).max(2048)]).default('');
+}
+
+export const settingsSnapshot = z.object(fields);
+export type Settings = z.output<typeof settingsSnapshot>;
+export type SettingKey = keyof Settings;
+export const settingKeys = Object.keys(fields) as SettingKey[];
+
+/**
+ * Reads settings from whatever a person wrote. A key that is unknown or has a bad value is named in `warnings` and
+ * left at its default: a typing error never refuses a start.
+ */
+export function readSettings(input: unknown): { settings: Settings; warnings: string[] } {
+  const settings: Record<string, unknown> = settingsSnapshot.parse({});
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    return {
+      settings: settingsSnapshot.parse({}),
+      warnings: ['Settings must be one JSON object; the defaults are used.'],
+    };
+  }
+  const warnings: string[] = [];
+  for (const [key, value] of Object.entries(input)) {
+    if (!Object.hasOwn(fields, key)) {
+      warnings.push(`Unknown setting "${key}" is ignored.`);
+      continue;
+    }
+    const result = fields[key as SettingKey].safeParse(value);
+    if (result.success) settings[key] = result.data;
+    else
+      warnings.push(
+        `Setting "${key}" has a value that cannot be used (${firstIssue(result.error)}); the default is used.`,
+      );
+  }
+  return { settings: settingsSnapshot.parse(settings), warnings };
+}
+
+function firstIssue(error: z.ZodError): string {
+  return error.issues[0]?.message ?? 'invalid';
+}

@@ -1,0 +1,152 @@
+import { z } from 'zod';
+import { notification, request, serverNotification } from './declaration.ts';
+
+/** Names a terminal. Random, never used again. */
+export const terminalId = z
+  .string()
+  .regex(/^[\w-]{8,64}$/)
+  .brand<'TerminalId'>();
+export type TerminalId = z.output<typeof terminalId>;
+
+const cols = z.int().min(2).max(1000);
+const rows = z.int().min(1).max(1000);
+/** Bytes from the start of the terminal's output, counting from 0. */
+const byteOffset = z.number().int().min(0);
+
+/** Bytes of output. A channel that cannot carry them (JSON) carries base64 in their place. */
+export const bytes = z.union([z.instanceof(Uint8Array), z.base64()]);
+
+/** Who a terminal belongs to: the person, or the tool call of an agent's conversation. */
+export const terminalOwner = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('person') }),
+  z.object({ kind: z.literal('agent'), conversationId: z.string(), toolCallId: z.string(), commandLine: z.string() }),
+]);
+export type TerminalOwner = z.output<typeof terminalOwner>;
+
+export const terminalInfo = z.object({
+  sessionId: terminalId,
+  pid: z.int(),
+  name: z.string(),
+  shell: z.string(),
+  cwd: z.string(),
+  cols: z.int(),
+  rows: z.int(),
+  owner: terminalOwner,
+  /** Milliseconds since 1970. */
+  createdAt: z.number(),
+  status: z.enum(['active', 'exited']),
+  /** Set once it has exited; null where a signal ended it. */
+  exitCode: z.int().nullable().optional(),
+  /** Number of the signal that ended it, if one did. */
+  signal: z.int().optional(),
+  /** Bytes of output so far. */
+  producedBytes: byteOffset,
+});
+export type TerminalInfo = z.output<typeof terminalInfo>;
+
+const named = { sessionId: terminalId };
+
+export const terminal = {
+  'terminal/create': request({
+    summary: 'Starts a shell, or `shell` with `args`, in a terminal of its own.',
+    params: z.strictObject({
+      /** Absolute path, or a name looked up in PATH. The person's login shell if left out. */
+      shell: z.string().min(1).max(4096).optional(),
+      args: z.array(z.string().max(32_768)).max(256).optional(),
+      /** Absolute path of a folder; the first workspace folder, else the home folder, if left out. */
+      cwd: z.string().min(1).max(4096).optional(),
+      /** Added to, or with null removed from, the environment of the person's own shell. */
+      env: z.record(z.string().max(1024), z.string().max(131_072).nullable()).optional(),
+      cols: cols.default(80),
+      rows: rows.default(24),
+      name: z.string().min(1).max(200).optional(),
+    }),
+    result: z.object({ sessionId: terminalId, pid: z.int(), status: z.literal('active'), name: z.string() }),
+    errors: ['InvalidShell', 'InvalidCwd', 'InvalidEnvironment', 'ResourceLimit'],
+    scope: 'terminal',
+    limit: 'terminal',
+    timeoutMs: 15_000,
+  }),
+  'terminal/list': request({
+    summary: 'Lists every terminal of this data folder, those that have exited but were not closed included.',
+    params: z.strictObject({}),
+    result: z.object({ terminals: z.array(terminalInfo) }),
+    scope: 'read',
+    timeoutMs: 15_000,
+  }),
+  'terminal/attach': request({
+    summary:
+      'Starts `terminal/output` notifications for this client: from `fromOffset` where that is still kept, else from ' +
+      'the oldest byte kept. Attaching again replaces the former attachment.',
+    params: z.strictObject({ ...named, fromOffset: byteOffset.optional() }),
+    result: z.object({ terminal: terminalInfo, fromOffset: byteOffset }),
+    errors: ['NotFound'],
+    scope: 'read',
+    timeoutMs: 15_000,
+  }),
+  'terminal/detach': request({
+    summary: 'Ends the notifications of a terminal for this client. The terminal goes on.',
+    params: z.strictObject(named),
+    result: z.object({}),
+    scope: 'read',
+  }),
+  'terminal/write': request({
+    summary: 'Sends input, as if typed. Answered once the pty host has the bytes.',
+    params: z.strictObject({ ...named, data: z.string().min(1).max(1_048_576) }),
+    result: z.object({}),
+    errors: ['NotFound', 'Conflict'],
+    scope: 'terminal',
+    limit: 'none',
+  }),
+  'terminal/resize': request({
+    summary: 'Sets the size in character cells.',
+    params: z.strictObject({ ...named, cols, rows }),
+    result: z.object({}),
+    errors: ['NotFound'],
+    scope: 'terminal',
+    limit: 'none',
+  }),
+  'terminal/signal': request({
+    summary: 'Sends a signal to the foreground process group. On Windows only SIGINT and SIGKILL exist.',
+    params: z.strictObject({ ...named, signal: z.enum(['SIGINT', 'SIGTERM', 'SIGKILL', 'SIGHUP', 'SIGQUIT']) }),
+    result: z.object({}),
+    errors: ['NotFound', 'Unsupported'],
+    scope: 'terminal',
+  }),
+  'terminal/rename': request({
+    summary: 'Gives a terminal another name.',
+    params: z.strictObject({ ...named, name: z.string().min(1).max(200) }),
+    result: z.object({}),
+    errors: ['NotFound'],
+    scope: 'terminal',
+  }),
+  'terminal/acknowledge': notification({
+    summary: 'A client has consumed the output up to `offset`, so more may be sent.',
+    params: z.strictObject({ ...named, offset: byteOffset }),
+    scope: 'read',
+  }),
+  'terminal/close': request({
+    summary: 'Ends the program if it still runs, and forgets the terminal.',
+    params: z.strictObject(named),
+    result: z.object({}),
+    errors: ['NotFound'],
+    scope: 'terminal',
+    timeoutMs: 15_000,
+  }),
+  'terminal/output': serverNotification({
+    summary: 'Output of an attached terminal, in order and gapless from `offset`.',
+    params: z.object({ ...named, offset: byteOffset, data: bytes }),
+  }),
+  'terminal/gap': serverNotification({
+    summary: 'The bytes from `fromOffset` to `toOffset` are no longer kept; output goes on at `toOffset`.',
+    params: z.object({ ...named, fromOffset: byteOffset, toOffset: byteOffset }),
+  }),
+  'terminal/exited': serverNotification({
+    summary: 'The program of an attached terminal has ended; sent after its last byte.',
+    params: z.object({ ...named, exitCode: z.int().nullable(), signal: z.int().optional() }),
+  }),
+  'terminal/changed': serverNotification({
+    summary: 'A terminal was created, renamed, has exited (`terminal`), or was forgotten (`terminal` is null).',
+    params: z.object({ ...named, terminal: terminalInfo.nullable() }),
+  }),
+} as const;
