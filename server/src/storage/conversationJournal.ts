@@ -1,0 +1,47 @@
+import type { ConversationId, SessionEvent, SessionUpdate } from '../../protocol/sessionEvents.ts';
+import type { Disposable } from '../base/disposable.ts';
+
+/** What a journal says of itself in its first record. */
+export interface JournalHeader {
+  readonly conversationId: ConversationId;
+  readonly cwd: string;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  /** Real paths of the workspace's folders when the conversation began. */
+  readonly workspaceFolders: readonly string[];
+}
+
+/** One conversation's events, in memory and on disk. Whoever opened it closes it. */
+export interface ConversationJournal {
+  /** `read`: somebody else holds the conversation, or its folder cannot be written; new events still arrive. */
+  readonly access: 'write' | 'read';
+  readonly header: JournalHeader;
+  /** One sentence for each damage that this opening found; empty if there was none, or it was reported before. */
+  readonly damage: readonly string[];
+  /** Every event that could be read, in order. Kinds that this version does not know are left out. */
+  events(): readonly SessionEvent[];
+  /**
+   * Resolves with the numbered events once they would survive a loss of power. Rejects with a `CodedError`:
+   * `Unavailable` (the disk refused; a later append may succeed), `ResourceLimit` (too much is waiting), `TooLarge`,
+   * `InvalidParams`, or `Conflict` (read-only, or closed).
+   */
+  append(updates: readonly SessionUpdate[]): Promise<readonly SessionEvent[]>;
+  /** Calls `listener` for each event after it is durable, in order, whoever wrote it. */
+  onAppended(listener: (event: SessionEvent) => void): Disposable;
+  /** Finishes what was appended and gives the conversation free. Calling it again waits for the first. */
+  close(): Promise<void>;
+}
+
+/** A line of the list of conversations. */
+export interface ConversationSummary {
+  readonly conversationId: ConversationId;
+  readonly cwd: string;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  /** Milliseconds since 1970, of the last event. */
+  readonly updatedAt: number;
+  /** The title given last, else the beginning of the first message, else empty. */
+  readonly title: string;
+  /** Another process may write to it now. */
+  readonly lockedElsewhere: boolean;
+}
