@@ -76,6 +76,14 @@ export const sessionUpdate = z.discriminatedUnion('sessionUpdate', [
     rawInput: z.unknown().optional(),
     content: z.array(toolCallContent).optional(),
     locations: z.array(location).optional(),
+    /** Set in a snapshot, where a call and its updates are one event. */
+    rawOutput: z.unknown().optional(),
+    /** Name by which the model called the tool. */
+    toolName: z.string().optional(),
+    /** The answer (`agent_message_chunk`) that the call belongs to, even where that answer has no text. */
+    messageId: z.string().optional(),
+    /** What the provider wants to see again with this call in later requests. */
+    providerMetadata: z.record(z.string(), z.unknown()).optional(),
   }),
   z.looseObject({
     sessionUpdate: z.literal('tool_call_update'),
@@ -86,6 +94,8 @@ export const sessionUpdate = z.discriminatedUnion('sessionUpdate', [
     locations: z.array(location).optional(),
     /** For a command: `{ exitCode, signal?, durationMs }`. */
     rawOutput: z.unknown().optional(),
+    /** What the model was told after the text of `content`, such as an exit code. */
+    noteForModel: z.string().optional(),
   }),
   z.looseObject({
     sessionUpdate: z.literal('usage_update'),
@@ -102,7 +112,7 @@ export const sessionUpdate = z.discriminatedUnion('sessionUpdate', [
     sessionUpdate: z.literal('turn_ended'),
     turnId: z.string(),
     stopReason,
-    /** Set where `stopReason` is `failed`: a reason of the error table and a sentence for the person. */
+    /** Set where `stopReason` is `failed` or `max_turn_requests`: a reason of the error table and a sentence for the person. */
     error: z.looseObject({ reason: z.string(), message: z.string() }).optional(),
   }),
   z.looseObject({
