@@ -1,0 +1,143 @@
+import type { PtyErrorCode } from './errors.ts';
+
+/** How a session ended. Exactly one of the two is set: the exit code, or the number of the signal that ended it. */
+export interface PtyExit {
+  readonly exitCode: number | null;
+  readonly signal: number | null;
+}
+
+/** What the host knows of a session. Offsets count bytes from the start of its output. */
+export interface PtySessionInfo {
+  readonly sessionId: string;
+  readonly pid: number;
+  readonly cols: number;
+  readonly rows: number;
+  /** What a server asked to keep; the host never looks into it. */
+  readonly metadata: string;
+  /** Milliseconds since 1970. */
+  readonly createdAtMs: number;
+  /** Null while it runs. */
+  readonly exit: PtyExit | null;
+  /** Bytes of output so far: the offset at which the next byte will stand. */
+  readonly producedBytes: number;
+  /** Offset of the oldest byte still kept. */
+  readonly ringStartOffset: number;
+  /** Offset at which the kept screen checkpoint was taken; null where there is none. */
+  readonly checkpointOffset: number | null;
+}
+
+/** A program to start in a terminal of its own. */
+export interface PtyCreateParams {
+  /** Absolute path, or a name that is looked up in the PATH of `env`. */
+  readonly file: string;
+  readonly args: readonly string[];
+  /** Absolute path of an existing folder. */
+  readonly cwd: string;
+  /** The complete environment; nothing of the host's own is added. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cols: number;
+  readonly rows: number;
+  readonly metadata: string;
+}
+
+/** Signals a session can be sent. On Windows only SIGINT and SIGKILL exist. */
+export const ptySignals = ['SIGINT', 'SIGTERM', 'SIGKILL', 'SIGHUP', 'SIGQUIT', 'SIGTSTP', 'SIGCONT'] as const;
+export type PtySignal = (typeof ptySignals)[number];
+
+interface OfSession {
+  readonly sessionId: string;
+}
+
+/** Where a new subscription starts to read. */
+export interface PtySubscribeParams extends OfSession {
+  /** Chosen by the client, unique among its live subscriptions; stands in each OUTPUT frame. */
+  readonly subscriptionId: number;
+  /** First byte wanted. Left out: the oldest byte kept. */
+  readonly fromOffset?: number;
+  /** Most bytes sent and not yet acknowledged. */
+  readonly windowBytes: number;
+}
+
+export interface PtySubscribeResult {
+  readonly session: PtySessionInfo;
+  /** Where output will start. Greater than the offset asked for when bytes were lost; a `gap` then follows. */
+  readonly startOffset: number;
+}
+
+/**
+ * Requests that travel as JSON, each with its params and result. Input (WRITE) and screen checkpoints travel in binary
+ * frames beside them; see `binaryFrames.ts`.
+ */
+export interface PtyRequests {
+  /** Answers at once. A client sends it as its heartbeat. */
+  ping: { params: object; result: object };
+  create: { params: PtyCreateParams; result: { readonly sessionId: string; readonly pid: number } };
+  resize: { params: OfSession & { readonly cols: number; readonly rows: number }; result: object };
+  /** To the foreground process group of the terminal. */
+  signal: { params: OfSession & { readonly signal: PtySignal }; result: object };
+  /** Ends every process of the session (SIGHUP, after a grace SIGKILL), and forgets it. Answered once it is gone. */
+  close: { params: OfSession; result: object };
+  /** Sessions in the order of their creation, as many as fit; `cursor` goes on where the last answer ended. */
+  list: {
+    params: { readonly cursor?: number };
+    result: { readonly sessions: readonly PtySessionInfo[]; readonly nextCursor: number | null };
+  };
+  setMetadata: { params: OfSession & { readonly metadata: string }; result: object };
+  /** Answered by a CHECKPOINT frame when there is one, else by `{ checkpoint: null }`. */
+  getCheckpoint: { params: OfSession; result: { readonly checkpoint: null } };
+  subscribe: { params: PtySubscribeParams; result: PtySubscribeResult };
+  unsubscribe: { params: { readonly subscriptionId: number }; result: object };
+  /** The server has taken note that the session has exited; the host drops it. An active session is refused. */
+  forget: { params: OfSession; result: object };
+}
+export type PtyMethod = keyof PtyRequests;
+
+/** What a client says without wanting an answer. */
+export interface PtyClientNotifications {
+  /** Everything before `offset` has been consumed, so as much more may be sent. */
+  acknowledge: { readonly subscriptionId: number; readonly offset: number };
+}
+
+/** What the host says unasked. */
+export interface PtyHostNotifications {
+  /** The bytes from `from` to `to` were dropped from the ring before this subscription came to them. */
+  gap: {
+    readonly subscriptionId: number;
+    readonly from: number;
+    readonly to: number;
+    readonly checkpointOffset: number | null;
+  };
+  /** Sent to each subscription after its last byte. `endOffset` is the length of the whole output. */
+  exited: PtyExit & { readonly subscriptionId: number; readonly sessionId: string; readonly endOffset: number };
+  /** The session was closed or forgotten; the subscription is over. */
+  ended: { readonly subscriptionId: number; readonly sessionId: string };
+  /** To every client: a session was created, has exited, was closed or forgotten (`removed`), or got new metadata. */
+  sessionsChanged: { readonly sessionId: string; readonly change: PtySessionChange };
+}
+export type PtySessionChange = 'created' | 'exited' | 'removed' | 'metadata';
+
+/** Control messages, each the JSON body of a CONTROL frame. */
+export interface PtyRequestMessage {
+  readonly id: number;
+  readonly method: string;
+  readonly params: unknown;
+}
+export type PtyResponseMessage =
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly error: { readonly code: PtyErrorCode; readonly message: string } };
+export interface PtyNotificationMessage {
+  readonly notify: string;
+  readonly params: unknown;
+}
+
+/** Messages of the handshake, in this order: client, host, client, host. Nonces and proofs are 64 hex digits. */
+export interface PtyHandshake {
+  hello: { readonly hello: { readonly protocolVersion: number; readonly nonce: string } };
+  challenge: {
+    readonly challenge: { readonly protocolVersion: number; readonly nonce: string; readonly proof: string };
+  };
+  proof: { readonly proof: { readonly proof: string; readonly keepAliveHours: number } };
+  welcome: { readonly welcome: { readonly instanceId: string; readonly pid: number; readonly startedAtMs: number } };
+  /** In place of any of the host's messages, before it hangs up. */
+  refused: { readonly refused: { readonly code: PtyErrorCode; readonly message: string } };
+}
