@@ -1,0 +1,177 @@
+import { z } from 'zod';
+import { declarationOf, type ClientToServerMethod, type ClientNotification } from '../../protocol/contract.ts';
+import type { NotificationDeclaration, RequestDeclaration } from '../../protocol/declaration.ts';
+import { CodedError } from '../../protocol/errors.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Client, RequestContext } from '../base/handlers.ts';
+import type { Logger } from '../base/logger.ts';
+import { toWireError, type WireError } from './errorBoundary.ts';
+import { guardParams } from './paramsGuard.ts';
+
+type AnyHandler = (params: never, context: RequestContext) => unknown;
+/** A handler for some of the methods that clients call; the composition root joins the services' into one. */
+export type HandlerTable = Partial<Readonly<Record<ClientToServerMethod | ClientNotification, AnyHandler>>>;
+
+/** A request's answer, exactly one of the two. */
+export type Answer = { readonly result: unknown } | { readonly error: WireError };
+
+/**
+ * Answers every request of every transport: finds the declaration, validates, dispatches, cancels, times out. Whatever
+ * a handler does (throws, rejects, returns nonsense, never returns), the caller gets exactly one answer.
+ */
+export class Router {
+  private readonly handlers: HandlerTable;
+  private readonly logger: Logger;
+  private readonly clock: Clock;
+  private readonly instanceId: string;
+  private requests = 0;
+
+  constructor(options: { handlers: HandlerTable; logger: Logger; clock: Clock; instanceId: string }) {
+    this.handlers = options.handlers;
+    this.logger = options.logger;
+    this.clock = options.clock;
+    this.instanceId = options.instanceId;
+  }
+
+  /** Names of the requests that can be called, in alphabetical order. */
+  methods(): string[] {
+    return Object.keys(this.handlers)
+      .filter((method) => declarationOf(method)?.kind === 'request')
+      .sort();
+  }
+
+  /** Never rejects. `signal` aborts when the caller cancels or goes away. */
+  async request(client: Client, method: string, params: unknown, signal: AbortSignal): Promise<Answer> {
+    const correlationId = this.nextCorrelationId();
+    const logger = this.logger.child({ client: client.id });
+    try {
+      const declaration = this.requestDeclaration(method);
+      const parsed = this.parseParams(method, declaration, params);
+      const started = this.clock.now();
+      const result = await this.run(client, method, declaration, { parsed, correlationId, signal });
+      logger.trace('Request answered', { method, correlationId, ms: this.clock.now() - started });
+      return { result };
+    } catch (error) {
+      return { error: toWireError(error, { method: printable(method), correlationId, logger }) };
+    }
+  }
+
+  /** A notification has nobody to tell of a failure, so the log is told. */
+  async notification(client: Client, method: string, params: unknown): Promise<void> {
+    const correlationId = this.nextCorrelationId();
+    const logger = this.logger.child({ client: client.id });
+    try {
+      const declaration = declarationOf(method);
+      const handler = this.handlerOf(method);
+      if (declaration?.kind !== 'notification' || handler === undefined) {
+        logger.debug('Unknown notification ignored', { method: printable(method) });
+        return;
+      }
+      const parsed = this.parseParams(method, declaration, params);
+      await handler(parsed as never, { client, correlationId, signal: new AbortController().signal });
+    } catch (error) {
+      toWireError(error, { method: printable(method), correlationId, logger });
+    }
+  }
+
+  private requestDeclaration(method: string): RequestDeclaration {
+    const declaration = declarationOf(method);
+    if (declaration?.kind === 'request' && declaration.direction === 'clientToServer' && this.handlerOf(method)) {
+      return declaration;
+    }
+    throw new CodedError('UnknownMethod', `There is no method "${printable(method)}".`, {
+      args: { method: printable(method) },
+    });
+  }
+
+  private handlerOf(method: string): AnyHandler | undefined {
+    return Object.hasOwn(this.handlers, method) ? this.handlers[method as keyof HandlerTable] : undefined;
+  }
+
+  private parseParams(
+    method: string,
+    declaration: RequestDeclaration | NotificationDeclaration,
+    params: unknown,
+  ): unknown {
+    guardParams(params);
+    const parsed = declaration.params.safeParse(params ?? {});
+    if (parsed.success) return parsed.data;
+    throw new CodedError('InvalidParams', `${method} was not run: ${describe(parsed.error)}.`, { cause: parsed.error });
+  }
+
+  /** Races the handler against its time limit and the caller's signal; the loser's late outcome is only logged. */
+  private run(
+    client: Client,
+    method: string,
+    declaration: RequestDeclaration,
+    call: { parsed: unknown; correlationId: string; signal: AbortSignal },
+  ): Promise<unknown> {
+    const { correlationId, signal } = call;
+    return new Promise((resolve, reject) => {
+      const controller = new AbortController();
+      const settle = (finish: () => void): void => {
+        timer.dispose();
+        signal.removeEventListener('abort', onAbort);
+        finish();
+      };
+      const giveUp = (error: CodedError): void => {
+        settle(() => reject(error));
+        controller.abort(error);
+      };
+      const onAbort = (): void => giveUp(new CodedError('Cancelled', `${method} was cancelled.`));
+      const timer = this.clock.after(declaration.timeoutMs, () => {
+        const seconds = declaration.timeoutMs / 1000;
+        giveUp(
+          new CodedError('TimedOut', `${method} was not done within ${seconds} s. Try again.`, { args: { seconds } }),
+        );
+      });
+      signal.addEventListener('abort', onAbort);
+      if (signal.aborted) {
+        onAbort();
+        return;
+      }
+      const handler = this.handlerOf(method);
+      Promise.resolve()
+        .then(() => handler?.(call.parsed as never, { client, correlationId, signal: controller.signal }))
+        .then((result) => this.checkResult(declaration, result))
+        .then(
+          (result) => {
+            if (controller.signal.aborted) this.logger.debug('Late result dropped', { method, correlationId });
+            else settle(() => resolve(result));
+          },
+          (error: unknown) => {
+            if (controller.signal.aborted) this.logger.debug('Late failure dropped', { method, correlationId, error });
+            else
+              settle(() =>
+                reject(error instanceof Error ? error : new Error('A handler threw no error', { cause: error })),
+              );
+          },
+        );
+    });
+  }
+
+  private checkResult(declaration: RequestDeclaration, result: unknown): unknown {
+    const checked = declaration.result.safeParse(result);
+    if (checked.success) return checked.data;
+    throw new Error(`A handler returned what the contract does not allow: ${describe(checked.error)}`);
+  }
+
+  private nextCorrelationId(): string {
+    return `${this.instanceId}-${(++this.requests).toString(36)}`;
+  }
+}
+
+/** The first few problems in words: `cols: expected number`. */
+function describe(error: z.ZodError): string {
+  const problems = error.issues.slice(0, 3).map((issue) => {
+    const where = issue.path.map(String).join('.');
+    return where === '' ? issue.message : `${where}: ${issue.message}`;
+  });
+  return printable(problems.join('; '), 500);
+}
+
+/** A stranger's string, bounded and without control characters, so that it may stand in a message or a log line. */
+function printable(text: string, maxChars = 100): string {
+  const clean = text.replace(/[\p{Cc}\p{Cf}]/gu, '\u{fffd}');
+  return clean.length <= maxChars ? clean : `${clean.slice(0, maxChars)}…`;
+}
