@@ -1,0 +1,70 @@
+import { existsSync, readdirSync } from 'node:fs';
+import * as path from 'node:path';
+import type { BuildOptions } from 'esbuild';
+import { projectFolder } from './project.ts';
+
+/** One file of `dist/` and what it is made of. */
+export interface Bundle {
+  /** The output without `.js`, relative to `dist/`. */
+  readonly name: string;
+  /** The entry point, relative to the repository. */
+  readonly entry: string;
+  readonly options: BuildOptions;
+}
+
+/** The oldest Node that runs these bundles: that of the oldest VS Code in `engines.vscode`. */
+const nodeTarget = 'node22';
+
+/** Required at run time instead of bundled: the editor's own module, and the library with native parts. */
+const forEditor: BuildOptions = { platform: 'node', format: 'cjs', target: nodeTarget, external: ['vscode'] };
+const forServer: BuildOptions = {
+  platform: 'node',
+  format: 'cjs',
+  target: nodeTarget,
+  external: ['node-pty'],
+  // Names of error classes are part of what the logs say.
+  keepNames: true,
+  // Some libraries find files beside themselves through import.meta.url, which CommonJS does not have.
+  define: { 'import.meta.url': 'bundleUrl' },
+  banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
+};
+const forWebview: BuildOptions = {
+  platform: 'browser',
+  format: 'esm',
+  target: 'chrome132',
+  // What a view imports dynamically (the terminal, charts) becomes a file of its own, loaded when needed.
+  splitting: true,
+  chunkNames: 'webview/chunks/[name]-[hash]',
+  assetNames: 'webview/assets/[name]-[hash]',
+  loader: { '.ttf': 'file', '.svg': 'file' },
+};
+
+const nodeBundles: readonly Bundle[] = [
+  { name: 'extension', entry: 'extension/src/extension.ts', options: forEditor },
+  { name: 'languageClient', entry: 'extension/src/server/languageClient.ts', options: forEditor },
+  { name: 'server', entry: 'server/src/main.ts', options: executable(forServer) },
+  { name: 'parentWatchdog', entry: 'server/src/parentWatchdog.ts', options: forServer },
+  { name: 'ptyHost', entry: 'server/src/ptyHost/main.ts', options: forServer },
+];
+
+/** The views that must exist; others are found by their `main.tsx`. */
+const requiredViews = ['agentPanel', 'terminalPanel'];
+
+/** All bundles of the product. */
+export function listBundles(): Bundle[] {
+  const views = path.join(projectFolder, 'webview-ui', 'src');
+  const found = existsSync(views)
+    ? readdirSync(views).filter((view) => existsSync(path.join(views, view, 'main.tsx')))
+    : [];
+  const webviews = [...new Set([...requiredViews, ...found])].map((view) => ({
+    name: `webview/${view}`,
+    entry: `webview-ui/src/${view}/main.tsx`,
+    options: forWebview,
+  }));
+  return [...nodeBundles, ...webviews];
+}
+
+/** The server is also the package's command line program. */
+function executable(options: BuildOptions): BuildOptions {
+  return { ...options, banner: { js: `#!/usr/bin/env node\n${options.banner?.['js'] ?? ''}` } };
+}
