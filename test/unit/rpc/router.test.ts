@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { CodedError } from '../../../server/protocol/errors.ts';
+import type { Client } from '../../../server/src/base/handlers.ts';
+import { Router, type Answer, type HandlerTable } from '../../../server/src/rpc/router.ts';
+import { FakeClock } from '../../support/fakeClock.ts';
+import { recordingLogger } from '../../support/recordingLogger.ts';
+
+const client: Client = {
+  id: 'test-1',
+  kind: 'lsp',
+  notify: () => undefined,
+  request: () => Promise.reject(new CodedError('Unsupported', 'This client answers nothing.')),
+  onClosed: () => ({ dispose: () => undefined }),
+};
+const health = { status: 'ready', version: '1', uptimeMs: 1, restarts: 0, components: {} } as const;
+const never = new AbortController().signal;
+
+function createRouter(handlers: HandlerTable) {
+  const clock = new FakeClock();
+  const { logger, lines } = recordingLogger();
+  return { router: new Router({ handlers, logger, clock, instanceId: 'i' }), clock, lines };
+}
+
+function reasonOf(answer: Answer): string {
+  assert.ok('error' in answer, 'expected an error');
+  return answer.error.data.reason;
+}
+
+function nested(levels: number): unknown {
+  return JSON.parse('['.repeat(levels) + ']'.repeat(levels));
+}
+
+describe('The router', () => {
+  it('answers a request with what the handler returned', async () => {
+    const { router } = createRouter({ 'server/health': () => health });
+    assert.deepEqual(await router.request(client, 'server/health', {}, never), { result: health });
+  });
+
+  it('takes a request without params as one with none', async () => {
+    const { router } = createRouter({ 'server/health': () => health });
+    assert.ok('result' in (await router.request(client, 'server/health', undefined, never)));
+  });
+
+  it('fills in the defaults of the contract before the handler sees the params', async () => {
+    let seen: unknown;
+    const handlers: HandlerTable = {
+      'terminal/create': (params: unknown) => {
+        seen = params;
+        return { sessionId: 'abcdefgh', pid: 1, status: 'active', name: 'sh' };
+      },
+    };
+    await createRouter(handlers).router.request(client, 'terminal/create', {}, never);
+    assert.deepEqual(seen, { cols: 80, rows: 24 });
+  });
+
+  for (const method of [
+    'nosuch/method',
+    '',
+    'toString',
+    '__proto__',
+    'constructor',
+    'terminal/output',
+    'editor/open',
+    'session/cancel',
+  ]) {
+    it(`answers UnknownMethod for ${JSON.stringify(method)}`, async () => {
+      const { router } = createRouter({ 'server/health': () => health });
+      assert.equal(reasonOf(await router.request(client, method, {}, never)), 'UnknownMethod');
+    });
+  }
+
+  const badParams: [string, unknown][] = [
+    ['a wrong type', { sessionId: 5, data: 'x' }],
+    ['a missing field', { sessionId: 'abcdefgh' }],
+    ['an extra key', { sessionId: 'abcdefgh', data: 'x', extra: 1 }],
+    ['a key __proto__', JSON.parse('{"sessionId":"abcdefgh","data":"x","__proto__":{"admin":true}}')],
+    ['an array', [1, 2]],
+    ['a string', 'hello'],
+    ['null inside', { sessionId: null, data: null }],
+    ['a million levels of nesting', nested(1_000_000)],
+    ['nesting inside a field', { sessionId: 'abcdefgh', data: nested(100_000) }],
+    ['half a million values', Array.from({ length: 500_000 }, () => 0)],
+  ];
+  for (const [name, params] of badParams) {
+    it(`answers InvalidParams for ${name}, and the handler never runs`, async () => {
+      let ran = false;
+      const handlers: HandlerTable = {
+        'terminal/write': () => {
+          ran = true;
+          return {};
+        },
+      };
+      const { router } = createRouter(handlers);
+      assert.equal(reasonOf(await router.request(client, 'terminal/write', params, never)), 'InvalidParams');
+      assert.equal(ran, false);
+    });
+  }
+
+  it('crosses a coded error as it is', async () => {
+    const handlers: HandlerTable = {
+      'terminal/list': () => {
+        throw new CodedError('ResourceLimit', 'Too many.', { args: { max: 3 } });
+      },
+    };
+    const answer = await createRouter(handlers).router.request(client, 'terminal/list', {}, never);
+    assert.ok('error' in answer);
+    assert.equal(answer.error.code, -32016);
+    assert.equal(answer.error.message, 'Too many.');
+    assert.deepEqual(answer.error.data.args, { max: 3 });
+  });
+
+  const failures: [string, () => unknown][] = [
+    [
+      'throws',
+      () => {
+        throw new Error('secret path /home/x');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('secret path /home/x'))],
+    [
+      'throws a string',
+      () => {
+        throw 'secret path /home/x';
+      },
+    ],
+    ['returns nonsense', () => ({ status: 'secret path /home/x' })],
+    ['returns nothing', () => undefined],
+  ];
+  for (const [name, handler] of failures) {
+    it(`masks a handler that ${name} behind a correlation id that the log explains`, async () => {
+      const { router, lines } = createRouter({ 'server/health': handler });
+      const answer = await router.request(client, 'server/health', {}, never);
+      assert.ok('error' in answer);
+      assert.equal(answer.error.data.reason, 'Internal');
+      assert.ok(!JSON.stringify(answer).includes('secret'), 'nothing of the cause crosses');
+      assert.ok(lines.some((line) => line.startsWith('error') && line.includes(answer.error.data.correlationId)));
+      assert.ok(
+        'error' in (await router.request(client, 'server/health', {}, never)),
+        'and the next one is answered too',
+      );
+    });
+  }
+
+  it('answers TimedOut when a handler never returns, and aborts its signal', async () => {
+    let signal: AbortSignal | undefined;
+    const handlers: HandlerTable = {
+      'server/health': (_params: unknown, context: { signal: AbortSignal }) => {
+        signal = context.signal;
+        return new Promise(() => undefined);
+      },
+    };
+    const { router, clock } = createRouter(handlers);
+    const answer = router.request(client, 'server/health', {}, never);
+    await Promise.resolve();
+    clock.advance(4_999);
+    assert.equal(signal?.aborted, false);
+    clock.advance(1);
+    assert.equal(reasonOf(await answer), 'TimedOut');
+    assert.equal(signal?.aborted, true);
+    assert.equal(clock.pending, 0);
+  });
+
+  it('answers Cancelled at once when the caller cancels, even if the handler goes on', async () => {
+    const caller = new AbortController();
+    const { router, clock } = createRouter({ 'server/health': () => new Promise(() => undefined) });
+    const answer = router.request(client, 'server/health', {}, caller.signal);
+    caller.abort();
+    assert.equal(reasonOf(await answer), 'Cancelled');
+    assert.equal(clock.pending, 0);
+  });
+
+  it('does not run a handler for a caller that has already cancelled', async () => {
+    let ran = false;
+    const handlers: HandlerTable = {
+      'server/health': () => {
+        ran = true;
+        return health;
+      },
+    };
+    const { router } = createRouter(handlers);
+    assert.equal(reasonOf(await router.request(client, 'server/health', {}, AbortSignal.abort())), 'Cancelled');
+    assert.equal(ran, false);
+  });
+
+  it('logs a notification that fails, and goes on', async () => {
+    const handlers: HandlerTable = {
+      'session/cancel': () => {
+        throw new Error('boom');
+      },
+    };
+    const { router, lines } = createRouter(handlers);
+    await router.notification(client, 'session/cancel', { sessionId: 'abcdefgh' });
+    await router.notification(client, 'session/cancel', { sessionId: 7 });
+    await router.notification(client, 'nosuch/thing', nested(1_000_000));
+    assert.equal(lines.filter((line) => line.includes('session/cancel')).length, 2);
+  });
+});
