@@ -1,0 +1,182 @@
+import type { ParamsOf, ServerNotification } from '../../protocol/contract.ts';
+import type {
+  ConversationId,
+  SessionEvent,
+  SessionUpdate,
+  TokenUsage,
+  ToolCallContent,
+  ToolKind,
+} from '../../protocol/sessionEvents.ts';
+import type { SettingKey, Settings } from '../../protocol/settings.ts';
+import type { Disposable } from '../base/disposable.ts';
+
+/** One conversation's events, in memory and on disk. Whoever opened it closes it. */
+export interface ConversationJournal {
+  /** `read`: another process holds the conversation; its events still arrive. */
+  readonly access: 'write' | 'read';
+  readonly header: { readonly conversationId: ConversationId; readonly cwd: string; readonly createdAt: number };
+  /** All events, in order. */
+  events(): readonly SessionEvent[];
+  /** Resolves once the events are durable. The order of calls is kept. */
+  append(updates: readonly SessionUpdate[]): Promise<readonly SessionEvent[]>;
+  /** Calls `listener` for each event after it is durable, whoever wrote it. */
+  onAppended(listener: (event: SessionEvent) => void): Disposable;
+  close(): Promise<void>;
+}
+
+/** A line of the list of conversations. */
+export interface JournalSummary {
+  readonly conversationId: ConversationId;
+  readonly cwd: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly title: string;
+  readonly lockedElsewhere: boolean;
+}
+
+export interface JournalStore {
+  create(header: { readonly cwd: string; readonly workspaceFolders: readonly string[] }): Promise<ConversationJournal>;
+  /** With write access where the lock can be had, else to read along. */
+  open(id: ConversationId): Promise<ConversationJournal>;
+  list(workspaceFolders: readonly string[]): Promise<readonly JournalSummary[]>;
+  delete(id: ConversationId): Promise<void>;
+}
+
+/** A tool as a model is told of it. `inputSchema` is JSON Schema. */
+export interface ToolDefinition {
+  readonly name: string;
+  readonly description: string;
+  readonly inputSchema: Readonly<Record<string, unknown>>;
+}
+
+/** One call of a tool. */
+export interface ToolCallRequest {
+  readonly toolName: string;
+  readonly input: unknown;
+  readonly conversationId: ConversationId;
+  readonly toolCallId: string;
+  readonly place: { readonly cwd: string; readonly workspaceFolders: readonly string[]; readonly trusted: boolean };
+  readonly commandCwd: string;
+  ask(question: { readonly detail: string; readonly key: string }): Promise<boolean>;
+  onContent(content: readonly ToolCallContent[]): void;
+  readonly signal: AbortSignal;
+}
+
+export interface ToolCallOutcome {
+  readonly status: 'completed' | 'failed';
+  /** The call itself was wrong: no such tool, or input that does not fit. */
+  readonly isMistake?: boolean;
+  readonly content: readonly ToolCallContent[];
+  readonly noteForModel?: string;
+  readonly rawOutput?: Readonly<Record<string, unknown>>;
+  readonly commandCwd?: string;
+}
+
+/** The tools that the agent has. */
+export interface ToolBox {
+  readonly definitions: readonly ToolDefinition[];
+  /** How a call is shown; works for unknown tools and unusable input too. */
+  describe(
+    toolName: string,
+    input: unknown,
+  ): {
+    readonly title: string;
+    readonly kind: ToolKind;
+    readonly locations?: readonly { readonly path: string; readonly line?: number }[];
+  };
+  /** Never rejects for a tool's own failure: that is an outcome. Rejects when cancelled. */
+  run(request: ToolCallRequest): Promise<ToolCallOutcome>;
+}
+
+/** Messages as models take them: the shapes of the AI SDK that we use. */
+export type ModelMessage =
+  | { readonly role: 'user'; readonly content: string }
+  | { readonly role: 'assistant'; readonly content: AssistantPart[] }
+  | { readonly role: 'tool'; readonly content: ToolResultPart[] };
+
+export type AssistantPart =
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'reasoning'; readonly text: string }
+  | {
+      readonly type: 'tool-call';
+      readonly toolCallId: string;
+      readonly toolName: string;
+      readonly input: unknown;
+      readonly providerMetadata?: Readonly<Record<string, unknown>>;
+    };
+
+export interface ToolResultPart {
+  readonly type: 'tool-result';
+  readonly toolCallId: string;
+  readonly toolName: string;
+  readonly output: { readonly type: 'text' | 'error-text'; readonly value: string };
+}
+
+/** A piece of a model's answer as it arrives. */
+export type ModelPart =
+  | { readonly type: 'text' | 'thought'; readonly text: string }
+  | {
+      readonly type: 'toolCall';
+      readonly toolCallId: string;
+      readonly toolName: string;
+      /** The parsed arguments; what the model wrote where that is not JSON. */
+      readonly input: unknown;
+      /** Why the arguments cannot be used. */
+      readonly invalid?: string;
+      readonly providerMetadata?: Readonly<Record<string, unknown>>;
+    };
+
+export interface ModelRequest {
+  readonly instructions: string;
+  readonly messages: readonly ModelMessage[];
+  readonly tools: readonly ToolDefinition[];
+  readonly signal: AbortSignal;
+  /** Awaited before more is taken from the network. */
+  onPart(part: ModelPart): Promise<void>;
+}
+
+export interface ModelAnswer {
+  readonly finish: 'stop' | 'toolCalls' | 'length' | 'refusal';
+  readonly usage: TokenUsage | undefined;
+}
+
+/** A model that is ready to be called. */
+export interface ReadyModel {
+  /** `provider/model`. */
+  readonly id: string;
+  readonly contextTokens: number | undefined;
+  /**
+   * Makes one model call, repeated within a budget while nothing has arrived and trying again can help. Rejects with a
+   * `CodedError` whose message tells the person what to do, or with the signal's reason.
+   */
+  call(request: ModelRequest): Promise<ModelAnswer>;
+}
+
+/** The models that can be used. */
+export interface Models {
+  /** Rejects with a `CodedError` that says how to set one up. `null` asks for the default model. */
+  ready(model: string | null): Promise<ReadyModel>;
+  /** What is known without waiting for long. */
+  choices(): Promise<{
+    readonly models: readonly { readonly id: string; readonly name: string }[];
+    readonly defaultModel: string | null;
+  }>;
+  /** Whether a name can be a model's: `provider/model` with a provider that exists. */
+  isModelName(model: string): boolean;
+}
+
+/** The settings in force. */
+export interface SettingsSource {
+  get<K extends SettingKey>(key: K): Settings[K];
+}
+
+/** The open folders. */
+export interface WorkspaceSource {
+  readonly folders: readonly string[];
+  readonly state: { readonly trusted: boolean };
+}
+
+/** Reaches every client of this server. */
+export interface Broadcaster {
+  notifyAll<M extends ServerNotification>(method: M, params: ParamsOf<M>): void;
+}
