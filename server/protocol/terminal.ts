@@ -14,7 +14,7 @@ const rows = z.int().min(1).max(1000);
 const byteOffset = z.number().int().min(0);
 
 /** Bytes of output. A channel that cannot carry them (JSON) carries base64 in their place. */
-export const bytes = z.union([z.instanceof(Uint8Array), z.base64()]);
+export const bytes = z.union([z.custom<Uint8Array>((value) => value instanceof Uint8Array), z.base64()]);
 
 /** Who a terminal belongs to: the person, or the tool call of an agent's conversation. */
 export const terminalOwner = z.discriminatedUnion('kind', [

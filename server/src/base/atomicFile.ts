@@ -1,37 +1,32 @@
 import { randomBytes } from 'node:crypto';
-import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import { nodeFileSystem, writeFully, type FileSystem } from './fileSystem.ts';
 
 /**
- * Writes `content` to `file` such that a crash at any instant leaves either the old file or the new one, whole:
- * a temporary file in the same folder, fsync, rename, fsync of the folder where the platform has it.
- * `mode` is the new file's permission bits.
+ * Writes `content` to `file`, readable by its owner alone, such that a crash at any instant leaves either the old file
+ * or the new one, whole: a temporary file in the same folder, fdatasync, rename, fsync of the folder.
  */
-export async function writeFileAtomic(file: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
+export async function writeFileAtomic(
+  file: string,
+  content: string | Uint8Array,
+  fileSystem: FileSystem = nodeFileSystem,
+): Promise<void> {
   const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`;
-  const handle = await fs.open(temporary, 'wx', mode);
+  const handle = await fileSystem.open(temporary, 'createNew');
   try {
-    await handle.writeFile(content);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  try {
-    await fs.rename(temporary, file);
+    try {
+      await writeFully(handle, typeof content === 'string' ? Buffer.from(content) : content, 0);
+      await handle.datasync();
+    } finally {
+      await handle.close();
+    }
+    await fileSystem.rename(temporary, file);
   } catch (error) {
-    await fs.rm(temporary, { force: true });
+    // The first error is the one to report; a temporary file that stays behind harms nobody.
+    await fileSystem.remove(temporary).catch((removeError: unknown) => {
+      if (error instanceof Error && error.cause === undefined) error.cause = removeError;
+    });
     throw error;
   }
-  await syncFolder(path.dirname(file));
-}
-
-/** Makes a folder's entries durable. Windows cannot open a folder; there renames are journaled by NTFS. */
-export async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await fs.open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await fileSystem.syncFolder(path.dirname(file));
 }

@@ -20,12 +20,19 @@ const removed = [
  * to the editor or to us, then what describes our terminal, then `changes`, where null removes a variable.
  * Throws `InvalidEnvironment` for a name or a value that no process can be given.
  */
-export function shellEnvironment(base: Environment, changes: Readonly<Record<string, string | null>>): Record<string, string> {
+export function shellEnvironment(
+  base: Environment,
+  changes: Readonly<Record<string, string | null>>,
+): Record<string, string> {
   const result: Record<string, string> = {};
   const insideEditor = editorPathTest(base);
   for (const [name, value] of Object.entries(base)) {
     if (value === undefined || removed.some((pattern) => pattern.test(name))) continue;
-    if (name === 'PATH') result[name] = value.split(pathSeparator).filter((entry) => !insideEditor(entry)).join(pathSeparator);
+    if (name === 'PATH')
+      result[name] = value
+        .split(pathSeparator)
+        .filter((entry) => !insideEditor(entry))
+        .join(pathSeparator);
     else if (name !== 'BROWSER' || !insideEditor(value)) result[name] = value;
   }
   Object.assign(result, {
@@ -54,5 +61,7 @@ function editorPathTest(base: Environment): (value: string) => boolean {
 
 function invalid(name: string, why: string): CodedError {
   const shown = JSON.stringify(name.slice(0, 100));
-  return new CodedError('InvalidEnvironment', `The variable ${shown} cannot be set: ${why}.`, { args: { name: shown } });
+  return new CodedError('InvalidEnvironment', `The variable ${shown} cannot be set: ${why}.`, {
+    args: { name: shown },
+  });
 }

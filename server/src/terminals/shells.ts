@@ -9,8 +9,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** The person's login shell, else the platform's own. */
 export function defaultShell(env: Environment): string {
   if (process.platform === 'win32') return env['ComSpec'] ?? 'cmd.exe';
-  const login = env['SHELL'] ?? os.userInfo().shell;
-  return login ? login : '/bin/sh';
+  return [env['SHELL'], os.userInfo().shell].find((shell) => shell !== undefined && shell !== '') ?? '/bin/sh';
 }
 
 /**
@@ -22,7 +21,7 @@ export async function resolveShell(shell: string, env: Environment): Promise<str
   const extensions = process.platform === 'win32' ? ['', '.exe', '.cmd', '.bat'] : [''];
   const isPath = shell.includes('/') || (process.platform === 'win32' && shell.includes('\\'));
   if (isPath && !path.isAbsolute(shell)) throw invalidShell(shell, 'give an absolute path, or a name that is in PATH');
-  const folders = isPath ? [''] : (env['PATH'] ?? '').split(path.delimiter).filter(path.isAbsolute);
+  const folders = isPath ? [''] : (env['PATH'] ?? '').split(path.delimiter).filter((folder) => path.isAbsolute(folder));
   for (const folder of folders) {
     for (const extension of extensions) {
       const candidate = path.join(folder, shell + extension);
@@ -36,8 +35,9 @@ export async function resolveShell(shell: string, env: Environment): Promise<str
 /** Throws `InvalidCwd` unless `cwd` is the absolute path of a folder that may be entered. */
 export async function checkCwd(cwd: string): Promise<void> {
   if (!path.isAbsolute(cwd) || cwd.includes('\0')) throw invalidCwd(cwd, 'it is not an absolute path');
-  const stat = await fs.stat(cwd).catch((error: NodeJS.ErrnoException) => {
-    throw invalidCwd(cwd, error.code === 'ENOENT' ? 'it does not exist' : `it cannot be read (${error.code ?? 'error'})`);
+  const stat = await fs.stat(cwd).catch((error: unknown) => {
+    const code = (error as NodeJS.ErrnoException).code ?? 'error';
+    throw invalidCwd(cwd, code === 'ENOENT' ? 'it does not exist' : `it cannot be read (${code})`);
   });
   if (!stat.isDirectory()) throw invalidCwd(cwd, 'it is a file, not a folder');
   await fs.access(cwd, constants.X_OK).catch(() => {

@@ -1,0 +1,186 @@
+import type { ConversationId } from '../../protocol/sessionEvents.ts';
+import type { TerminalId, TerminalInfo } from '../../protocol/terminal.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import { createCommandShell, type CommandShell } from './commandShell.ts';
+import { OutputBudget } from './outputBudget.ts';
+import { plainText } from './plainText.ts';
+import type { PtySubscription, PtySubscriptionEvent } from './ptyHostSubscription.ts';
+import { checkCwd } from './shells.ts';
+import type { TerminalService } from './terminalService.ts';
+
+export interface CommandRequest {
+  readonly conversationId: ConversationId;
+  readonly toolCallId: string;
+  readonly commandLine: string;
+  readonly cwd: string;
+  readonly timeoutMs: number;
+  /** Characters of output to give back; more is cut out of the middle. */
+  readonly maxOutputChars: number;
+  /** Aborting it stops the command: SIGINT, then SIGTERM, then an end to the whole process group. */
+  readonly signal: AbortSignal;
+  /** The terminal that shows the command is there. */
+  onStarted(terminalId: TerminalId): void;
+}
+
+export interface CommandResult {
+  /** Null where a signal ended the command, or its end was not seen. */
+  readonly exitCode: number | null;
+  readonly signal?: number;
+  readonly output: string;
+  readonly truncated: boolean;
+  readonly durationMs: number;
+  readonly timedOut: boolean;
+  /** Folder in which the command ended, for the next one. */
+  readonly cwdAfter?: string;
+}
+
+/** Between SIGINT, SIGTERM and the end by force: time to clean up, short enough not to try a person's patience. */
+const stopPauseMs = 1_500;
+/** How long an exited command's terminal is kept, so that slow viewers see its last bytes. */
+const keepExitedMs = 30_000;
+const windowBytes = 1_048_576;
+const maxShells = 64;
+const size = { cols: 120, rows: 30 };
+
+/**
+ * Runs an agent's commands, each as a pty process of its own, so that its exit is its end and no prompt is ever
+ * guessed. The terminal is visible and open to typing while it runs.
+ */
+export class CommandRunner {
+  private readonly terminals: TerminalService;
+  private readonly folder: string;
+  private readonly environment: Readonly<Record<string, string | undefined>>;
+  private readonly clock: Clock;
+  private readonly logger: Logger;
+  /** One for each conversation, the least recently used first. */
+  private readonly shells = new Map<ConversationId, Promise<CommandShell>>();
+
+  constructor(options: {
+    terminals: TerminalService;
+    /** Folder for the state that is carried from command to command; private to us. */
+    folder: string;
+    environment: Readonly<Record<string, string | undefined>>;
+    clock: Clock;
+    logger: Logger;
+  }) {
+    this.terminals = options.terminals;
+    this.folder = options.folder;
+    this.environment = options.environment;
+    this.clock = options.clock;
+    this.logger = options.logger;
+  }
+
+  /** Rejects with `InvalidCwd`, `ResourceLimit` or `Unavailable` where the command could not be started or was lost. */
+  async run(request: CommandRequest): Promise<CommandResult> {
+    await checkCwd(request.cwd);
+    const shell = await this.shellOf(request.conversationId);
+    const startedAt = this.clock.now();
+    const terminal = await this.start(request, shell);
+    try {
+      request.onStarted(terminal.sessionId);
+      const host = await this.terminals.host();
+      const subscription = await host.subscribe({ sessionId: terminal.sessionId, fromOffset: 0, windowBytes });
+      const end = await this.follow(request, terminal.sessionId, subscription);
+      const cwdAfter = await shell.lastFolder();
+      return { ...end, durationMs: this.clock.now() - startedAt, ...(cwdAfter === undefined ? {} : { cwdAfter }) };
+    } finally {
+      this.clock.after(keepExitedMs, () => this.forget(terminal.sessionId));
+    }
+  }
+
+  async dispose(): Promise<void> {
+    const shells = [...this.shells.values()];
+    this.shells.clear();
+    await Promise.allSettled(shells.map(async (shell) => (await shell).dispose()));
+  }
+
+  private start(request: CommandRequest, shell: CommandShell): Promise<TerminalInfo> {
+    const { commandLine, conversationId, toolCallId } = request;
+    return this.terminals.start({
+      file: shell.file,
+      args: shell.argsFor(commandLine),
+      cwd: request.cwd,
+      // A pager would wait for a key that nobody presses.
+      env: { PAGER: 'cat', GIT_PAGER: 'cat', MANPAGER: 'cat', GIT_TERMINAL_PROMPT: '0' },
+      ...size,
+      name: commandLine.split('\n', 1)[0]?.slice(0, 80) ?? 'command',
+      owner: { kind: 'agent', conversationId, toolCallId, commandLine },
+    });
+  }
+
+  /** Reads the output to its end, stopping the command when it is cancelled or its time is over. */
+  private follow(request: CommandRequest, sessionId: TerminalId, subscription: PtySubscription) {
+    const collected = new OutputBudget(request.maxOutputChars);
+    return new Promise<Omit<CommandResult, 'durationMs' | 'cwdAfter'>>((resolve) => {
+      let timedOut = false;
+      const stop = (): void => {
+        this.stop(sessionId).catch((error: unknown) => this.logger.warn('A command could not be stopped', { error }));
+      };
+      const timer = this.clock.after(request.timeoutMs, () => {
+        timedOut = true;
+        stop();
+      });
+      const finish = (exit: { exitCode: number | null; signal: number | null }): void => {
+        timer.dispose();
+        request.signal.removeEventListener('abort', stop);
+        subscription.dispose();
+        resolve({
+          exitCode: exit.exitCode,
+          ...(exit.signal === null ? {} : { signal: exit.signal }),
+          output: plainText(collected.text()),
+          truncated: collected.isTruncated,
+          timedOut,
+        });
+      };
+      request.signal.addEventListener('abort', stop);
+      if (request.signal.aborted) stop();
+      subscription.listen((event: PtySubscriptionEvent) => {
+        if (event.kind === 'output') {
+          collected.add(event.data);
+          subscription.acknowledge(event.offset + event.data.length);
+        } else if (event.kind === 'exited') finish(event);
+        else if (event.kind === 'ended') finish({ exitCode: null, signal: null });
+      });
+    });
+  }
+
+  /** SIGINT, then SIGTERM, then the end of every process of the terminal, with pauses between. */
+  private async stop(sessionId: TerminalId): Promise<void> {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      if ((await this.terminals.get(sessionId)).status === 'exited') return;
+      if (process.platform === 'win32' && signal === 'SIGTERM') break;
+      await this.terminals.signal(sessionId, signal);
+      await this.pause();
+    }
+    if ((await this.terminals.get(sessionId)).status === 'active') await this.terminals.signal(sessionId, 'SIGKILL');
+    await this.pause();
+    // Something that left the foreground group still holds the terminal.
+    if ((await this.terminals.get(sessionId)).status === 'active') await this.terminals.close(sessionId);
+  }
+
+  private pause(): Promise<void> {
+    return new Promise((resolve) => this.clock.after(stopPauseMs, resolve));
+  }
+
+  private forget(sessionId: TerminalId): void {
+    this.terminals.forget(sessionId).catch((error: unknown) => {
+      this.logger.debug('An exited command could not be forgotten', { sessionId, error });
+    });
+  }
+
+  private shellOf(conversationId: ConversationId): Promise<CommandShell> {
+    const known = this.shells.get(conversationId);
+    const shell = known ?? createCommandShell(this.folder, this.environment);
+    this.shells.delete(conversationId);
+    this.shells.set(conversationId, shell);
+    shell.catch(() => this.shells.delete(conversationId));
+    const oldest = this.shells.keys().next();
+    if (this.shells.size > maxShells && !oldest.done) {
+      const evicted = this.shells.get(oldest.value);
+      this.shells.delete(oldest.value);
+      void evicted?.then((old) => old.dispose());
+    }
+    return shell;
+  }
+}

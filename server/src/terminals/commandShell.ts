@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto';
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { resolveShell } from './shells.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** How to run one command line so that the folder it ends in and the variables it exports carry on to the next. */
+export interface CommandShell {
+  readonly file: string;
+  /** Arguments that run `commandLine`. */
+  argsFor(commandLine: string): string[];
+  /** Folder in which the last command ended; undefined before the first, or where it did not come to its end. */
+  lastFolder(): Promise<string | undefined>;
+  dispose(): Promise<void>;
+}
+
+/**
+ * `$1` is the command line, `$2` the file for the variables, `$3` the one for the folder. Each is written beside and
+ * renamed, so that a command killed half-way leaves the former state. The state is written from an EXIT trap, because
+ * `exit` in the command line ends this shell too.
+ */
+const posixScript = `
+if [ -r "$2" ]; then . "$2" 2>/dev/null; fi
+trap '__ada_status=$?
+trap - EXIT
+{ export -p > "$2.new" && command mv -f "$2.new" "$2" && command pwd > "$3.new" && command mv -f "$3.new" "$3"; } 2>/dev/null
+exit $__ada_status' EXIT
+eval "$1"
+`;
+
+/**
+ * Bash where there is one, since that is what agents write for, else sh. On Windows PowerShell, where nothing is
+ * carried over yet. `folder` is private to us; one pair of files is made in it.
+ */
+export async function createCommandShell(folder: string, environment: Environment): Promise<CommandShell> {
+  if (process.platform === 'win32') return createPowerShell(environment);
+  const file = await resolveShell('bash', environment).catch(() => resolveShell('sh', environment));
+  await fs.mkdir(folder, { recursive: true, mode: 0o700 });
+  const variables = path.join(folder, randomUUID());
+  const lastFolder = `${variables}.cwd`;
+  return {
+    file,
+    argsFor: (commandLine) => ['-c', posixScript, path.basename(file), commandLine, variables, lastFolder],
+    async lastFolder() {
+      const text = await fs.readFile(lastFolder, 'utf8').catch(() => '');
+      return text === '' ? undefined : text.replace(/\n$/, '');
+    },
+    async dispose() {
+      for (const file of [variables, lastFolder]) await fs.rm(file, { force: true });
+    },
+  };
+}
+
+async function createPowerShell(environment: Environment): Promise<CommandShell> {
+  const file = await resolveShell('pwsh', environment).catch(() => resolveShell('powershell', environment));
+  return {
+    file,
+    argsFor: (commandLine) => ['-NoLogo', '-NoProfile', '-Command', commandLine],
+    lastFolder: () => Promise.resolve(undefined),
+    dispose: () => Promise.resolve(),
+  };
+}

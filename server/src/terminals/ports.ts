@@ -1,0 +1,16 @@
+import type { SettingKey, Settings } from '../../protocol/settings.ts';
+import type { PtyHostClient } from './ptyHostClient.ts';
+
+/** Gives a connection to the data folder's pty host, starting one if there is none. */
+export interface PtyHostSource {
+  connect(): Promise<PtyHostClient>;
+}
+
+export interface TerminalSettings {
+  get<K extends SettingKey>(key: K): Settings[K];
+}
+
+export interface TerminalWorkspace {
+  /** Absolute paths of the open folders. */
+  readonly folders: readonly string[];
+}

@@ -1,0 +1,45 @@
+import type { terminal } from '../../protocol/terminal.ts';
+import type { Handlers } from '../base/handlers.ts';
+import type { TerminalService } from './terminalService.ts';
+import type { TerminalViewers } from './terminalViewers.ts';
+
+/** The group `terminal` of the contract. */
+export function createTerminalHandlers(
+  terminals: TerminalService,
+  viewers: TerminalViewers,
+): Handlers<typeof terminal> {
+  return {
+    'terminal/create': async (params) => {
+      const { sessionId, pid, name } = await terminals.create(params);
+      return { sessionId, pid, status: 'active', name };
+    },
+    'terminal/list': async () => ({ terminals: await terminals.list() }),
+    'terminal/attach': ({ sessionId, fromOffset }, { client, signal }) =>
+      viewers.attach(client, sessionId, fromOffset, signal),
+    'terminal/detach': ({ sessionId }, { client }) => {
+      viewers.detach(client, sessionId);
+      return {};
+    },
+    'terminal/write': async ({ sessionId, data }, { signal }) => {
+      await terminals.write(sessionId, data, signal);
+      return {};
+    },
+    'terminal/resize': async ({ sessionId, cols, rows }) => {
+      await terminals.resize(sessionId, { cols, rows });
+      return {};
+    },
+    'terminal/signal': async ({ sessionId, signal }) => {
+      await terminals.signal(sessionId, signal);
+      return {};
+    },
+    'terminal/rename': async ({ sessionId, name }) => {
+      await terminals.rename(sessionId, name);
+      return {};
+    },
+    'terminal/acknowledge': ({ sessionId, offset }, { client }) => viewers.acknowledge(client, sessionId, offset),
+    'terminal/close': async ({ sessionId }) => {
+      await terminals.close(sessionId);
+      return {};
+    },
+  };
+}

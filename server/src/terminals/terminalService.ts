@@ -1,0 +1,229 @@
+import * as os from 'node:os';
+import * as path from 'node:path';
+import type { ParsedParamsOf } from '../../protocol/contract.ts';
+import { CodedError } from '../../protocol/errors.ts';
+import type { TerminalId, TerminalInfo, TerminalOwner } from '../../protocol/terminal.ts';
+import { DisposableStore, type Disposable } from '../base/disposable.ts';
+import { Emitter } from '../base/emitter.ts';
+import type { Logger } from '../base/logger.ts';
+import type { PtySessionInfo } from '../ptyProtocol/messages.ts';
+import type { PtyHostSource, TerminalSettings, TerminalWorkspace } from './ports.ts';
+import type { PtyHostClient } from './ptyHostClient.ts';
+import { shellEnvironment } from './shellEnvironment.ts';
+import { checkCwd, defaultShell, resolveShell } from './shells.ts';
+import { decodeMetadata, encodeMetadata, terminalOf } from './terminalMetadata.ts';
+
+/** A terminal was created, renamed or has exited (`terminal`), or was forgotten (null). */
+export interface TerminalChange {
+  readonly sessionId: TerminalId;
+  readonly terminal: TerminalInfo | null;
+}
+
+/** A program to run in a terminal of its own; everything is resolved already. */
+export interface TerminalProgram {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | null>>;
+  readonly cols: number;
+  readonly rows: number;
+  readonly name: string;
+  readonly owner: TerminalOwner;
+}
+
+export interface TerminalServiceOptions {
+  readonly host: PtyHostSource;
+  readonly settings: TerminalSettings;
+  readonly workspace: TerminalWorkspace;
+  /** The environment that shells start from, before it is cleaned. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly logger: Logger;
+}
+
+/**
+ * The terminals of this data folder. They live in the pty host, which is the truth about them; this service adds names,
+ * owners and limits, and finds the host again when the connection is lost.
+ */
+export class TerminalService implements Disposable {
+  private readonly options: TerminalServiceOptions;
+  private readonly changed: Emitter<TerminalChange>;
+  private readonly ofConnection = new Map<PtyHostClient, DisposableStore>();
+  private known = new Map<TerminalId, TerminalInfo>();
+  private connecting: Promise<PtyHostClient> | undefined;
+  private refreshing: Promise<void> | undefined;
+  private refreshAgain = false;
+  private starting = 0;
+  private isDisposed = false;
+
+  constructor(options: TerminalServiceOptions) {
+    this.options = options;
+    this.changed = new Emitter((error) => options.logger.error('A terminal listener failed', { error }));
+  }
+
+  onChanged(listener: (change: TerminalChange) => void): Disposable {
+    return this.changed.on(listener);
+  }
+
+  /** Starts a shell, or the program that the person named. */
+  async create(params: ParsedParamsOf<'terminal/create'>): Promise<TerminalInfo> {
+    const { environment, workspace } = this.options;
+    const file = await resolveShell(params.shell ?? defaultShell(environment), environment);
+    const cwd = params.cwd ?? workspace.folders[0] ?? os.homedir();
+    await checkCwd(cwd);
+    return this.start({
+      file,
+      args: params.args ?? [],
+      cwd,
+      env: params.env ?? {},
+      cols: params.cols,
+      rows: params.rows,
+      name: params.name ?? path.basename(file, '.exe'),
+      owner: { kind: 'person' },
+    });
+  }
+
+  /** Starts `program`. Refuses with `ResourceLimit` when `terminals.max` are alive. */
+  async start(program: TerminalProgram): Promise<TerminalInfo> {
+    const env = shellEnvironment(this.options.environment, program.env);
+    const metadata = { name: program.name, shell: program.file, cwd: program.cwd, owner: program.owner };
+    this.starting++;
+    try {
+      const host = await this.host();
+      await this.checkLimit(host);
+      const { file, args, cwd, cols, rows } = program;
+      const { sessionId } = await host.create({ file, args, cwd, env, cols, rows, metadata: encodeMetadata(metadata) });
+      return await this.get(sessionId as TerminalId);
+    } finally {
+      this.starting--;
+    }
+  }
+
+  async list(): Promise<TerminalInfo[]> {
+    return (await (await this.host()).list()).map(terminalOf);
+  }
+
+  async get(sessionId: TerminalId): Promise<TerminalInfo> {
+    return terminalOf(await this.session(sessionId));
+  }
+
+  async write(sessionId: TerminalId, data: string, signal?: AbortSignal): Promise<void> {
+    await (await this.host()).write(sessionId, Buffer.from(data, 'utf8'), signal);
+  }
+
+  async resize(sessionId: TerminalId, size: { cols: number; rows: number }): Promise<void> {
+    await (await this.host()).resize(sessionId, size);
+  }
+
+  async signal(sessionId: TerminalId, name: ParsedParamsOf<'terminal/signal'>['signal']): Promise<void> {
+    await (await this.host()).signal(sessionId, name);
+  }
+
+  async rename(sessionId: TerminalId, name: string): Promise<void> {
+    const metadata = decodeMetadata((await this.session(sessionId)).metadata);
+    if (!metadata) throw new CodedError('Conflict', 'This terminal belongs to another version and cannot be renamed.');
+    await (await this.host()).setMetadata(sessionId, encodeMetadata({ ...metadata, name }));
+  }
+
+  /** Ends what runs in it, if it still runs, and forgets the terminal. */
+  async close(sessionId: TerminalId): Promise<void> {
+    await (await this.host()).close(sessionId);
+  }
+
+  /** Lets the host drop a terminal whose exit has been taken note of. One that is gone already is no error. */
+  async forget(sessionId: TerminalId): Promise<void> {
+    try {
+      await (await this.host()).forget(sessionId);
+    } catch (error) {
+      if (!(error instanceof CodedError && error.reason === 'NotFound')) throw error;
+    }
+  }
+
+  /** The connection to the pty host: the one there is, or a new one. Many callers share one attempt. */
+  host(): Promise<PtyHostClient> {
+    if (this.isDisposed) return Promise.reject(new CodedError('Unavailable', 'The server is shutting down.'));
+    this.connecting ??= this.connect().catch((error: unknown) => {
+      this.connecting = undefined;
+      throw error;
+    });
+    return this.connecting;
+  }
+
+  dispose(): void {
+    this.isDisposed = true;
+    for (const store of this.ofConnection.values()) store.dispose();
+    this.ofConnection.clear();
+    this.changed.dispose();
+  }
+
+  private async connect(): Promise<PtyHostClient> {
+    const host = await this.options.host.connect();
+    const store = new DisposableStore();
+    store.add(host);
+    store.add(host.onSessionsChanged(() => this.refresh()));
+    store.add(
+      host.onClosed((error) => {
+        this.options.logger.warn('The connection to the pty host is lost', { detail: error.message });
+        this.connecting = undefined;
+        this.ofConnection.delete(host);
+        store.dispose();
+        if (!this.isDisposed) this.refresh();
+      }),
+    );
+    if (this.isDisposed) store.dispose();
+    else this.ofConnection.set(host, store);
+    this.known = new Map((await host.list()).map(terminalOf).map((terminal) => [terminal.sessionId, terminal]));
+    return host;
+  }
+
+  private async session(sessionId: TerminalId): Promise<PtySessionInfo> {
+    const session = (await (await this.host()).list()).find((candidate) => candidate.sessionId === sessionId);
+    if (session) return session;
+    throw new CodedError('NotFound', 'There is no such terminal any more.', { args: { sessionId } });
+  }
+
+  private async checkLimit(host: PtyHostClient): Promise<void> {
+    const max = this.options.settings.get('terminals.max');
+    const active = (await host.list()).filter((session) => session.exit === null).length;
+    // Those that others of this server's callers are starting now count as well.
+    if (active + this.starting <= max) return;
+    throw new CodedError(
+      'ResourceLimit',
+      `${active} terminals are open, and the setting aiDevAssistant.terminals.max allows ${max}. Close one, or raise the setting.`,
+      { args: { active, max } },
+    );
+  }
+
+  /** Compares the host's list with what was told last, and tells the difference. Changes meanwhile are not missed. */
+  private refresh(): void {
+    if (this.refreshing) {
+      this.refreshAgain = true;
+      return;
+    }
+    this.refreshing = this.tellChanges()
+      .catch((error: unknown) => this.options.logger.warn('The list of terminals could not be refreshed', { error }))
+      .finally(() => {
+        this.refreshing = undefined;
+        if (this.refreshAgain && !this.isDisposed) {
+          this.refreshAgain = false;
+          this.refresh();
+        }
+      });
+  }
+
+  private async tellChanges(): Promise<void> {
+    const before = this.known;
+    const terminals = await this.list();
+    this.known = new Map(terminals.map((terminal) => [terminal.sessionId, terminal]));
+    for (const terminal of terminals) {
+      if (!isSame(before.get(terminal.sessionId), terminal))
+        this.changed.fire({ sessionId: terminal.sessionId, terminal });
+    }
+    for (const sessionId of before.keys()) {
+      if (!this.known.has(sessionId)) this.changed.fire({ sessionId, terminal: null });
+    }
+  }
+}
+
+function isSame(before: TerminalInfo | undefined, now: TerminalInfo): boolean {
+  return before?.status === now.status && before.name === now.name;
+}
