@@ -1,0 +1,74 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { homedir } from 'node:os';
+import type { Readable } from 'node:stream';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../log.ts';
+import { OutputLines } from './outputLines.ts';
+import type { ServerExit } from './runningServer.ts';
+
+/** Output that is still in the pipe when the process ends is read for this long. */
+const drainMs = 250;
+
+export interface ServerProcessOptions {
+  /** Absolute path of the server's bundle. */
+  readonly modulePath: string;
+  readonly args: readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** One forked server. What it writes goes to the log, line by line. */
+export class ServerProcess {
+  readonly child: ChildProcess;
+  /** Resolves on the process's own end. (`close` would wait for every descendant that holds its stderr.) */
+  readonly exited: Promise<ServerExit>;
+
+  constructor(options: ServerProcessOptions) {
+    const { clock, log } = options;
+    this.child = fork(options.modulePath, options.args, {
+      // Not the extension's own folder, which an update could then not remove on Windows.
+      cwd: homedir(),
+      env: cleanEnvironment(options.environment),
+      execArgv: [],
+      // Structured cloning carries terminal output as bytes.
+      serialization: 'advanced',
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    const { child } = this;
+    const releaseOutput = [
+      readLines(child.stdout, new OutputLines(clock, (line) => log.info(`[server] ${line}`))),
+      readLines(child.stderr, new OutputLines(clock, (line) => log.warn(`[server] ${line}`))),
+    ];
+    this.exited = new Promise<ServerExit>((resolve) => {
+      child.once('exit', (code, signal) => resolve({ code, signal }));
+      child.on('error', (error) => {
+        log.error(`The server process reports an error: ${error.message}`);
+        if (child.pid === undefined) resolve({ code: null, signal: null, error });
+      });
+    });
+    void this.exited.then(() => clock.after(drainMs, () => releaseOutput.forEach((release) => release())));
+  }
+
+  kill(): void {
+    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill('SIGKILL');
+  }
+}
+
+/**
+ * The environment of a server: the extension host's, without what belongs to VS Code itself. Where VS Code's own binary
+ * runs the server, it must be told to be Node.
+ */
+export function cleanEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const kept = Object.entries(environment).filter(([name]) => !/^(?:VSCODE_|ELECTRON_)/i.test(name));
+  return { ...Object.fromEntries(kept), ...(process.versions['electron'] && { ELECTRON_RUN_AS_NODE: '1' }) };
+}
+
+/** Reads until the returned function is called, which also lets go of a pipe that somebody else still holds. */
+function readLines(stream: Readable | null, lines: OutputLines): () => void {
+  stream?.on('data', (data: Buffer) => lines.push(data));
+  return () => {
+    lines.end();
+    stream?.destroy();
+  };
+}
