@@ -1,0 +1,123 @@
+import { z } from 'zod';
+import { conversationId, sessionEvent, type ConversationId, type SessionEvent } from '../../protocol/sessionEvents.ts';
+import type { OpenFile } from '../base/fileSystem.ts';
+import type { JournalHeader } from './conversationJournal.ts';
+import { unreadableHeader, unsupportedFormat } from './errors.ts';
+import { scanRecords, type ScanResult } from './recordCodec.ts';
+
+/** Raised by a change that older programs cannot read; new kinds of events and new fields need no new version. */
+export const formatVersion = 1;
+const formatName = 'ai-dev-assistant conversation';
+
+/** How the file of a conversation is named. */
+export const journalSuffix = '.journal';
+
+const anyHeader = z.looseObject({ format: z.literal(formatName), version: z.int().min(1) });
+const header = anyHeader.extend({
+  conversationId,
+  cwd: z.string(),
+  createdAt: z.number(),
+  workspaceFolders: z.array(z.string()),
+});
+/** What is asked of an event before its kind is looked at, so that unknown kinds keep their number. */
+const numbered = z.looseObject({ sequence: z.int().min(1), at: z.number() });
+
+/** The JSON text of a new journal's first record. */
+export function headerJson(facts: JournalHeader): string {
+  return JSON.stringify({ format: formatName, version: formatVersion, ...facts });
+}
+
+/** The JSON text of an event, around the JSON text of its update. */
+export function eventJson(sequence: number, at: number, updateJson: string): string {
+  return `{"sequence":${sequence},"at":${at},"update":${updateJson}}`;
+}
+
+/** The id that a file name stands for, or undefined if it is no journal's. */
+export function conversationOf(fileName: string): ConversationId | undefined {
+  if (!fileName.endsWith(journalSuffix)) return undefined;
+  const parsed = conversationId.safeParse(fileName.slice(0, -journalSuffix.length));
+  return parsed.success ? parsed.data : undefined;
+}
+
+/**
+ * Takes the JSON texts of a journal's records in order and keeps what they say. Records that this version does not
+ * understand are passed over; their sequence numbers still count.
+ */
+export class JournalFold {
+  readonly events: SessionEvent[] = [];
+  /** Records with a right checksum that were passed over: of an unknown kind, or with a number that was used before. */
+  passedOver = 0;
+  private foundHeader: JournalHeader | undefined;
+  private last = 0;
+  private readonly fileName: string;
+
+  /** `knownHeader` is given where reading begins behind the header. */
+  constructor(fileName: string, knownHeader?: JournalHeader) {
+    this.fileName = fileName;
+    this.foundHeader = knownHeader;
+  }
+
+  get hasHeader(): boolean {
+    return this.foundHeader !== undefined;
+  }
+
+  /** Throws `Unavailable` if no header was read. */
+  get header(): JournalHeader {
+    if (this.foundHeader === undefined) throw unreadableHeader(this.fileName);
+    return this.foundHeader;
+  }
+
+  get lastSequence(): number {
+    return this.last;
+  }
+
+  /** Throws if the first record is no header of a version that can be read. */
+  readonly take = (json: string): boolean => {
+    const value = parseJson(json);
+    if (this.foundHeader === undefined) {
+      this.foundHeader = this.parseHeader(value);
+      return true;
+    }
+    const place = numbered.safeParse(value);
+    if (!place.success || place.data.sequence <= this.last) {
+      this.passedOver += 1;
+      return true;
+    }
+    this.last = place.data.sequence;
+    const event = sessionEvent.safeParse(value);
+    if (event.success) this.events.push(event.data);
+    else this.passedOver += 1;
+    return true;
+  };
+
+  private parseHeader(value: unknown): JournalHeader {
+    const any = anyHeader.safeParse(value);
+    if (!any.success) throw unreadableHeader(this.fileName);
+    if (any.data.version > formatVersion) throw unsupportedFormat(this.fileName, any.data.version);
+    const parsed = header.safeParse(value);
+    if (!parsed.success || parsed.data.conversationId !== conversationOf(this.fileName)) {
+      throw unreadableHeader(this.fileName);
+    }
+    const { conversationId: id, cwd, createdAt, workspaceFolders } = parsed.data;
+    return { conversationId: id, cwd, createdAt, workspaceFolders };
+  }
+}
+
+/** Reads a whole journal. Throws as `JournalFold` does. */
+export async function readJournal(file: OpenFile, fileName: string): Promise<{ fold: JournalFold; scan: ScanResult }> {
+  const fold = new JournalFold(fileName);
+  const scan = await scanRecords(file, 0, fold.take);
+  // Damage before the header means that the true first record is lost, whatever the next one looks like.
+  if (scan.damaged[0]?.offset === 0) throw unreadableHeader(fileName);
+  if (!fold.hasHeader) throw unreadableHeader(fileName);
+  return { fold, scan };
+}
+
+function parseJson(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (error) {
+    // A right checksum over no JSON: some other program's file. It counts as a record not understood.
+    return error;
+  }
+}

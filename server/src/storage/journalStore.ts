@@ -1,0 +1,203 @@
+import { randomUUID } from 'node:crypto';
+import * as path from 'node:path';
+import { conversationId as conversationIdSchema, type ConversationId } from '../../protocol/sessionEvents.ts';
+import type { Clock } from '../base/clock.ts';
+import { errorCode, nodeFileSystem, type FileSystem } from '../base/fileSystem.ts';
+import type { Logger } from '../base/logger.ts';
+import { writeFileAtomic } from '../base/atomicFile.ts';
+import { createProcessTable, type ProcessTable } from '../base/processTable.ts';
+import type { ConversationJournal, ConversationSummary } from './conversationJournal.ts';
+import { acquireLock } from './conversationLock.ts';
+import { conversationNotFound, heldElsewhere, storageClosed, storageFailed } from './errors.ts';
+import { ConversationList } from './conversationList.ts';
+import { headerJson, journalSuffix } from './journalFormat.ts';
+import { openJournal, type JournalSystem } from './openJournal.ts';
+import { encodeRecord } from './recordCodec.ts';
+import { realFolders, workspaceKey } from './workspaceKey.ts';
+
+interface JournalStoreOptions {
+  readonly dataFolder: string;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly fileSystem?: FileSystem;
+  readonly processes?: ProcessTable;
+}
+
+/**
+ * The conversations of a data folder, one file each:
+ * `conversations/<workspace key>/<conversation id>.journal`. Each that is open here is open once, however many callers
+ * ask for it; the first `close` ends it for all of them.
+ */
+export class JournalStore {
+  private readonly root: string;
+  private readonly system: JournalSystem;
+  private readonly summaries: ConversationList;
+  private readonly openings = new Map<string, Promise<ConversationJournal>>();
+  /** Folder of each conversation that was met, so that opening one need not look into every workspace. */
+  private readonly folderOf = new Map<string, string>();
+  private disposed = false;
+
+  constructor({ dataFolder, logger, clock, fileSystem, processes }: JournalStoreOptions) {
+    this.root = path.join(dataFolder, 'conversations');
+    this.system = {
+      logger,
+      clock,
+      fileSystem: fileSystem ?? nodeFileSystem,
+      processes: processes ?? createProcessTable(),
+    };
+    this.summaries = new ConversationList(this.system);
+  }
+
+  /** Begins a conversation. It is on disk, and open for writing, when this resolves. */
+  async create(place: { cwd: string; workspaceFolders: readonly string[] }): Promise<ConversationJournal> {
+    this.refuseIfDisposed();
+    const workspaceFolders = await realFolders(place.workspaceFolders);
+    const id = conversationIdSchema.parse(randomUUID());
+    const folder = path.join(this.root, workspaceKey(workspaceFolders));
+    const header = { conversationId: id, cwd: place.cwd, createdAt: this.system.clock.now(), workspaceFolders };
+    try {
+      await this.createFolders(folder);
+      // Written aside and renamed, so that no crash leaves a journal without its header.
+      const record = encodeRecord(headerJson(header));
+      await writeFileAtomic(path.join(folder, `${id}${journalSuffix}`), record, this.system.fileSystem);
+    } catch (error) {
+      throw storageFailed('begin a conversation', error);
+    }
+    this.folderOf.set(id, folder);
+    return this.open(id);
+  }
+
+  /** Opens a conversation, or answers the journal that is open already. Rejects with `NotFound`, `Unsupported` (newer
+   * format) or `Unavailable`. */
+  open(conversationId: ConversationId): Promise<ConversationJournal> {
+    const present = this.openings.get(conversationId);
+    if (present !== undefined) return present;
+    const opening = this.openAnew(conversationId);
+    this.openings.set(conversationId, opening);
+    // One that failed must not be answered to the next caller; the failure itself goes to those who wait for it.
+    opening.catch(() => this.forget(conversationId, opening));
+    return opening;
+  }
+
+  /** The conversations of a workspace, the one changed last first; those that cannot be read are left out and logged. */
+  async list(workspaceFolders: readonly string[]): Promise<ConversationSummary[]> {
+    const folder = path.join(this.root, workspaceKey(await realFolders(workspaceFolders)));
+    const summaries = await this.summaries.read(folder, await this.openForWriting());
+    for (const { conversationId } of summaries) this.folderOf.set(conversationId, folder);
+    return summaries;
+  }
+
+  /** Deletes a conversation with what was kept aside of it. Rejects with `NotFound`, or `Conflict` if held elsewhere. */
+  async delete(conversationId: ConversationId): Promise<void> {
+    this.refuseIfDisposed();
+    const folder = await this.find(conversationId);
+    await this.closeIfOpen(conversationId);
+    const { fileSystem } = this.system;
+    const fileName = `${conversationId}${journalSuffix}`;
+    try {
+      const lock = await acquireLock(folder, conversationId, this.system);
+      if (lock === undefined) throw heldElsewhere(conversationId);
+      try {
+        await fileSystem.remove(path.join(folder, fileName));
+        for (const sibling of await fileSystem.list(folder)) {
+          if (sibling.startsWith(`${fileName}.`)) await fileSystem.remove(path.join(folder, sibling));
+        }
+        await fileSystem.syncFolder(folder);
+      } finally {
+        await lock.release();
+      }
+    } catch (error) {
+      throw storageFailed('delete the conversation', error);
+    }
+    this.folderOf.delete(conversationId);
+  }
+
+  /** Closes every journal that is open. */
+  async dispose(): Promise<void> {
+    this.disposed = true;
+    await Promise.all([...this.openings.keys()].map((id) => this.closeIfOpen(id)));
+  }
+
+  private async openAnew(conversationId: ConversationId): Promise<ConversationJournal> {
+    this.refuseIfDisposed();
+    const folder = await this.find(conversationId);
+    const journalPath = path.join(folder, `${conversationId}${journalSuffix}`);
+    return openJournal(journalPath, conversationId, this.system, () => this.forget(conversationId));
+  }
+
+  private forget(conversationId: string, only?: Promise<ConversationJournal>): void {
+    if (only === undefined || this.openings.get(conversationId) === only) this.openings.delete(conversationId);
+  }
+
+  private async closeIfOpen(conversationId: string): Promise<void> {
+    const journal = await this.openings.get(conversationId)?.catch(() => undefined);
+    try {
+      await journal?.close();
+    } catch (error) {
+      this.system.logger.warn('A journal could not be closed', { conversationId, error });
+    }
+  }
+
+  private async openForWriting(): Promise<Map<string, ConversationJournal>> {
+    const journals = new Map<string, ConversationJournal>();
+    for (const [id, opening] of this.openings) {
+      const journal = await opening.catch(() => undefined);
+      if (journal?.access === 'write') journals.set(id, journal);
+    }
+    return journals;
+  }
+
+  private async find(conversationId: ConversationId): Promise<string> {
+    const id = conversationIdSchema.safeParse(conversationId);
+    // An id becomes part of a path, so a malformed one is not even looked for.
+    if (!id.success) throw conversationNotFound(conversationId.slice(0, 64));
+    const known = this.folderOf.get(id.data);
+    if (known !== undefined && (await this.has(known, id.data))) return known;
+    for (const key of await this.workspaceKeys()) {
+      const folder = path.join(this.root, key);
+      if (!(await this.has(folder, id.data))) continue;
+      this.folderOf.set(id.data, folder);
+      return folder;
+    }
+    throw conversationNotFound(id.data);
+  }
+
+  private async has(folder: string, conversationId: string): Promise<boolean> {
+    try {
+      return (
+        (await this.system.fileSystem.stat(path.join(folder, `${conversationId}${journalSuffix}`))).kind === 'file'
+      );
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return false;
+      throw storageFailed('look for the conversation', error);
+    }
+  }
+
+  private async workspaceKeys(): Promise<readonly string[]> {
+    try {
+      return await this.system.fileSystem.list(this.root);
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return [];
+      throw storageFailed('look for the conversation', error);
+    }
+  }
+
+  /** Makes `folder` and every missing folder above it, each of them durable. */
+  private async createFolders(folder: string): Promise<void> {
+    const { fileSystem } = this.system;
+    try {
+      await fileSystem.createFolder(folder);
+    } catch (error) {
+      if (errorCode(error) === 'EEXIST') return;
+      const parent = path.dirname(folder);
+      if (errorCode(error) !== 'ENOENT' || parent === folder) throw error;
+      await this.createFolders(parent);
+      await fileSystem.createFolder(folder);
+    }
+    await fileSystem.syncFolder(path.dirname(folder));
+  }
+
+  private refuseIfDisposed(): void {
+    if (this.disposed) throw storageClosed();
+  }
+}

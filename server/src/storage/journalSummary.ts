@@ -1,0 +1,78 @@
+import type { SessionEvent } from '../../protocol/sessionEvents.ts';
+import type { FileSystem, OpenFile } from '../base/fileSystem.ts';
+import type { JournalHeader } from './conversationJournal.ts';
+import { JournalFold } from './journalFormat.ts';
+import { scanRecords } from './recordCodec.ts';
+
+const windowBytes = 64 * 1024;
+const maxTitleChars = 80;
+
+/** What the list shows of a journal. */
+export interface JournalSummary {
+  readonly header: JournalHeader;
+  /** Milliseconds since 1970, of the last event read; that of the creation if there is none. */
+  readonly updatedAt: number;
+  readonly title: string;
+}
+
+/**
+ * Reads the beginning and the end of a journal, 64 KiB each, however long it is. A title that was given in between is
+ * found through `former`, the summary made when the file was shorter. Throws as `JournalFold` does.
+ */
+export async function summarize(
+  journalPath: string,
+  fileName: string,
+  fileSystem: FileSystem,
+  former?: JournalSummary,
+): Promise<JournalSummary> {
+  const { sizeBytes } = await fileSystem.stat(journalPath);
+  const file = await fileSystem.open(journalPath, 'read');
+  try {
+    const head = new JournalFold(fileName);
+    await scanRecords(limited(file, Math.min(sizeBytes, windowBytes)), 0, head.take);
+    const { header } = head;
+    const events = [...head.events];
+    if (sizeBytes > windowBytes) {
+      const tail = new JournalFold(fileName, header);
+      await scanRecords(limited(file, sizeBytes), Math.max(windowBytes, sizeBytes - windowBytes), tail.take);
+      events.push(...tail.events);
+    }
+    return {
+      header,
+      updatedAt: events.at(-1)?.at ?? header.createdAt,
+      title: titleOf(events, former?.title ?? ''),
+    };
+  } finally {
+    await file.close();
+  }
+}
+
+/** The title given last, else the beginning of the first message, else `fallback`. */
+export function titleOf(events: readonly SessionEvent[], fallback: string): string {
+  for (const { update } of events.toReversed()) {
+    if (update.sessionUpdate === 'session_info_update') return oneLine(update.title);
+  }
+  if (fallback !== '') return fallback;
+  for (const { update } of events) {
+    if (update.sessionUpdate !== 'user_message_chunk' || update.content.type !== 'text') continue;
+    const line = oneLine(update.content.text);
+    if (line !== '') return line;
+  }
+  return '';
+}
+
+function oneLine(text: string): string {
+  const line = text
+    .slice(0, maxTitleChars * 4)
+    .replace(/\s+/g, ' ')
+    .trim();
+  return line.length <= maxTitleChars ? line : `${line.slice(0, maxTitleChars - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
+}
+
+/** `file` as if it ended at `endBytes`. */
+function limited(file: OpenFile, endBytes: number): Pick<OpenFile, 'read'> {
+  return {
+    read: (into, position) =>
+      position >= endBytes ? Promise.resolve(0) : file.read(into.subarray(0, endBytes - position), position),
+  };
+}

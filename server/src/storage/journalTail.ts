@@ -1,0 +1,127 @@
+import type { SessionEvent } from '../../protocol/sessionEvents.ts';
+import type { Clock } from '../base/clock.ts';
+import { toDisposable, type Disposable } from '../base/disposable.ts';
+import type { FileSystem, OpenFile } from '../base/fileSystem.ts';
+import type { Logger } from '../base/logger.ts';
+import { JournalFold } from './journalFormat.ts';
+import { scanRecords } from './recordCodec.ts';
+
+/** Not every file system tells of changes, so the file is looked at this often in any case. */
+const pollMs = 1_000;
+const slowestPollMs = 30_000;
+
+interface TailOptions {
+  readonly path: string;
+  readonly fileName: string;
+  readonly file: OpenFile;
+  /** What was read when the journal was opened; goes on growing. */
+  readonly fold: JournalFold;
+  readonly goodEnd: number;
+  readonly fileSystem: FileSystem;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly onEvents: (events: readonly SessionEvent[]) => void;
+}
+
+/** Follows a journal that another process writes, and reports each whole record once. */
+export class JournalTail {
+  private readonly options: TailOptions;
+  private fold: JournalFold;
+  private position: number;
+  private reported: number;
+  private readonly watcher: Disposable;
+  private timer: Disposable | undefined;
+  private failures = 0;
+  private reading: Promise<void> | undefined;
+  private readAgain = false;
+  private closed = false;
+
+  constructor(options: TailOptions) {
+    this.options = options;
+    this.fold = options.fold;
+    this.position = options.goodEnd;
+    this.reported = options.fold.lastSequence;
+    this.watcher = this.watch();
+    this.schedule();
+  }
+
+  events(): readonly SessionEvent[] {
+    return this.fold.events;
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    this.timer?.dispose();
+    this.watcher.dispose();
+    await this.reading;
+    await this.options.file.close();
+  }
+
+  private watch(): Disposable {
+    const { fileSystem, path, fileName, logger } = this.options;
+    const onFailed = (error: unknown): void =>
+      logger.info('A journal is polled because it cannot be watched', { fileName, error });
+    try {
+      return fileSystem.watch(path, () => this.look(), onFailed);
+    } catch (error) {
+      onFailed(error);
+      return toDisposable(() => undefined);
+    }
+  }
+
+  private schedule(): void {
+    const delayMs = Math.min(pollMs * 2 ** this.failures, slowestPollMs);
+    this.timer = this.options.clock.after(delayMs, () => this.look());
+  }
+
+  /** Reads what is new; while that goes on, further calls together cause one more reading. */
+  private look(): void {
+    if (this.closed) return;
+    this.readAgain = true;
+    this.reading ??= this.readUntilQuiet();
+  }
+
+  /** Never rejects. */
+  private async readUntilQuiet(): Promise<void> {
+    while (this.readAgain && !this.closed) {
+      this.readAgain = false;
+      try {
+        await this.readNew();
+        this.failures = 0;
+      } catch (error) {
+        this.failures += 1;
+        this.options.logger.warn('A journal could not be followed', { fileName: this.options.fileName, error });
+      }
+    }
+    this.reading = undefined;
+    this.timer?.dispose();
+    if (!this.closed) this.schedule();
+  }
+
+  private async readNew(): Promise<void> {
+    const { sizeBytes } = await this.options.fileSystem.stat(this.options.path);
+    if (sizeBytes === this.position) return;
+    const scan = sizeBytes < this.position ? undefined : await this.scanOn();
+    // Shorter than before, or other bytes where a record should begin: the writer took back an append that failed.
+    if (scan === undefined || scan.damaged.length > 0) await this.startOver();
+    else this.position = scan.goodEnd;
+    this.report();
+  }
+
+  private async scanOn(): ReturnType<typeof scanRecords> {
+    return scanRecords(this.options.file, this.position, this.fold.take);
+  }
+
+  private async startOver(): Promise<void> {
+    const fold = new JournalFold(this.options.fileName);
+    const scan = await scanRecords(this.options.file, 0, fold.take);
+    this.fold = fold;
+    this.position = scan.goodEnd;
+  }
+
+  private report(): void {
+    const fresh = this.fold.events.filter(({ sequence }) => sequence > this.reported);
+    this.reported = Math.max(this.reported, this.fold.lastSequence);
+    if (fresh.length > 0) this.options.onEvents(fresh);
+  }
+}

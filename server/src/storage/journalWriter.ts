@@ -1,0 +1,171 @@
+import { sessionUpdate, type SessionEvent, type SessionUpdate } from '../../protocol/sessionEvents.ts';
+import type { Clock } from '../base/clock.ts';
+import { writeFully, type OpenFile } from '../base/fileSystem.ts';
+import type { Logger } from '../base/logger.ts';
+import { eventTooLarge, invalidUpdate, journalClosed, storageFailed, tooMuchWaiting } from './errors.ts';
+import { eventJson } from './journalFormat.ts';
+import { encodeRecord, maxRecordBytes } from './recordCodec.ts';
+
+/** What may wait for the disk, in bytes of JSON. */
+const maxWaitingBytes = 32 * 1024 * 1024;
+/** What an event adds around its update: keys, number and time. */
+const envelopeBytes = 128;
+const closeLimitMs = 10_000;
+
+interface Waiting {
+  readonly at: number;
+  readonly updateJsons: readonly string[];
+  readonly sizeBytes: number;
+  readonly resolve: (events: readonly SessionEvent[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface WriterOptions {
+  readonly conversationId: string;
+  readonly file: OpenFile;
+  /** Where the last good record ends. */
+  readonly endBytes: number;
+  readonly lastSequence: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Called with the events of each commit, once they are durable and before their appends resolve. */
+  readonly onDurable: (events: readonly SessionEvent[]) => void;
+}
+
+/**
+ * The writing end of a journal. Whatever arrives while the disk is busy goes out together, in one write and one
+ * fdatasync. If that fails the file is cut back to where it was good, and later appends start from there.
+ */
+export class JournalWriter {
+  private readonly options: WriterOptions;
+  private readonly log: Logger;
+  private end: number;
+  private lastSequence: number;
+  /** The file may hold more than `end`: cut it before anything else is written. */
+  private needsCut = false;
+  private waiting: Waiting[] = [];
+  private waitingBytes = 0;
+  private draining: Promise<void> | undefined;
+  private closed = false;
+
+  constructor(options: WriterOptions) {
+    this.options = options;
+    this.log = options.logger;
+    this.end = options.endBytes;
+    this.lastSequence = options.lastSequence;
+  }
+
+  async append(updates: readonly SessionUpdate[]): Promise<readonly SessionEvent[]> {
+    if (this.closed) throw journalClosed(this.options.conversationId);
+    if (updates.length === 0) return [];
+    // Serialized at once, so that a caller that goes on changing its objects changes nothing here.
+    const updateJsons = updates.map(serialize);
+    const sizeBytes = updateJsons.reduce((sum, json) => sum + Buffer.byteLength(json) + envelopeBytes, 0);
+    if (this.waitingBytes + sizeBytes > maxWaitingBytes) throw tooMuchWaiting(this.waitingBytes);
+    const { promise, resolve, reject } = Promise.withResolvers<readonly SessionEvent[]>();
+    this.waiting.push({ at: this.options.clock.now(), updateJsons, sizeBytes, resolve, reject });
+    this.waitingBytes += sizeBytes;
+    this.draining ??= this.drain();
+    return promise;
+  }
+
+  /** Lets what was appended reach the disk, for at most 10 s, and closes the file. */
+  async close(): Promise<void> {
+    this.closed = true;
+    if (this.draining !== undefined && !(await this.endsInTime(this.draining))) {
+      // The file stays open: closing it under a write that hangs would hang as well.
+      this.log.error('A journal was given up because the disk does not answer', {
+        conversationId: this.options.conversationId,
+        waitingBytes: this.waitingBytes,
+      });
+      return;
+    }
+    await this.options.file.close();
+  }
+
+  private async endsInTime(draining: Promise<void>): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = this.options.clock.after(closeLimitMs, () => resolve(false));
+    try {
+      return await Promise.race([draining.then(() => true), promise]);
+    } finally {
+      timer.dispose();
+    }
+  }
+
+  /** Never rejects: each append learns of its own failure. */
+  private async drain(): Promise<void> {
+    // One turn of the event loop gathers the appends that are made together.
+    await Promise.resolve();
+    while (this.waiting.length > 0) {
+      const batch = this.waiting;
+      this.waiting = [];
+      try {
+        const answers = await this.commit(batch);
+        batch.forEach((entry, index) => entry.resolve(answers[index] ?? []));
+      } catch (error) {
+        const coded = storageFailed('save the conversation', error);
+        this.log.warn('An append to a journal failed', { conversationId: this.options.conversationId, error: coded });
+        for (const entry of batch) entry.reject(coded);
+      }
+      this.waitingBytes -= batch.reduce((sum, entry) => sum + entry.sizeBytes, 0);
+    }
+    this.draining = undefined;
+  }
+
+  private async commit(batch: readonly Waiting[]): Promise<SessionEvent[][]> {
+    let sequence = this.lastSequence;
+    const jsons = batch.map(({ at, updateJsons }) =>
+      updateJsons.map((updateJson) => eventJson((sequence += 1), at, updateJson)),
+    );
+    const data = Buffer.concat(jsons.flat().map(encodeRecord));
+    await this.cutBackIfNeeded();
+    try {
+      await writeFully(this.options.file, data, this.end);
+      await this.options.file.datasync();
+    } catch (error) {
+      this.needsCut = true;
+      await this.cutBackIfNeeded().catch((cutError: unknown) => {
+        this.log.warn('A failed append could not be cut off yet', {
+          conversationId: this.options.conversationId,
+          error: cutError,
+        });
+      });
+      throw error;
+    }
+    this.end += data.byteLength;
+    this.lastSequence = sequence;
+    // Parsed from the very text that was written: what is shown now is what a replay will show.
+    const answers = jsons.map((texts) => texts.map((text) => JSON.parse(text) as SessionEvent));
+    this.options.onDurable(answers.flat());
+    return answers;
+  }
+
+  private async cutBackIfNeeded(): Promise<void> {
+    if (!this.needsCut) return;
+    await this.options.file.truncate(this.end);
+    // Else what was refused could be there again after a loss of power.
+    await this.options.file.datasync();
+    this.needsCut = false;
+  }
+}
+
+/** The JSON text of an update that is certain to be understood when it is read again. */
+function serialize(update: SessionUpdate, index: number): string {
+  let json: string;
+  let back: unknown;
+  try {
+    json = JSON.stringify(update);
+    back = JSON.parse(json);
+  } catch (error) {
+    throw invalidUpdate(index, error instanceof Error ? error.message : 'it cannot be written as JSON');
+  }
+  const parsed = sessionUpdate.safeParse(back);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw invalidUpdate(index, `${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`.trim());
+  }
+  const sizeBytes = Buffer.byteLength(json) + envelopeBytes;
+  if (sizeBytes > maxRecordBytes) throw eventTooLarge(sizeBytes, maxRecordBytes);
+  return json;
+}
