@@ -43,7 +43,7 @@ const nodeBundles: readonly Bundle[] = [
   { name: 'extension', entry: 'extension/src/extension.ts', options: forEditor },
   { name: 'languageClient', entry: 'extension/src/server/languageClient.ts', options: forEditor },
   { name: 'server', entry: 'server/src/main.ts', options: executable(forServer) },
-  { name: 'parentWatchdog', entry: 'server/src/parentWatchdog.ts', options: forServer },
+  { name: 'parentWatchdog', entry: 'server/src/transports/parentWatchdog.ts', options: forServer },
   { name: 'ptyHost', entry: 'server/src/ptyHost/main.ts', options: forServer },
 ];
 

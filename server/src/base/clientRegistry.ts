@@ -15,7 +15,7 @@ export class ClientRegistry {
     client.onClosed(() => this.clients.delete(client));
   }
 
-  broadcast<M extends ServerNotification>(method: M, params: ParamsOf<M>): void {
+  notifyAll<M extends ServerNotification>(method: M, params: ParamsOf<M>): void {
     for (const client of this.clients) client.notify(method, params);
   }
 }

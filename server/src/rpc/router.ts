@@ -96,7 +96,7 @@ export class Router {
     guardParams(params);
     const parsed = declaration.params.safeParse(params ?? {});
     if (parsed.success) return parsed.data;
-    throw new CodedError('InvalidParams', `${method} was not run: ${describe(parsed.error)}.`, { cause: parsed.error });
+    throw new CodedError('InvalidParams', `${method} was not run: ${describe(parsed.error)}.`);
   }
 
   /** Races the handler against its time limit and the caller's signal; the loser's late outcome is only logged. */

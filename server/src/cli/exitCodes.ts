@@ -1,0 +1,10 @@
+/** What the process answers to a shell; the first four are those of `ai-dev-assistant run`. */
+export const exitCodes = {
+  done: 0,
+  failed: 1,
+  /** An effect that `--approve` does not cover was refused. */
+  refused: 2,
+  budgetSpent: 3,
+  /** The command line itself was wrong (EX_USAGE of sysexits.h). */
+  usage: 64,
+} as const;

@@ -1,0 +1,77 @@
+import type { InitializeParams } from 'vscode-languageserver/node';
+import { fileURLToPath } from 'node:url';
+import { CodedError } from '../../protocol/errors.ts';
+import { initializationOptions, type HandshakeAnswer } from '../../protocol/server.ts';
+import { contractVersion, isCompatible } from '../../protocol/version.ts';
+import type { Client } from '../base/handlers.ts';
+import type { Logger, LogLevel } from '../base/logger.ts';
+import { createServer, type Server } from '../createServer.ts';
+import { serveIpc, serveStdio } from '../transports/languageServerTransport.ts';
+import { prepareDataFolder, resolveDataFolder } from './dataFolder.ts';
+import { createProcessLogger } from './processLogger.ts';
+
+export interface LspOptions {
+  readonly stdio?: true;
+  readonly nodeIpc?: true;
+  readonly dataDir?: string;
+  readonly logLevel: LogLevel;
+}
+
+/** A language server for the process that started this one, until that process ends it. */
+export function runLsp(options: LspOptions): void {
+  if (options.stdio !== true && options.nodeIpc !== true) {
+    throw new CodedError('InvalidParams', 'Say how to speak: ai-dev-assistant lsp --stdio');
+  }
+  const logger = createProcessLogger(options.logLevel);
+  const dataFolder = resolveDataFolder(options.dataDir);
+  prepareDataFolder(dataFolder);
+  const server = createServer({ dataFolder, logger, environment: { ...process.env } });
+  const serve = options.nodeIpc === true ? serveIpc : serveStdio;
+  serve({
+    router: server.router,
+    logger,
+    initialize: (client, params) => initialize(server, client, params, logger),
+    shutdown: () => server.dispose(),
+  });
+}
+
+function initialize(server: Server, client: Client, params: InitializeParams, logger: Logger): HandshakeAnswer {
+  const handshake = initializationOptions.safeParse(params.initializationOptions ?? defaultOptions(params));
+  if (!handshake.success) {
+    const detail = handshake.error.issues[0]?.message ?? 'invalid';
+    throw new CodedError('InvalidParams', `initializationOptions cannot be used: ${detail}.`, {
+      cause: handshake.error,
+    });
+  }
+  const options = handshake.data;
+  if (!isCompatible(contractVersion, options.contractVersion)) {
+    const show = (version: { major: number; minor: number }): string => `${version.major}.${version.minor}`;
+    const ours = show(contractVersion);
+    const theirs = show(options.contractVersion);
+    throw new CodedError(
+      'Unsupported',
+      `This server speaks contract ${ours}, the client ${theirs}. Update the older of the two.`,
+      { args: { ours, theirs } },
+    );
+  }
+  logger.info('Client connected', {
+    client: client.id,
+    correlationId: options.correlationId,
+    restarts: options.restarts,
+  });
+  return server.connect(client, options);
+}
+
+/** What an editor that knows nothing of us is taken to have said: its folders, which nobody has called trusted. */
+function defaultOptions(params: InitializeParams): unknown {
+  const folders = (params.workspaceFolders ?? [])
+    .filter((folder) => folder.uri.startsWith('file:'))
+    .map((folder) => ({ path: fileURLToPath(folder.uri), name: folder.name }));
+  return {
+    contractVersion: { major: contractVersion.major, minor: 0 },
+    correlationId: 'startup-lsp',
+    workspace: { folders, trusted: false },
+    settings: {},
+    restarts: 0,
+  };
+}

@@ -1,0 +1,52 @@
+import type { LogLevel } from '../base/logger.ts';
+import { CodedError } from '../../protocol/errors.ts';
+import { createServer } from '../createServer.ts';
+import { HttpTransport } from '../transports/httpTransport.ts';
+import { prepareDataFolder, resolveDataFolder } from './dataFolder.ts';
+import { localHandshake } from './localClient.ts';
+import { createProcessLogger } from './processLogger.ts';
+import { readSettingsFile } from './settingsFile.ts';
+
+export interface ServeOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly workspace?: string;
+  readonly dataDir?: string;
+  readonly logLevel: LogLevel;
+}
+
+/** Serves HTTP on this machine until SIGINT or SIGTERM. The first line on stdout is JSON and says where. */
+export async function runServe(options: ServeOptions): Promise<void> {
+  const { host, port } = options;
+  if (host !== '127.0.0.1' && host !== '::1') {
+    throw new CodedError('Forbidden', `${host} is beyond this machine, which needs TLS. Use 127.0.0.1 or ::1.`);
+  }
+  const logger = createProcessLogger(options.logLevel);
+  const dataFolder = resolveDataFolder(options.dataDir);
+  prepareDataFolder(dataFolder);
+  const environment = { ...process.env };
+  const handshake = localHandshake(options.workspace, readSettingsFile(dataFolder, environment, logger));
+  const server = createServer({ dataFolder, logger, environment });
+  server.configure(handshake);
+  const { guard, tokenFile } = await server.openDoor();
+  const transport = new HttpTransport({
+    router: server.router,
+    guard,
+    logger,
+    health: () => server.health.current(),
+    host,
+    port,
+  });
+  const url = await transport.listen();
+  process.stdout.write(`${JSON.stringify({ url, tokenFile, pid: process.pid, instanceId: server.instanceId })}\n`);
+  await signalled();
+  transport.dispose();
+  await server.dispose();
+  process.exit(0);
+}
+
+function signalled(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  });
+}

@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto';
+import type { InitializationOptions } from '../protocol/server.ts';
+import type { HandshakeAnswer } from '../protocol/server.ts';
+import { contractVersion } from '../protocol/version.ts';
+import { ClientRegistry } from './base/clientRegistry.ts';
+import { systemClock } from './base/clock.ts';
+import { DisposableStore } from './base/disposable.ts';
+import type { Client } from './base/handlers.ts';
+import type { Logger } from './base/logger.ts';
+import { createHealthHandlers } from './health/healthHandlers.ts';
+import { HealthService } from './health/healthService.ts';
+import { Router } from './rpc/router.ts';
+import { SecretService } from './settings/secretService.ts';
+import { createSettingsHandlers } from './settings/settingsHandlers.ts';
+import { SettingsService } from './settings/settingsService.ts';
+import { WorkspaceService } from './settings/workspaceService.ts';
+import { readVersion } from './version.ts';
+
+export interface ServerOptions {
+  /** Absolute path; exists and is private to the person. */
+  readonly dataFolder: string;
+  readonly logger: Logger;
+  /** What this process was started with: shells start from it, and keys come from it outside an editor. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** A companion server without its doors: transports are attached to it from outside. */
+export interface Server {
+  readonly router: Router;
+  readonly clients: ClientRegistry;
+  readonly health: HealthService;
+  readonly instanceId: string;
+  /** Takes settings and workspace as a client gave them, and marks the server as started. */
+  configure(handshake: InitializationOptions): void;
+  /** Attaches a client that has shaken hands. An editor is asked for secrets and buffers from then on. */
+  connect(client: Client, handshake: InitializationOptions): HandshakeAnswer;
+  /** Ends everything this server started, except the terminals, which live on. */
+  dispose(): Promise<void>;
+}
+
+/** The composition root: builds the services, joins their ports, registers their handlers. */
+export function createServer({ dataFolder, logger, environment }: ServerOptions): Server {
+  const store = new DisposableStore();
+  const version = readVersion();
+  const instanceId = randomBytes(6).toString('hex');
+  const clients = new ClientRegistry();
+  const health = new HealthService({ clock: systemClock, version });
+  const settings = store.add(new SettingsService(logger));
+  const workspace = store.add(new WorkspaceService(logger));
+  const secrets = store.add(new SecretService(environment, logger));
+
+  const router: Router = new Router({
+    handlers: {
+      ...createHealthHandlers({ health, version, instanceId, dataFolder, methods: () => router.methods() }),
+      ...createSettingsHandlers({ settings, workspace, secrets }),
+    },
+    logger,
+    clock: systemClock,
+    instanceId,
+  });
+
+  const configure = (handshake: InitializationOptions): void => {
+    settings.replace(handshake.settings);
+    workspace.replace(handshake.workspace);
+    health.markStarted({ restarts: handshake.restarts, recovered: handshake.restarts > 0 });
+  };
+  return {
+    router,
+    clients,
+    health,
+    instanceId,
+    configure,
+    connect(client, handshake) {
+      configure(handshake);
+      clients.add(client);
+      if (client.kind === 'editor') secrets.attachEditor(client);
+      return { version, contractVersion, instanceId };
+    },
+    dispose() {
+      store.dispose();
+      return Promise.resolve();
+    },
+  };
+}
