@@ -102,8 +102,11 @@ export type AssistantPart =
       readonly toolCallId: string;
       readonly toolName: string;
       readonly input: unknown;
-      readonly providerMetadata?: Readonly<Record<string, unknown>>;
+      /** What the provider gave with the call and wants to see again. */
+      readonly providerOptions?: Record<string, Record<string, JsonValue>>;
     };
+
+export type JsonValue = null | string | number | boolean | JsonValue[] | { [key: string]: JsonValue };
 
 export interface ToolResultPart {
   readonly type: 'tool-result';

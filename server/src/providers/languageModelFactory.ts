@@ -44,9 +44,9 @@ function guardAnswers(fetch: HttpFetch, endpoint: Endpoint): HttpFetch {
   };
 }
 
-function byteLimit(endpoint: Endpoint): TransformStream<Uint8Array, Uint8Array> {
+function byteLimit(endpoint: Endpoint): TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>> {
   let bytes = 0;
-  return new TransformStream<Uint8Array, Uint8Array>({
+  return new TransformStream({
     transform(chunk, controller) {
       bytes += chunk.byteLength;
       if (bytes <= maxAnswerBytes) controller.enqueue(chunk);

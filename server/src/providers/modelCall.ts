@@ -107,9 +107,8 @@ function toolCallPart(part: {
   toolCallId: string;
   toolName: string;
   input: unknown;
-  invalid?: boolean;
-  error?: unknown;
-  providerMetadata?: Readonly<Record<string, unknown>>;
+  invalid?: boolean | undefined;
+  providerMetadata?: Readonly<Record<string, unknown>> | undefined;
 }): ModelCallPart {
   return {
     type: 'toolCall',

@@ -1,0 +1,101 @@
+import * as path from 'node:path';
+import { CodedError } from '../../protocol/errors.ts';
+import type { TerminalId } from '../../protocol/terminal.ts';
+import type { FileList, FileSearch, TextMatches } from './fileSearch.ts';
+import type { CommandOutcome, CommandRunner, Effect, FileReader, PolicyGate } from './ports.ts';
+import type { ToolCallContext } from './tool.ts';
+
+const maxOutputChars = 48_000;
+
+/** What tools have in reach, joined in the composition root. */
+export interface ToolPorts {
+  readonly policy: PolicyGate;
+  readonly files: FileReader;
+  readonly search: FileSearch;
+  readonly commands: CommandRunner;
+}
+
+/**
+ * The only way from a tool to files and processes. Every method asks the policy gate first, and the person where the
+ * gate says so; there is nothing in here that works without. Made anew for each call. A refusal is a `PolicyDenied`
+ * whose message is for the model and the person.
+ */
+export class CheckedAccess {
+  private readonly ports: ToolPorts;
+  private readonly context: ToolCallContext;
+
+  constructor(ports: ToolPorts, context: ToolCallContext) {
+    this.ports = ports;
+    this.context = context;
+  }
+
+  /** The text of a file, unsaved changes included. */
+  async readText(file: string): Promise<string> {
+    const real = await this.pass({ kind: 'readFile', path: this.resolve(file) });
+    return (await this.ports.files.readText(real, this.context.signal)).text;
+  }
+
+  /** Files below a folder, without those that may not be read. */
+  async listFiles(request: { folder: string; pattern: string | undefined; limit: number }): Promise<FileList> {
+    const root = await this.pass({ kind: 'listFiles', path: this.resolve(request.folder) });
+    return this.ports.search.list({ ...request, root, isAllowed: this.mayRead, signal: this.context.signal });
+  }
+
+  /** Lines that match, without those of files that may not be read. */
+  async searchFiles(request: { folder: string; query: string; isRegex: boolean; limit: number }): Promise<TextMatches> {
+    const root = await this.pass({ kind: 'searchFiles', path: this.resolve(request.folder) });
+    return this.ports.search.search({ ...request, root, isAllowed: this.mayRead, signal: this.context.signal });
+  }
+
+  /** Runs a command in a terminal that the person sees. */
+  async runCommand(request: {
+    commandLine: string;
+    cwd: string | undefined;
+    timeoutMs: number;
+    onStarted(terminalId: TerminalId): void;
+  }): Promise<CommandOutcome> {
+    const { context, ports } = this;
+    const cwd = request.cwd === undefined ? context.commandCwd : this.resolve(request.cwd);
+    const realCwd = await this.pass({ kind: 'runCommand', commandLine: request.commandLine, cwd });
+    context.signal.throwIfAborted();
+    return ports.commands.run({
+      conversationId: context.conversationId,
+      toolCallId: context.toolCallId,
+      commandLine: request.commandLine,
+      cwd: realCwd,
+      timeoutMs: request.timeoutMs,
+      maxOutputChars,
+      signal: context.signal,
+      onStarted: (terminalId) => request.onStarted(terminalId),
+    });
+  }
+
+  /** A path as people and models like it: relative to the conversation's folder where it is inside. */
+  displayPath(file: string): string {
+    const relative = path.relative(this.context.place.cwd, file);
+    return relative.startsWith('..') || path.isAbsolute(relative) ? file : relative || '.';
+  }
+
+  private resolve(file: string): string {
+    return path.resolve(this.context.place.cwd, file);
+  }
+
+  private readonly mayRead = async (file: string): Promise<boolean> => {
+    const decision = await this.ports.policy.check({ kind: 'readFile', path: file }, this.context.place);
+    return decision.outcome === 'allow';
+  };
+
+  /** The gate. Gives the real path to use from here on, or throws. */
+  private async pass(effect: Effect): Promise<string> {
+    this.context.signal.throwIfAborted();
+    const decision = await this.ports.policy.check(effect, this.context.place);
+    const asked = effect.kind === 'runCommand' ? effect.cwd : effect.path;
+    if (decision.outcome === 'deny') throw new CodedError('PolicyDenied', decision.message);
+    if (decision.outcome === 'ask') {
+      // The exact effect is the key: what was allowed for one command line says nothing about another.
+      const allowed = await this.context.ask({ detail: decision.detail, key: JSON.stringify(effect) });
+      if (!allowed) throw new CodedError('PolicyDenied', 'The person did not allow this. Do not try it again in another way; ask them.');
+    }
+    return decision.path ?? asked;
+  }
+}

@@ -1,0 +1,230 @@
+import { readFile, stat } from 'node:fs/promises';
+import * as path from 'node:path';
+import ignore from 'ignore';
+import { CodedError } from '../../protocol/errors.ts';
+import { walkFiles } from './fileWalk.ts';
+import { createLineMatcher } from './lineMatcher.ts';
+import { findRipgrep, runRipgrep } from './ripgrep.ts';
+
+const timeoutMs = 20_000;
+const maxCollectedNames = 50_000;
+const maxSearchedFileBytes = 4 * 1024 * 1024;
+const maxMatchesPerFile = 200;
+const commonArgs = ['--no-config', '--hidden', '--no-require-git', '--glob=!.git', '--no-messages'];
+
+/** Whether a file may be shown at all. */
+export type FileFilter = (file: string) => Promise<boolean>;
+
+export interface FileListRequest {
+  /** Real path of a folder or a file that the gate has allowed. */
+  readonly root: string;
+  /** A glob as in `.gitignore`: `*.ts`, `src/**`. */
+  readonly pattern: string | undefined;
+  readonly limit: number;
+  readonly isAllowed: FileFilter;
+  readonly signal: AbortSignal;
+}
+
+export interface FileList {
+  /** Absolute paths in the order of their names. */
+  readonly files: readonly string[];
+  /** There are more, or there was no time to see all. */
+  readonly isPartial: boolean;
+}
+
+export interface TextSearchRequest {
+  readonly root: string;
+  readonly query: string;
+  readonly isRegex: boolean;
+  readonly limit: number;
+  readonly isAllowed: FileFilter;
+  readonly signal: AbortSignal;
+}
+
+export interface TextMatch {
+  readonly file: string;
+  /** Counts from 1. */
+  readonly line: number;
+  readonly text: string;
+}
+
+export interface TextMatches {
+  readonly matches: readonly TextMatch[];
+  readonly isPartial: boolean;
+}
+
+/** Lists and searches files with ripgrep where there is one, else by itself. Only `CheckedAccess` calls it. */
+export class FileSearch {
+  private readonly ripgrepPath: () => string | undefined;
+
+  /** `ripgrepPath` gives the editor's own ripgrep, if it has said where that is. */
+  constructor(ripgrepPath: () => string | undefined) {
+    this.ripgrepPath = ripgrepPath;
+  }
+
+  async list(request: FileListRequest): Promise<FileList> {
+    const names: string[] = [];
+    const matches = globMatcher(request.pattern);
+    const target = await targetOf(request.root);
+    const take = (file: string): boolean => {
+      if (matches(path.relative(target.folder, file))) names.push(file);
+      return names.length < maxCollectedNames;
+    };
+    const end = await this.eachFile(target, request.signal, take);
+    const files: string[] = [];
+    for (const file of names.sort()) {
+      if (files.length > request.limit) break;
+      request.signal.throwIfAborted();
+      if (await request.isAllowed(file)) files.push(file);
+    }
+    return { files: files.slice(0, request.limit), isPartial: end !== 'complete' || files.length > request.limit };
+  }
+
+  async search(request: TextSearchRequest): Promise<TextMatches> {
+    const binary = await findRipgrep(this.ripgrepPath());
+    const collector = new MatchCollector(request);
+    const target = await targetOf(request.root);
+    const end = binary
+      ? await searchWithRipgrep(binary, target, request, collector)
+      : await searchByWalking(target, request, collector);
+    return { matches: collector.matches, isPartial: end !== 'complete' };
+  }
+
+  private async eachFile(target: Target, signal: AbortSignal, take: (file: string) => boolean) {
+    const binary = await findRipgrep(this.ripgrepPath());
+    if (binary) {
+      return runRipgrep({
+        binary,
+        args: [...commonArgs, '--files', '--null', '--', target.name ?? '.'],
+        cwd: target.folder,
+        separator: '\0',
+        timeoutMs,
+        signal,
+        onRecord: (name) => take(path.resolve(target.folder, name)),
+      });
+    }
+    const deadline = Date.now() + timeoutMs;
+    for await (const file of filesOf(target, { signal, isOver: () => Date.now() > deadline })) {
+      if (!take(file)) return 'stopped';
+    }
+    return Date.now() > deadline ? 'timedOut' : 'complete';
+  }
+}
+
+/** A folder, and the one file in it that is meant, if it is one. */
+interface Target {
+  readonly folder: string;
+  readonly name?: string;
+}
+
+async function targetOf(root: string): Promise<Target> {
+  try {
+    if ((await stat(root)).isDirectory()) return { folder: root };
+    return { folder: path.dirname(root), name: path.basename(root) };
+  } catch (cause) {
+    throw new CodedError('NotFound', `There is no file or folder "${path.basename(root)}" there, or it cannot be read.`, { cause });
+  }
+}
+
+async function* filesOf(target: Target, options: { signal: AbortSignal; isOver(): boolean }): AsyncGenerator<string> {
+  if (target.name !== undefined) yield path.join(target.folder, target.name);
+  else yield* walkFiles(target.folder, options);
+}
+
+function globMatcher(pattern: string | undefined): (relative: string) => boolean {
+  if (!pattern) return () => true;
+  // The rules of `.gitignore` are those by which people write globs for ripgrep too.
+  const rules = ignore({ allowRelativePaths: true }).add(pattern.replace(/^\.\//, ''));
+  return (relative) => rules.ignores(relative.split(path.sep).join('/'));
+}
+
+/** Takes matches of allowed files until there are enough. Each file is judged once. */
+class MatchCollector {
+  readonly matches: TextMatch[] = [];
+  private readonly request: TextSearchRequest;
+  private readonly judged = new Map<string, boolean>();
+
+  constructor(request: TextSearchRequest) {
+    this.request = request;
+  }
+
+  async isAllowed(file: string): Promise<boolean> {
+    const known = this.judged.get(file);
+    if (known !== undefined) return known;
+    const allowed = await this.request.isAllowed(file);
+    this.judged.set(file, allowed);
+    return allowed;
+  }
+
+  /** False when no more is wanted. */
+  async add(match: TextMatch): Promise<boolean> {
+    if (!(await this.isAllowed(match.file))) return true;
+    if (this.matches.length >= this.request.limit) return false;
+    this.matches.push(match);
+    return true;
+  }
+}
+
+interface RipgrepMatch {
+  readonly type: string;
+  readonly data: {
+    readonly path?: { readonly text?: string };
+    readonly lines?: { readonly text?: string };
+    readonly line_number?: number;
+  };
+}
+
+async function searchWithRipgrep(binary: string, target: Target, request: TextSearchRequest, collector: MatchCollector) {
+  return runRipgrep({
+    binary,
+    args: [
+      ...commonArgs,
+      '--json',
+      '--smart-case',
+      `--max-count=${maxMatchesPerFile}`,
+      `--max-filesize=${maxSearchedFileBytes}`,
+      ...(request.isRegex ? [] : ['--fixed-strings']),
+      '--regexp',
+      request.query,
+      '--',
+      target.name ?? '.',
+    ],
+    cwd: target.folder,
+    separator: '\n',
+    timeoutMs,
+    signal: request.signal,
+    onRecord: async (record) => {
+      const { type, data } = JSON.parse(record) as RipgrepMatch;
+      // A name or a line that is not UTF-8 comes as bytes, without `text`.
+      if (type !== 'match' || data.path?.text === undefined || data.lines?.text === undefined) return true;
+      const file = path.resolve(target.folder, data.path.text);
+      return collector.add({ file, line: data.line_number ?? 1, text: data.lines.text.replace(/\r?\n$/, '') });
+    },
+  });
+}
+
+async function searchByWalking(target: Target, request: TextSearchRequest, collector: MatchCollector) {
+  const deadline = Date.now() + timeoutMs;
+  const matcher = createLineMatcher(request.query, request.isRegex, maxMatchesPerFile);
+  for await (const file of filesOf(target, { signal: request.signal, isOver: () => Date.now() > deadline })) {
+    if (!(await collector.isAllowed(file))) continue;
+    const text = await readSearchable(file);
+    if (text === undefined) continue;
+    for (const match of matcher(text)) {
+      if (!(await collector.add({ file, ...match }))) return 'stopped';
+    }
+  }
+  return Date.now() > deadline ? 'timedOut' : 'complete';
+}
+
+async function readSearchable(file: string): Promise<string | undefined> {
+  try {
+    if ((await stat(file)).size > maxSearchedFileBytes) return undefined;
+    const content = await readFile(file);
+    return content.includes(0) ? undefined : content.toString('utf8');
+  } catch (error) {
+    // Gone since it was listed, or not ours to read: as ripgrep, which passes such a file over.
+    if ((error as NodeJS.ErrnoException).code !== undefined) return undefined;
+    throw error;
+  }
+}
