@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import * as fs from 'node:fs/promises';
+import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { ptyProtocolVersion } from './limits.ts';
 
@@ -40,45 +40,44 @@ export function isSameProof(expected: string, actual: string): boolean {
  * whole or not at all, and all of them read the same one. Refuses a file that others can read.
  */
 export async function loadOrCreateToken(file: string): Promise<Buffer> {
-  const existing = await readToken(file);
+  const existing = readToken(file);
   if (existing) return existing;
   const temporary = path.join(path.dirname(file), `.token-${randomBytes(6).toString('hex')}`);
-  await fs.writeFile(temporary, randomBytes(tokenBytes), { flag: 'wx', mode: 0o600 });
+  await fs.promises.writeFile(temporary, randomBytes(tokenBytes), { flag: 'wx', mode: 0o600, flush: true });
   try {
-    await fs.link(temporary, file);
+    await fs.promises.link(temporary, file);
   } catch (error) {
     // Another process was first; its token is the one.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   } finally {
-    await fs.rm(temporary, { force: true });
+    await fs.promises.rm(temporary, { force: true });
   }
-  const token = await readToken(file);
+  const token = readToken(file);
   if (!token) throw new Error(`The token file ${file} vanished while it was being read; try again.`);
   return token;
 }
 
-async function readToken(file: string): Promise<Buffer | undefined> {
-  let handle;
+/** The token, or undefined where there is none. Throws where the file is damaged or others can read it. */
+export function readToken(file: string): Buffer | undefined {
+  let descriptor: number;
   try {
-    handle = await fs.open(file, 'r');
+    descriptor = fs.openSync(file, 'r');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
   try {
-    const stat = await handle.stat();
+    const stat = fs.fstatSync(descriptor);
     const isPrivate = process.platform === 'win32' || ((stat.mode & 0o077) === 0 && stat.uid === process.getuid?.());
-    if (!isPrivate)
-      throw new Error(`The token file ${file} is not private to this user; delete it, a new one is made.`);
-    if (stat.size !== tokenBytes) {
-      throw new Error(
-        `The token file ${file} is damaged (${stat.size} bytes, not ${tokenBytes}); delete it, a new one is made.`,
-      );
+    if (!isPrivate) {
+      throw new Error(`The token file ${file} is not private to this user; delete it, and a new one is made.`);
     }
     const token = Buffer.alloc(tokenBytes);
-    await handle.read(token, 0, tokenBytes, 0);
+    if (stat.size !== tokenBytes || fs.readSync(descriptor, token) !== tokenBytes) {
+      throw new Error(`The token file ${file} is damaged: it must have ${tokenBytes} bytes. Delete it, and a new one is made.`);
+    }
     return token;
   } finally {
-    await handle.close();
+    fs.closeSync(descriptor);
   }
 }

@@ -38,6 +38,11 @@ export interface PtyCreateParams {
   readonly cols: number;
   readonly rows: number;
   readonly metadata: string;
+  /**
+   * Whether this is an interactive shell (the default), which may be ended when nobody has been connected for long and
+   * nothing runs in it. A command is left to end by itself.
+   */
+  readonly isShell?: boolean;
 }
 
 /** Signals a session can be sent. On Windows only SIGINT and SIGKILL exist. */

@@ -49,14 +49,15 @@ export class PtyHostClient implements Disposable {
 
   /** Connects to the host at `target` and shakes hands. */
   static async connect(target: PtyHostTarget, log: Logger): Promise<PtyHostClient> {
-    let client: PtyHostClient | undefined;
+    const attached: { client?: PtyHostClient } = {};
     const connection = await PtyHostConnection.open(target, {
-      output: (frame) => client?.subscriptions.get(frame.subscriptionId)?.deliver({ kind: 'output', ...frame }),
-      notified: (method, params) => client?.notified(method, params),
-      closed: (error) => client?.lost(error),
+      output: (frame) =>
+        attached.client?.subscriptions.get(frame.subscriptionId)?.deliver({ kind: 'output', ...frame }),
+      notified: (method, params) => attached.client?.notified(method, params),
+      closed: (error) => attached.client?.lost(error),
     });
-    client = new PtyHostClient(connection, log);
-    return client;
+    attached.client = new PtyHostClient(connection, log);
+    return attached.client;
   }
 
   private constructor(connection: PtyHostConnection, log: Logger) {

@@ -1,0 +1,235 @@
+import type { Socket } from 'node:net';
+import type { Logger } from '../base/logger.ts';
+import { decodeSetCheckpoint, decodeWrite } from '../ptyProtocol/binaryFrames.ts';
+import { PtyProtocolError } from '../ptyProtocol/errors.ts';
+import { decodeControl, encodeControl, FrameDecoder, frameType, type Frame } from '../ptyProtocol/frames.ts';
+import {
+  handshakeTimeoutMs,
+  maxCheckpointBytes,
+  maxFrameBytes,
+  maxHandshakeFrameBytes,
+  maxWriteBytes,
+} from '../ptyProtocol/limits.ts';
+import type { PtyHandshake, PtyHostNotifications } from '../ptyProtocol/messages.ts';
+import { ClientSubscriptions } from './clientSubscriptions.ts';
+import { HostHandshake } from './hostHandshake.ts';
+import { handleRequest } from './requestHandlers.ts';
+import { ParamReader, readSubscriptionId } from './requestParams.ts';
+import type { SessionTable } from './sessionTable.ts';
+import type { ClientPort } from './subscription.ts';
+
+/** Unsent bytes at which no more output is read from the rings, and no more requests from the client. */
+const congestedBytes = 262_144;
+/** Unsent bytes at which a client that does not read is let go: only notices to all clients can still pile up. */
+const abandonBytes = 4_194_304;
+/** Requests (create, signal, close) that may be under way for one client. */
+const maxRunningRequests = 256;
+
+/** How long a refused client has to read why. */
+const endLimitMs = 1_000;
+
+/** What a connection belongs to. */
+export interface ClientContext {
+  /** The token as it is now: deleting its file makes a new one, also while this host runs. */
+  readonly readToken: () => Uint8Array | undefined;
+  readonly welcome: PtyHandshake['welcome']['welcome'];
+  readonly sessions: SessionTable;
+  readonly log: Logger;
+  /** The client has proved itself. */
+  readonly onOpen: (client: ClientConnection, keepAliveHours: number) => void;
+  /** Called once, whichever side ended it. */
+  readonly onClosed: (client: ClientConnection) => void;
+}
+
+/** One client, from its first byte to its last. Whatever it does, it harms only its own connection. */
+export class ClientConnection implements ClientPort {
+  readonly subscriptions = new ClientSubscriptions(this);
+  /** When the client was last heard of, in the time of `performance.now()`. */
+  lastReceivedMs = performance.now();
+  private readonly socket: Socket;
+  private readonly context: ClientContext;
+  private readonly decoder = new FrameDecoder(maxHandshakeFrameBytes);
+  private readonly handshakeLimit: NodeJS.Timeout;
+  private handshake: HostHandshake | undefined;
+  private runningRequests = 0;
+  /** The last word was said; nothing more is read or written. */
+  private isEnding = false;
+  private endLimit: NodeJS.Timeout | undefined;
+  private isClosed = false;
+
+  constructor(socket: Socket, context: ClientContext) {
+    this.socket = socket;
+    this.context = context;
+    this.handshake = new HostHandshake(context.readToken);
+    const slow = new PtyProtocolError('Unauthenticated', `The handshake was not done within ${handshakeTimeoutMs} ms.`);
+    this.handshakeLimit = setTimeout(() => this.refuse(slow), handshakeTimeoutMs);
+    socket.on('data', (chunk: Buffer) => {
+      this.lastReceivedMs = performance.now();
+      this.decoder.push(chunk);
+      this.readFrames();
+    });
+    socket.on('drain', () => this.drained());
+    socket.on('error', (error) => context.log.debug('A client connection failed', { error }));
+    socket.on('close', () => this.close());
+  }
+
+  get isOpen(): boolean {
+    return !this.isEnding && !this.isClosed && this.handshake === undefined;
+  }
+
+  get isCongested(): boolean {
+    return this.socket.writableLength > congestedBytes;
+  }
+
+  send(frame: Buffer): void {
+    if (this.isClosed || this.isEnding) return;
+    this.socket.write(frame);
+    if (this.socket.writableLength <= abandonBytes) return;
+    this.context.log.warn('A client does not read what it is sent and was let go', { bytes: abandonBytes });
+    this.close();
+  }
+
+  notify<N extends keyof PtyHostNotifications>(method: N, params: PtyHostNotifications[N]): void {
+    if (!this.isOpen) return;
+    if (method === 'ended') this.subscriptions.drop((params as PtyHostNotifications['ended']).subscriptionId);
+    this.send(encodeControl({ notify: method, params }));
+  }
+
+  /** Ends the connection now; what was not sent is dropped. */
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    clearTimeout(this.handshakeLimit);
+    clearTimeout(this.endLimit);
+    this.subscriptions.dispose();
+    this.socket.destroy();
+    this.context.onClosed(this);
+  }
+
+  /** Handles what has come, until the client would have to read before it may say more. */
+  private readFrames(): void {
+    try {
+      while (!this.isClosed && !this.isEnding && !this.isCongested && this.runningRequests < maxRunningRequests) {
+        const frame = this.decoder.next();
+        if (!frame) return;
+        this.dispatch(frame);
+      }
+      if (!this.isClosed && !this.isEnding) this.socket.pause();
+    } catch (error) {
+      this.refuse(error);
+    }
+  }
+
+  private drained(): void {
+    this.subscriptions.advanceAll();
+    this.readOn();
+  }
+
+  /** Goes on after a pause; harmless where there was none. */
+  private readOn(): void {
+    if (this.isClosed || this.isEnding || !this.socket.isPaused()) return;
+    this.socket.resume();
+    this.readFrames();
+  }
+
+  private dispatch(frame: Frame): void {
+    if (this.handshake) return this.shakeHands(this.handshake, frame);
+    if (frame.type === frameType.write) {
+      const { id, sessionId, data } = decodeWrite(frame.body);
+      return this.answer(id, () => {
+        limitBytes('input', data, maxWriteBytes);
+        this.context.sessions.get(sessionId).write(data);
+        return {};
+      });
+    }
+    if (frame.type === frameType.setCheckpoint) {
+      const { id, sessionId, offset, data } = decodeSetCheckpoint(frame.body);
+      return this.answer(id, () => {
+        limitBytes('checkpoint', data, maxCheckpointBytes);
+        this.context.sessions.get(sessionId).setCheckpoint(offset, data);
+        return {};
+      });
+    }
+    if (frame.type !== frameType.control) {
+      throw new PtyProtocolError('ProtocolViolation', `Frames of type ${frame.type} come from the host only.`);
+    }
+    this.control(decodeControl(frame.body));
+  }
+
+  private shakeHands(handshake: HostHandshake, frame: Frame): void {
+    if (frame.type !== frameType.control) {
+      throw new PtyProtocolError('Unauthenticated', 'The handshake is not done yet.');
+    }
+    const answer = handshake.take(decodeControl(frame.body));
+    if ('challenge' in answer) return this.send(encodeControl(answer));
+    clearTimeout(this.handshakeLimit);
+    this.handshake = undefined;
+    this.decoder.maxBytes = maxFrameBytes;
+    this.send(encodeControl({ welcome: this.context.welcome }));
+    this.context.onOpen(this, answer.keepAliveHours);
+  }
+
+  private control(message: Readonly<Record<string, unknown>>): void {
+    const { id, method, params, notify } = message;
+    if (typeof id === 'number' && Number.isInteger(id) && id > 0 && id <= 0xffff_ffff && typeof method === 'string') {
+      const { sessions } = this.context;
+      return this.answer(id, () => handleRequest(method, params, { id, sessions, subscriptions: this.subscriptions }));
+    }
+    if (notify === 'acknowledge') {
+      const reader = new ParamReader(notify, params);
+      const subscriptionId = readSubscriptionId(reader);
+      const offset = reader.integer('offset', 0, Number.MAX_SAFE_INTEGER);
+      reader.finish();
+      return this.subscriptions.acknowledge(subscriptionId, offset);
+    }
+    throw new PtyProtocolError(
+      'ProtocolViolation',
+      'A control frame holds neither a request nor a known notification.',
+    );
+  }
+
+  /** Runs a request and sends its answer, whatever happens in it. */
+  private answer(id: number, run: () => object | Promise<object>): void {
+    this.runningRequests++;
+    void this.settle(run)
+      .then((answer) => {
+        this.runningRequests--;
+        this.send(Buffer.isBuffer(answer) ? answer : encodeControl({ id, ...answer }));
+        this.readOn();
+      })
+      .catch((error: unknown) => this.refuse(error));
+  }
+
+  private async settle(run: () => object | Promise<object>): Promise<object> {
+    try {
+      const result = await run();
+      return Buffer.isBuffer(result) ? result : { result };
+    } catch (error) {
+      if (error instanceof PtyProtocolError) return { error: { code: error.code, message: error.message } };
+      this.context.log.error('A request failed', { error });
+      return { error: { code: 'Internal', message: 'The pty host failed at this request; its log says why.' } };
+    }
+  }
+
+  /** Says why, and hangs up. Only this client is concerned. */
+  private refuse(error: unknown): void {
+    if (this.isClosed || this.isEnding) return;
+    this.isEnding = true;
+    const isCoded = error instanceof PtyProtocolError;
+    const code = isCoded ? error.code : 'Internal';
+    this.context.log.warn('A client connection was refused', { code, error });
+    const message = isCoded ? error.message : 'The pty host failed at this message; its log says why.';
+    this.socket.end(encodeControl({ refused: { code, message } }));
+    // Nothing of a refused client is read any more, and a client that does not hang up itself is not waited for.
+    this.socket.removeAllListeners('data');
+    this.socket.resume();
+    clearTimeout(this.handshakeLimit);
+    this.subscriptions.dispose();
+    this.endLimit = setTimeout(() => this.close(), endLimitMs);
+  }
+}
+
+function limitBytes(what: string, data: Buffer, limitBytes: number): void {
+  if (data.length <= limitBytes) return;
+  throw new PtyProtocolError('InvalidParams', `The ${what} has ${data.length} bytes; ${limitBytes} are allowed.`);
+}

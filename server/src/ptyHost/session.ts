@@ -1,0 +1,108 @@
+import { PtyProtocolError } from '../ptyProtocol/errors.ts';
+import type { PtyExit, PtySessionInfo } from '../ptyProtocol/messages.ts';
+import { OutputFlow } from './outputFlow.ts';
+import type { PtyLaunch, PtyListener, PtyProcess } from './ptyProcess.ts';
+
+/** Input that may wait for a program that does not read. A paste of a megabyte fits. */
+export const maxPendingInputBytes = 2_097_152;
+
+/** What a session is made of. */
+export interface SessionOptions {
+  readonly sessionId: string;
+  /** Place in the order of creation, never used again. */
+  readonly sequence: number;
+  readonly launch: PtyLaunch;
+  readonly metadata: string;
+  readonly isShell: boolean;
+  readonly createdAtMs: number;
+  readonly startPty: (launch: PtyLaunch, listener: PtyListener) => PtyProcess;
+  /** Called once, after the last byte has reached the ring. */
+  readonly onExited: (session: Session) => void;
+}
+
+/** One terminal with its output, its size, and what a server asked to keep for it. */
+export class Session {
+  readonly sessionId: string;
+  readonly sequence: number;
+  readonly isShell: boolean;
+  readonly createdAtMs: number;
+  readonly output: OutputFlow;
+  metadata: string;
+  private readonly pty: PtyProcess;
+  private size: { cols: number; rows: number };
+  private keptCheckpoint: { readonly offset: number; readonly data: Buffer } | undefined;
+
+  constructor(options: SessionOptions) {
+    this.sessionId = options.sessionId;
+    this.sequence = options.sequence;
+    this.isShell = options.isShell;
+    this.createdAtMs = options.createdAtMs;
+    this.metadata = options.metadata;
+    this.size = { cols: options.launch.cols, rows: options.launch.rows };
+    this.output = new OutputFlow({ pause: () => this.pty.pause(), resume: () => this.pty.resume() });
+    this.pty = options.startPty(options.launch, {
+      output: (data) => this.output.append(data),
+      exited: (exit) => {
+        this.output.end(exit);
+        options.onExited(this);
+      },
+    });
+  }
+
+  get pid(): number {
+    return this.pty.pid;
+  }
+
+  get exit(): PtyExit | null {
+    return this.output.exit;
+  }
+
+  get checkpoint(): { readonly offset: number; readonly data: Buffer } | undefined {
+    return this.keptCheckpoint;
+  }
+
+  get info(): PtySessionInfo {
+    return {
+      sessionId: this.sessionId,
+      pid: this.pid,
+      ...this.size,
+      metadata: this.metadata,
+      createdAtMs: this.createdAtMs,
+      exit: this.exit,
+      producedBytes: this.output.ring.end,
+      ringStartOffset: this.output.ring.start,
+      checkpointOffset: this.output.checkpointOffset,
+    };
+  }
+
+  /** Takes all of `data` or refuses all of it. */
+  write(data: Uint8Array): void {
+    this.requireActive();
+    if (this.pty.pendingInputBytes + data.length > maxPendingInputBytes) {
+      throw new PtyProtocolError(
+        'ResourceLimit',
+        `The program in terminal ${this.sessionId} does not read its input; ${this.pty.pendingInputBytes} bytes wait already.`,
+      );
+    }
+    this.pty.write(data);
+  }
+
+  resize(cols: number, rows: number): void {
+    this.requireActive();
+    this.pty.resize(cols, rows);
+    this.size = { cols, rows };
+  }
+
+  /** Keeps a copy of a server's screen, taken when it had seen the output up to `offset`. */
+  setCheckpoint(offset: number, data: Buffer): void {
+    if (offset > this.output.ring.end) {
+      throw new PtyProtocolError('InvalidParams', `The checkpoint's offset ${offset} is beyond the end of the output.`);
+    }
+    this.keptCheckpoint = { offset, data: Buffer.from(data) };
+    this.output.checkpointOffset = offset;
+  }
+
+  requireActive(): void {
+    if (this.exit) throw new PtyProtocolError('Exited', `The program in terminal ${this.sessionId} has ended.`);
+  }
+}

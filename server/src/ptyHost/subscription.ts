@@ -1,0 +1,105 @@
+import { allocateOutput } from '../ptyProtocol/binaryFrames.ts';
+import { PtyProtocolError } from '../ptyProtocol/errors.ts';
+import { maxOutputBytes } from '../ptyProtocol/limits.ts';
+import type { PtyHostNotifications } from '../ptyProtocol/messages.ts';
+import type { OutputFlow } from './outputFlow.ts';
+
+/** The way to one client, as its subscriptions see it. */
+export interface ClientPort {
+  /** True while the client's socket holds so much unsent data that nothing more should be read from any ring for it. */
+  readonly isCongested: boolean;
+  send(frame: Buffer): void;
+  notify<N extends keyof PtyHostNotifications>(method: N, params: PtyHostNotifications[N]): void;
+}
+
+/** Who reads, from where, and with how much credit. */
+export interface SubscriptionOptions {
+  readonly subscriptionId: number;
+  readonly sessionId: string;
+  readonly windowBytes: number;
+  readonly cursor: number;
+  readonly port: ClientPort;
+}
+
+/**
+ * One viewer of one session. It reads the session's ring at a cursor of its own, as far as its credit goes, so that a
+ * slow viewer costs no memory and holds up nobody.
+ */
+export class Subscription {
+  readonly options: SubscriptionOptions;
+  private readonly flow: OutputFlow;
+  private position: number;
+  private acknowledgedOffset: number;
+  /** Sent before the last gap and not yet acknowledged: it uses credit although the cursor has jumped on. */
+  private unacknowledgedBeforeGapBytes = 0;
+  private lastGap = { from: 0, to: 0 };
+  private toldExit = false;
+
+  constructor(flow: OutputFlow, options: SubscriptionOptions) {
+    this.flow = flow;
+    this.options = options;
+    this.position = options.cursor;
+    this.acknowledgedOffset = options.cursor;
+  }
+
+  /** Offset of the next byte to send. */
+  get cursor(): number {
+    return this.position;
+  }
+
+  /** Takes note of what the client has consumed. More than was ever sent is a broken client, and ends its connection. */
+  acknowledge(offset: number): void {
+    if (offset > this.position) {
+      throw new PtyProtocolError(
+        'ProtocolViolation',
+        `Subscription ${this.options.subscriptionId} acknowledged byte ${offset}, but only ${this.position} were sent.`,
+      );
+    }
+    if (offset >= this.lastGap.to) {
+      this.unacknowledgedBeforeGapBytes = 0;
+      this.acknowledgedOffset = Math.max(this.acknowledgedOffset, offset);
+    } else {
+      const leftBytes = Math.max(0, this.lastGap.from - offset);
+      this.unacknowledgedBeforeGapBytes = Math.min(this.unacknowledgedBeforeGapBytes, leftBytes);
+    }
+  }
+
+  private get creditBytes(): number {
+    const sentBytes = this.unacknowledgedBeforeGapBytes + this.position - this.acknowledgedOffset;
+    return this.options.windowBytes - sentBytes;
+  }
+
+  /** Sends what credit, socket and ring allow; after the last byte of an ended session, its exit. */
+  flush(): void {
+    const { port } = this.options;
+    while (this.position < this.flow.ring.end && this.creditBytes > 0 && !port.isCongested) {
+      this.skipGap();
+      const count = Math.min(this.creditBytes, this.flow.ring.end - this.position, maxOutputBytes);
+      const { frame, data } = allocateOutput(this.options.subscriptionId, this.position, count);
+      this.flow.ring.copyTo(data, this.position);
+      this.position += count;
+      port.send(frame);
+    }
+    if (this.position === this.flow.ring.end) this.tellExit();
+  }
+
+  /** Moves to the oldest byte kept where the ring has overtaken the cursor, and says what was passed over. */
+  private skipGap(): void {
+    const { start } = this.flow.ring;
+    if (this.position >= start) return;
+    const { subscriptionId, port } = this.options;
+    const { checkpointOffset } = this.flow;
+    port.notify('gap', { subscriptionId, from: this.position, to: start, checkpointOffset });
+    this.unacknowledgedBeforeGapBytes += this.position - this.acknowledgedOffset;
+    this.lastGap = { from: this.position, to: start };
+    this.acknowledgedOffset = start;
+    this.position = start;
+  }
+
+  private tellExit(): void {
+    if (!this.flow.exit || this.toldExit) return;
+    this.toldExit = true;
+    const { subscriptionId, sessionId, port } = this.options;
+    port.notify('exited', { subscriptionId, sessionId, endOffset: this.flow.ring.end, ...this.flow.exit });
+  }
+}
