@@ -71,7 +71,7 @@ function readLock(file) {
  */
 export function installationGap(folder) {
   const wanted = readLock(path.join(folder, 'package-lock.json'));
-  if (!wanted) return 'package-lock.json is missing or unreadable';
+  if (!wanted) refuse('package-lock.json is missing or damaged: restore it with "git checkout package-lock.json".');
   const installed = readLock(path.join(folder, 'node_modules', '.package-lock.json'));
   if (!installed) return 'the dependencies are not installed yet';
   for (const [location, entry] of Object.entries(wanted)) {

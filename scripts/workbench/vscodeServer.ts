@@ -26,8 +26,8 @@ export interface VscodeServerOptions {
   /** Written as the user's settings unless there are some already. */
   readonly initialSettings: Readonly<Record<string, unknown>>;
   readonly extraArguments?: readonly string[];
-  /** Added to the environment of the server and so of the extension host. */
-  readonly environment?: Readonly<Record<string, string>>;
+  /** Added to the environment of the server and so of the extension host; undefined removes a variable. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 /** What a workbench page is to open. */
@@ -210,7 +210,7 @@ function stateArguments(stateFolder: string): string[] {
  * Without a gallery VS Code asks no marketplace about the extension under development, where anybody could have
  * published another one under its name. What a surrounding VS Code left in the environment would confuse the server.
  */
-function serverEnvironment(additions: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+function serverEnvironment(additions: Readonly<Record<string, string | undefined>> = {}): NodeJS.ProcessEnv {
   const environment: NodeJS.ProcessEnv = {};
   for (const [name, value] of Object.entries(process.env)) {
     if (!/^(VSCODE_|CODE_SERVER_|npm_)|^(ELECTRON_RUN_AS_NODE|NODE_OPTIONS|INIT_CWD)$/.test(name))

@@ -1,0 +1,203 @@
+// Who may import whom, as the table in docs/architecture.md says; dependency-cruiser checks it. The names of rules are
+// what a person reads when one is broken.
+
+const services = [
+  'terminals',
+  'agents',
+  'personas',
+  'tools',
+  'mcp',
+  'providers',
+  'language',
+  'editorHost',
+  'cache',
+  'storage',
+  'security',
+  'metrics',
+  'deployment',
+  'health',
+  'settings',
+].join('|');
+
+/** One library, one owner: the only places that may import it. */
+const owners = {
+  vscode: '^(extension/|test/vscode/)',
+  'vscode-languageclient': '^extension/src/server/',
+  'vscode-languageserver': '^server/src/transports/',
+  ws: '^server/src/transports/',
+  'node-pty': '^server/src/ptyHost/',
+  'sql.js': '^server/src/storage/',
+  'lru-cache': '^server/src/cache/',
+};
+
+const npm = [
+  'npm',
+  'npm-dev',
+  'npm-optional',
+  'npm-peer',
+  'npm-bundled',
+  'npm-no-pkg',
+  'npm-unknown',
+  'unknown',
+  'undetermined',
+];
+
+/** Nothing but what `to` allows: a rule that forbids everything else of ours. */
+function only(name, comment, from, allowed) {
+  return {
+    name,
+    comment,
+    severity: 'error',
+    from: { path: from },
+    to: { path: '^(extension|server|webview-ui|test|scripts)/', pathNot: allowed },
+  };
+}
+
+export default {
+  forbidden: [
+    {
+      name: 'no cycles',
+      comment: 'Move what both need into a third file.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'every import is found',
+      comment: 'The file or package is not there.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true, pathNot: '^vscode$' },
+    },
+    {
+      name: 'every package is declared',
+      comment: 'Add it to package.json.',
+      severity: 'error',
+      from: {},
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'], pathNot: '^vscode$' },
+    },
+    only(
+      'the contract imports itself and zod',
+      'Nothing else of ours belongs into it.',
+      '^server/protocol/',
+      '^server/protocol/',
+    ),
+    {
+      name: 'the contract needs no library but zod',
+      comment: 'It is imported by every side: no Node, no DOM.',
+      severity: 'error',
+      from: { path: '^server/protocol/' },
+      to: { dependencyTypes: [...npm, 'core'], pathNot: '^node_modules/zod/' },
+    },
+    only(
+      'the extension imports itself and the contract',
+      'Ask the server over the contract.',
+      '^extension/',
+      '^(extension/|server/protocol/)',
+    ),
+    only(
+      'the webviews import themselves and the contract',
+      'Ask the extension over the bridge.',
+      '^webview-ui/',
+      '^(webview-ui/|server/protocol/)',
+    ),
+    {
+      name: 'clients import the types of the contract only',
+      comment: 'Use `import type`, so that no zod lands in their bundles; errors.ts and version.ts are free of it.',
+      severity: 'error',
+      from: { path: '^(extension|webview-ui)/' },
+      to: {
+        path: '^server/protocol/',
+        pathNot: '^server/protocol/(errors|version)\\.ts$',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
+      name: 'errors.ts and version.ts are free of zod',
+      comment: 'They are what clients bundle of the contract.',
+      severity: 'error',
+      from: { path: '^server/protocol/(errors|version)\\.ts$' },
+      to: { path: '.', dependencyTypesNot: ['type-only'] },
+    },
+    only('base imports itself', 'It is the ground everything stands on.', '^server/src/base/', '^server/src/base/'),
+    only(
+      'ptyProtocol imports itself',
+      'It is frozen and shared by both ends.',
+      '^server/src/ptyProtocol/',
+      '^server/src/ptyProtocol/',
+    ),
+    only(
+      'the pty host imports itself, base and ptyProtocol',
+      'It outlives servers and knows nothing of them.',
+      '^server/src/ptyHost/',
+      '^server/src/(ptyHost|base|ptyProtocol)/',
+    ),
+    only(
+      'rpc imports base and the contract',
+      'It knows no service.',
+      '^server/src/rpc/',
+      '^server/(src/(rpc|base)|protocol)/',
+    ),
+    only(
+      'transports import rpc, base and the contract',
+      'They know no service.',
+      '^server/src/transports/',
+      '^server/(src/(transports|rpc|base)|protocol)/',
+    ),
+    {
+      ...only(
+        'a service imports itself, base and the contract',
+        'What it needs of another is an interface in its ports.ts, joined in createServer.',
+        `^server/src/(${services})/`,
+        '^server/(src/($1|base)|protocol)/',
+      ),
+      // The terminals talk to the pty host in its protocol; the rule after this one keeps that to them.
+      to: {
+        path: '^(extension|server|webview-ui|test|scripts)/',
+        pathNot: '^server/(src/($1|base|ptyProtocol)|protocol)/',
+      },
+    },
+    {
+      name: 'only the terminals speak to the pty host',
+      comment: 'Other services ask the terminal service.',
+      severity: 'error',
+      from: {
+        path: '^server/src/',
+        pathNot: '^server/src/(terminals|ptyHost|ptyProtocol)/|^server/src/[^/]+\\.ts$|^server/src/cli/',
+      },
+      to: { path: '^server/src/(ptyProtocol|ptyHost)/' },
+    },
+    {
+      name: 'the composition root is imported by main and tests',
+      comment: 'Whoever needs something of it needs a port.',
+      severity: 'error',
+      from: { path: '^server/', pathNot: '^server/src/(main\\.ts$|createServer\\.ts$|[^/]+\\.ts$|cli/)' },
+      to: { path: '^server/src/([^/]+\\.ts$|cli/)' },
+    },
+    {
+      name: 'the product imports no tests and no scripts',
+      comment: 'These are for development.',
+      severity: 'error',
+      from: { path: '^(extension|server|webview-ui)/' },
+      to: { path: '^(test|scripts)/' },
+    },
+    ...Object.entries(owners).map(([library, owner]) => ({
+      name: `${library} has one owner`,
+      comment: `Only ${owner} may import it.`,
+      severity: 'error',
+      from: { path: '^(extension|server|webview-ui)/', pathNot: owner },
+      to: { path: `^(node_modules/(@types/)?${library.replace('.', '\\.')}(/|$)|${library.replace('.', '\\.')}$)` },
+    })),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(dist|test-output|test/fixtures)/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.tsx', '.mjs', '.js', '.json'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+    },
+  },
+};

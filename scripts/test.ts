@@ -1,0 +1,100 @@
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { readTotals, totalsFileVariable, type Totals } from './totals.ts';
+import { buildProduct, printSizes } from './build.ts';
+import { checks, runCheck } from './checks.ts';
+import { runCommand, runTask } from './command.ts';
+import { formatBytes, projectFolder, testOutputFolder } from './project.ts';
+import { suiteFiles, suites, type Suite } from './suites.ts';
+import { hostTarget, packVsix } from './vsix.ts';
+
+const nodeFlags = ['--disable-warning=MODULE_TYPELESS_PACKAGE_JSON'];
+/** VS Code's server needs POSIX; on Windows the suites of the "vscode" part run in VS Code desktop, journeys do not. */
+const unavailable: ReadonlySet<string> = new Set(process.platform === 'win32' ? ['e2e'] : []);
+
+/** Runs everything, or the suites named as arguments. */
+async function main(): Promise<number> {
+  const names = process.argv.slice(2);
+  const chosen = names.length > 0 ? names.map(findSuite) : suites.filter((suite) => suiteFiles(suite).length > 0);
+  const parts: Totals[] = [];
+  if (names.length === 0) {
+    heading('checks');
+    for (const check of checks) parts.push(one(await runCheck(check)));
+  }
+  let isPacked = true;
+  if (chosen.some((suite) => suite.needsPackage)) {
+    heading('build and package');
+    isPacked = await buildAndPack();
+    // As a stage of the whole it counts like a check; for a single suite only its failure is worth a number.
+    if (names.length === 0 || !isPacked) parts.push(one(isPacked));
+  }
+  for (const suite of chosen) {
+    heading(`${suite.name} tests`);
+    if (suite.needsPackage && !isPacked) parts.push(notRun(suite, 'the build failed', 'failed'));
+    else if (unavailable.has(suite.name)) parts.push(notRun(suite, 'not available on Windows', 'skipped'));
+    else parts.push(await runSuite(suite));
+  }
+  const sum = (key: keyof Totals) => parts.reduce((total, part) => total + part[key], 0);
+  console.log(`\n${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`);
+  return sum('failed') > 0 ? 1 : 0;
+}
+
+function findSuite(name: string): Suite {
+  const suite = suites.find((candidate) => candidate.name === name);
+  if (!suite)
+    throw new Error(`There is no suite "${name}": choose from ${suites.map((known) => known.name).join(', ')}.`);
+  if (suiteFiles(suite).length === 0)
+    throw new Error(`The suite "${name}" has no tests (${suite.patterns.join(', ')}).`);
+  return suite;
+}
+
+async function buildAndPack(): Promise<boolean> {
+  try {
+    printSizes(await buildProduct({ minify: true }));
+    const file = await packVsix(hostTarget(), { quiet: true });
+    console.log(`✔ ${path.basename(file)} (${formatBytes((await fs.stat(file)).size)})`);
+    return true;
+  } catch (error) {
+    console.log(`✖ ${error instanceof Error ? error.message : String(error)}`);
+    return false;
+  }
+}
+
+/** Runs a suite to its end and returns its totals; a suite that breaks off counts as one more failure. */
+async function runSuite(suite: Suite): Promise<Totals> {
+  const startedAt = Date.now();
+  const totalsFile = path.join(testOutputFolder, 'totals', `${suite.name}.json`);
+  await fs.rm(totalsFile, { force: true });
+  const mocha = [path.join('node_modules', 'mocha', 'bin', 'mocha.js'), '--reporter', 'test/support/totalsReporter.ts'];
+  const args = suite.runner ? [...nodeFlags, suite.runner] : [...mocha, ...suiteFiles(suite)];
+  const result = await runCommand(process.execPath, args, {
+    cwd: projectFolder,
+    env: { ...process.env, [totalsFileVariable]: totalsFile },
+    timeoutMs: suite.limitMs,
+    output: 'shown',
+  });
+  console.log(`(${((Date.now() - startedAt) / 1000).toFixed(0)} s)`);
+  const totals = readTotals(totalsFile) ?? { passed: 0, failed: 0, skipped: 0 };
+  if (result.exitCode === 0 && totals.passed + totals.skipped > 0) return totals;
+  if (totals.failed > 0 && !result.timedOut) return totals;
+  const reason = result.timedOut
+    ? `did not end within ${suite.limitMs / 60_000} minutes`
+    : `broke off with exit code ${result.exitCode}`;
+  console.log(`✖ the ${suite.name} tests ${reason}`);
+  return { ...totals, failed: totals.failed + 1 };
+}
+
+function notRun(suite: Suite, reason: string, as: 'failed' | 'skipped'): Totals {
+  console.log(`${as === 'failed' ? '✖' : '-'} not run: ${reason}`);
+  return { passed: 0, failed: 0, skipped: 0, [as]: as === 'failed' ? 1 : suiteFiles(suite).length };
+}
+
+function one(passed: boolean): Totals {
+  return { passed: passed ? 1 : 0, failed: passed ? 0 : 1, skipped: 0 };
+}
+
+function heading(text: string): void {
+  console.log(`\n── ${text} ${'─'.repeat(Math.max(3, 70 - text.length))}`);
+}
+
+if (import.meta.main) await runTask(main);

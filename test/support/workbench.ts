@@ -1,0 +1,269 @@
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { chromium, type Browser, type FrameLocator, type Locator, type Page } from 'playwright-core';
+import { testOutputFolder } from '../../scripts/project.ts';
+import { ensureChromium } from '../../scripts/workbench/chromium.ts';
+import { listRunProcesses, type RunProcess } from './runProcesses.ts';
+import { WorkbenchRun, type WorkbenchRunOptions } from './workbenchRun.ts';
+
+/** How a workbench is opened. */
+export interface WorkbenchOptions extends WorkbenchRunOptions {
+  /** The folder to open; a new one with one file when left out. */
+  readonly folder?: string;
+}
+
+const stepLimitMs = 30_000;
+const paintLimitMs = 90_000;
+const probeMs = 100;
+/** The palette filters with a delay; after this time what it shows is its answer. */
+const paletteFilterMs = 1_000;
+/** Errors that the page logged are kept for the tests to look at; more than this many of them say nothing new. */
+const maxPageErrors = 500;
+
+/**
+ * A real VS Code workbench in a headless browser with the packed extension, as a person has it before them. The helpers
+ * do what a person does: run a command by its title, read a toast, click in a view. Always dispose it.
+ */
+export class Workbench {
+  readonly page: Page;
+  /** The folder that is open in the workbench. */
+  readonly folder: string;
+  /** What the page logged as errors, oldest first. */
+  readonly pageErrors: string[] = [];
+  private readonly browser: Browser;
+  private readonly run: WorkbenchRun;
+
+  private constructor(parts: { run: WorkbenchRun; browser: Browser; page: Page; folder: string }) {
+    this.run = parts.run;
+    this.browser = parts.browser;
+    this.folder = parts.folder;
+    this.page = this.adopt(parts.page);
+  }
+
+  /** Starts VS Code with the extension, opens the folder and waits until the workbench is painted. */
+  static async start(options: WorkbenchOptions): Promise<Workbench> {
+    const executablePath = await ensureChromium((line) => console.log(line));
+    const run = await WorkbenchRun.start(options);
+    let browser: Browser | undefined;
+    try {
+      const folder = options.folder ?? (await makeFolder(run.folder));
+      browser = await chromium.launch({ executablePath, headless: true, args: chromiumArguments() });
+      const workbench = new Workbench({ run, browser, page: await openPage(browser), folder });
+      await workbench.page.goto(run.server.url({ folder }));
+      await workbench.painted();
+      return workbench;
+    } catch (error) {
+      await browser?.close();
+      await run.dispose();
+      throw error;
+    }
+  }
+
+  /** The product's data folder, the same for the extension and for everything run with `AI_DEV_ASSISTANT_HOME`. */
+  get dataFolder(): string {
+    return this.run.dataFolder;
+  }
+
+  /** The process id of the VS Code server. */
+  get vscodePid(): number {
+    return this.run.server.pid;
+  }
+
+  /**
+   * Runs a command from the palette by its full title. The palette does not notice commands that are contributed while
+   * it is open, so it is asked anew until the title is there.
+   */
+  async command(title: string, page: Page = this.page): Promise<void> {
+    await page.keyboard.press('F1');
+    const input = page.locator('.quick-input-widget input.input');
+    await input.waitFor();
+    const rows = page.locator('.quick-input-list .monaco-list-row');
+    const exact = rows.and(page.locator(`[aria-label="${title}"], [aria-label^="${title},"]`)).first();
+    await this.until(`the command "${title}" in the palette`, async () => {
+      await input.fill('>');
+      await input.fill(`>${title}`);
+      return exact.waitFor({ timeout: paletteFilterMs }).then(
+        () => true,
+        () => false,
+      );
+    });
+    await exact.click();
+  }
+
+  /** Picks the entry with this text from the quick pick that is open. */
+  async pick(text: string): Promise<void> {
+    await this.page.locator('.quick-input-list .monaco-list-row', { hasText: text }).first().click();
+  }
+
+  /** Types into the input box that is open and confirms. */
+  async enter(text: string): Promise<void> {
+    const input = this.page.locator('.quick-input-widget input.input');
+    await input.waitFor();
+    await input.fill(text);
+    await input.press('Enter');
+  }
+
+  /** The notification with this text; wait for it with `waitFor`, click its buttons with `toastButton`. */
+  toast(text: string | RegExp): Locator {
+    return this.page
+      .locator('.notification-toast', {
+        has: this.page.locator('.notification-list-item-message', { hasText: text }),
+      })
+      .first();
+  }
+
+  /** A button of the notification with this text. */
+  toastButton(text: string | RegExp, button: string): Locator {
+    return this.toast(text).locator('.notification-list-item-buttons-container a.monaco-button', { hasText: button });
+  }
+
+  /** The status bar entry with this text. */
+  statusBarItem(text: string | RegExp): Locator {
+    return this.page.locator('.statusbar-item', { hasText: text }).first();
+  }
+
+  /** Shows the view container with this title by its icon in the activity bar. */
+  async openViewContainer(title: string): Promise<void> {
+    const icon = this.page.locator(`.activitybar a.action-label[aria-label^="${title}"]`).first();
+    await icon.waitFor();
+    const isOpen = (await icon.locator('xpath=ancestor::li[contains(@class, "checked")]').count()) > 0;
+    if (!isOpen) await icon.click();
+  }
+
+  /**
+   * The document of the webview that holds an element matching `selector`. VS Code nests it two frames deep: a host
+   * page whose name changes with each webview, and in it `#active-frame` with the extension's own HTML.
+   */
+  async webview(selector: string, page: Page = this.page): Promise<FrameLocator> {
+    const end = Date.now() + stepLimitMs;
+    for (;;) {
+      const names = await page
+        .locator('iframe.webview.ready')
+        .evaluateAll((frames) => frames.map((frame) => frame.getAttribute('name')));
+      for (const name of names) {
+        const inner = page.frameLocator(`iframe.webview[name="${name ?? ''}"]`).frameLocator('#active-frame');
+        if ((await countIn(inner, selector)) > 0) return inner;
+      }
+      if (Date.now() > end)
+        throw new Error(
+          `No webview holds ${selector} after ${stepLimitMs / 1000} s (${names.length} webviews are open).`,
+        );
+      await page.waitForTimeout(probeMs);
+    }
+  }
+
+  /** What the integrated terminal in front shows, line by line, without trailing blanks. */
+  async terminalText(): Promise<string> {
+    const rows = this.page.locator('.terminal-wrapper.active .xterm-rows > div');
+    const lines = await rows.evaluateAll((elements) => elements.map((element) => element.textContent));
+    return lines
+      .map((line) => line.replaceAll('\u00a0', ' ').trimEnd())
+      .join('\n')
+      .trimEnd();
+  }
+
+  /** Types into the integrated terminal in front, as the keyboard would. */
+  async typeInTerminal(text: string): Promise<void> {
+    await this.page.locator('.terminal-wrapper.active .xterm').click();
+    await this.page.keyboard.type(text);
+  }
+
+  /** Waits until `condition` holds, probing it; the error names what was waited for and what was seen last. */
+  async until<T>(what: string, condition: () => Promise<T | undefined | false>, limitMs = stepLimitMs): Promise<T> {
+    const end = Date.now() + limitMs;
+    for (;;) {
+      const result = await condition();
+      if (result !== undefined && result !== false) return result;
+      if (Date.now() > end) throw new Error(`Not seen within ${limitMs / 1000} s: ${what}.`);
+      await this.page.waitForTimeout(probeMs);
+    }
+  }
+
+  /** Puts a picture of the page into the test output. */
+  async screenshot(name: string): Promise<string> {
+    const file = path.join(testOutputFolder, `${name}.png`);
+    await fs.mkdir(path.dirname(file), { recursive: true });
+    await this.page.screenshot({ path: file });
+    return file;
+  }
+
+  /** Reloads the window, as "Developer: Reload Window" does, and waits until it is painted again. */
+  async reload(): Promise<void> {
+    await this.page.reload();
+    await this.painted();
+  }
+
+  /** Opens a second window, by default on the same folder, with its own browser storage. */
+  async openWindow(folder: string = this.folder): Promise<Page> {
+    const page = this.adopt(await openPage(this.browser));
+    await page.goto(this.run.server.url({ folder }));
+    await this.painted(page);
+    return page;
+  }
+
+  /** The living processes of this run whose command line matches: extension hosts, our server, shells. */
+  processes(pattern: RegExp): RunProcess[] {
+    return listRunProcesses(this.run.folder).filter(({ command }) => pattern.test(command));
+  }
+
+  /** Closes the browser and ends every process that the run started, however it was detached. */
+  async dispose(): Promise<void> {
+    try {
+      await this.browser.close();
+    } finally {
+      await this.run.dispose();
+    }
+  }
+
+  private adopt(page: Page): Page {
+    const note = (text: string) => {
+      if (this.pageErrors.length < maxPageErrors) this.pageErrors.push(text);
+    };
+    page.on('pageerror', (error) => note(String(error)));
+    page.on('console', (message) => {
+      if (message.type() === 'error') note(message.text());
+    });
+    return page;
+  }
+
+  private async painted(page: Page = this.page): Promise<void> {
+    await page.locator('.monaco-workbench .activitybar .action-item').first().waitFor({ timeout: paintLimitMs });
+  }
+}
+
+async function openPage(browser: Browser): Promise<Page> {
+  const context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
+  const page = await context.newPage();
+  page.setDefaultTimeout(stepLimitMs);
+  return page;
+}
+
+async function makeFolder(runFolder: string): Promise<string> {
+  const folder = path.join(runFolder, 'project');
+  await fs.mkdir(folder);
+  await fs.writeFile(path.join(folder, 'notes.txt'), 'A folder for a test.\n');
+  return folder;
+}
+
+/** How the browser is started in tests. */
+export function chromiumArguments(): string[] {
+  const quiet = [
+    '--disable-gpu',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+  ];
+  // Chromium's sandbox refuses to run as root, which is who runs tests in containers.
+  return process.getuid?.() === 0 ? ['--no-sandbox', ...quiet] : quiet;
+}
+
+/** Frames come and go while VS Code lays out its views: one that has just gone holds nothing. */
+async function countIn(frame: FrameLocator, selector: string): Promise<number> {
+  try {
+    return await frame.locator(selector).count();
+  } catch (error) {
+    if (error instanceof Error && /detached|destroyed|closed|navigat/i.test(error.message)) return 0;
+    throw error;
+  }
+}
