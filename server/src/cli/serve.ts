@@ -1,7 +1,9 @@
 import type { LogLevel } from '../base/logger.ts';
 import { CodedError } from '../../protocol/errors.ts';
 import { createServer } from '../createServer.ts';
-import { HttpTransport } from '../transports/httpTransport.ts';
+import { checkHostAndOrigin } from '../security/hostGuard.ts';
+import { createTokenCheck, ensureTokenFile } from '../security/tokenFile.ts';
+import { HttpTransport, type RequestGuard } from '../transports/httpTransport.ts';
 import { prepareDataFolder, resolveDataFolder } from './dataFolder.ts';
 import { localHandshake } from './localClient.ts';
 import { createProcessLogger } from './processLogger.ts';
@@ -28,21 +30,39 @@ export async function runServe(options: ServeOptions): Promise<void> {
   const handshake = localHandshake(options.workspace, readSettingsFile(dataFolder, environment, logger));
   const server = createServer({ dataFolder, logger, environment });
   server.configure(handshake);
-  const { guard, tokenFile } = await server.openDoor();
+  const tokenFile = await ensureTokenFile(dataFolder);
+  for (const repair of tokenFile.repairs) logger.warn(repair);
   const transport = new HttpTransport({
     router: server.router,
-    guard,
+    guard: createGuard(tokenFile.token),
     logger,
     health: () => server.health.current(),
     host,
     port,
   });
   const url = await transport.listen();
-  process.stdout.write(`${JSON.stringify({ url, tokenFile, pid: process.pid, instanceId: server.instanceId })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ url, tokenFile: tokenFile.path, pid: process.pid, instanceId: server.instanceId })}\n`,
+  );
   await signalled();
   transport.dispose();
   await server.dispose();
   process.exit(0);
+}
+
+/** Loopback is no boundary: any web page can reach it, so each request must name us, come from no page, and show the token. */
+function createGuard(token: string): RequestGuard {
+  const isToken = createTokenCheck(token);
+  return {
+    checkOrigin(headers, port) {
+      const verdict = checkHostAndOrigin(headers, { port, allowedOrigins: [] });
+      return verdict === 'ok' ? null : verdict;
+    },
+    authenticate(authorization) {
+      const presented = /^Bearer ([\w-]{1,128})$/.exec(authorization ?? '')?.[1];
+      return presented !== undefined && isToken(presented);
+    },
+  };
 }
 
 function signalled(): Promise<void> {

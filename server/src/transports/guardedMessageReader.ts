@@ -29,16 +29,18 @@ export class GuardedMessageReader extends AbstractMessageReader {
   listen(callback: DataCallback): Disposable {
     readFrames(this.stream, {
       body: (body) => this.deliver(body, callback),
-      end: (error) => {
-        if (error) {
-          this.logger.warn('Connection closed: its bytes are not LSP messages', { detail: error.message });
-          this.refuse(null, 'ParseError', `The connection is closed: ${error.message}.`);
-          this.fireError(error);
-        }
-        this.fireClose();
-      },
+      end: (error) => void this.end(error),
     });
     return { dispose: () => this.stream.pause() };
+  }
+
+  private async end(error: Error | undefined): Promise<void> {
+    if (error) {
+      this.logger.warn('Connection closed: its bytes are not LSP messages', { detail: error.message });
+      await this.refuse(null, 'ParseError', `The connection is closed: ${error.message}.`);
+      this.fireError(error);
+    }
+    this.fireClose();
   }
 
   private deliver(body: Buffer, callback: DataCallback): void {
@@ -46,19 +48,22 @@ export class GuardedMessageReader extends AbstractMessageReader {
     try {
       message = JSON.parse(body.toString('utf8'));
     } catch {
-      this.refuse(null, 'ParseError', 'The message is not valid JSON.');
+      void this.refuse(null, 'ParseError', 'The message is not valid JSON.');
       return;
     }
     const problem = whyNoMessage(message);
     if (problem === undefined) callback(message as Message);
-    else this.refuse(idOf(message), 'InvalidRequest', problem);
+    else void this.refuse(idOf(message), 'InvalidRequest', problem);
   }
 
-  private refuse(id: string | number | null, reason: ErrorReason, message: string): void {
+  /** Never rejects: a peer that has gone cannot be told anything. */
+  private async refuse(id: string | number | null, reason: ErrorReason, message: string): Promise<void> {
     const answer = { jsonrpc: '2.0', id, error: { code: errorTable[reason].code, message, data: { reason } } };
-    this.writer.write(answer as Message).catch((error: unknown) => {
+    try {
+      await this.writer.write(answer);
+    } catch (error) {
       this.logger.debug('An error could not be answered: the client has gone', { error });
-    });
+    }
   }
 }
 

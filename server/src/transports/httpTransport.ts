@@ -82,25 +82,43 @@ export class HttpTransport implements Disposable {
   private async handle(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const { guard, health, router } = this.options;
     const refusal = guard.checkOrigin(request.headers, this.port());
-    if (refusal !== null)
-      { refuse(request, response, refusal, 'This address does not answer requests from there.'); return; }
+    if (refusal !== null) {
+      refuse(request, response, refusal, 'This address does not answer requests from there.');
+      return;
+    }
     const path = (request.url ?? '').split('?', 1)[0] ?? '';
     if (path === '/health') {
-      if (request.method !== 'GET') { refuse(request, response, 'MethodNotAllowed', 'Use GET.'); return; }
-      sendJson(response, 200, { status: health().status }); return;
+      if (request.method !== 'GET') {
+        refuse(request, response, 'MethodNotAllowed', 'Use GET.');
+        return;
+      }
+      sendJson(response, 200, { status: health().status });
+      return;
     }
     if (!guard.authenticate(request.headers.authorization)) {
       response.setHeader('WWW-Authenticate', 'Bearer');
-      refuse(request, response, 'Unauthenticated', 'Send the token as "Authorization: Bearer <token>".'); return;
+      refuse(request, response, 'Unauthenticated', 'Send the token as "Authorization: Bearer <token>".');
+      return;
     }
     if (path === '/api') {
-      if (request.method !== 'GET') { refuse(request, response, 'MethodNotAllowed', 'Use GET.'); return; }
-      sendJson(response, 200, { methods: router.methods().map(describeMethod) }); return;
+      if (request.method !== 'GET') {
+        refuse(request, response, 'MethodNotAllowed', 'Use GET.');
+        return;
+      }
+      sendJson(response, 200, { methods: router.methods().map(describeMethod) });
+      return;
     }
-    if (!path.startsWith('/api/')) { refuse(request, response, 'NotFound', 'There is nothing here.'); return; }
-    if (request.method !== 'POST') { refuse(request, response, 'MethodNotAllowed', 'Use POST.'); return; }
+    if (!path.startsWith('/api/')) {
+      refuse(request, response, 'NotFound', 'There is nothing here.');
+      return;
+    }
+    if (request.method !== 'POST') {
+      refuse(request, response, 'MethodNotAllowed', 'Use POST.');
+      return;
+    }
     if (!/^application\/json(?:;\s*charset=utf-8)?$/i.test(request.headers['content-type'] ?? '')) {
-      refuse(request, response, 'UnsupportedMediaType', 'Send the params as application/json.'); return;
+      refuse(request, response, 'UnsupportedMediaType', 'Send the params as application/json.');
+      return;
     }
     return this.call(path.slice('/api/'.length), request, response);
   }
@@ -110,13 +128,15 @@ export class HttpTransport implements Disposable {
     response.once('close', () => gone.abort());
     const body = await readBody(request);
     if (body === undefined) {
-      refuse(request, response, 'TooLarge', `A body may have ${maxBodyBytes} bytes at most.`); return;
+      refuse(request, response, 'TooLarge', `A body may have ${maxBodyBytes} bytes at most.`);
+      return;
     }
     let params: unknown;
     try {
       params = body === '' ? {} : JSON.parse(body);
     } catch {
-      sendError(response, 'ParseError', 'The body is not valid JSON.'); return;
+      sendError(response, 'ParseError', 'The body is not valid JSON.');
+      return;
     }
     const client = this.client(response);
     const answer = await this.options.router.request(client, method, params, gone.signal);

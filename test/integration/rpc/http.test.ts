@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { statSync, writeFileSync } from 'node:fs';
+import * as path from 'node:path';
+import { HttpServer } from '../../support/httpServer.ts';
+import { temporaryFolder } from '../../support/temporaryFolder.ts';
+
+describe('The server over HTTP', () => {
+  const folder = temporaryFolder();
+  let server: HttpServer;
+
+  before(async () => {
+    writeFileSync(path.join(folder.path, 'settings.json'), '{"terminals.max": 7, "no.such.key": 1}');
+    server = await HttpServer.start(folder.path);
+  });
+  after(async () => {
+    assert.equal(await server.stop(), 0, 'SIGTERM ends it cleanly');
+    folder.remove();
+  });
+
+  it('listens on loopback only, with its token in a private file', () => {
+    assert.equal(server.url.hostname, '127.0.0.1');
+    assert.equal(statSync(server.tokenFile).mode & 0o777, 0o600);
+    assert.equal(statSync(folder.path).mode & 0o777, 0o700);
+    assert.ok(Buffer.from(server.token, 'base64url').length >= 32);
+  });
+
+  it('answers a call', async () => {
+    const answer = await server.call('server/health', {});
+    assert.equal(answer.status, 200);
+    assert.equal(answer.body['status'], 'ready');
+  });
+
+  it('lists its methods, and answers each of them when called with nothing', async () => {
+    const listed = await server.send({ path: '/api', method: 'GET' });
+    const methods = listed.body['methods'] as { method: string }[];
+    assert.ok(methods.length > 20);
+    for (const { method } of methods) {
+      const answer = await server.call(method, {});
+      assert.notEqual(answer.body['error'], 'Internal', method);
+      assert.notEqual(answer.body['error'], 'UnknownMethod', method);
+    }
+  });
+
+  it('tells anybody on this machine whether it works, and nothing else', async () => {
+    const answer = await server.send({ path: '/health', method: 'GET', headers: { authorization: null } });
+    assert.deepEqual(answer.body, { status: 'ready' });
+  });
+
+  it('can be called with curl as the guide says', () => {
+    const output = execFileSync('curl', [
+      '-s',
+      ...['-H', `Authorization: Bearer ${server.token}`, '-H', 'Content-Type: application/json'],
+      ...['-d', '{}', `${server.url.origin}/api/server/health`],
+    ]);
+    assert.equal((JSON.parse(output.toString()) as { status: string }).status, 'ready');
+  });
+
+  const refused: [
+    string,
+    { path?: string; method?: string; headers?: Record<string, string | null>; body?: string },
+    number,
+    string,
+  ][] = [
+    ['no token', { headers: { authorization: null } }, 401, 'Unauthenticated'],
+    ['a wrong token', { headers: { authorization: `Bearer ${'A'.repeat(43)}` } }, 401, 'Unauthenticated'],
+    ['another scheme', { headers: { authorization: 'Basic abc' } }, 401, 'Unauthenticated'],
+    ['a rebound host name', { headers: { host: 'evil.example' } }, 421, 'BadHost'],
+    ['a look-alike host name', { headers: { host: '127.0.0.1.evil.example' } }, 421, 'BadHost'],
+    ['another port', { headers: { host: '127.0.0.1:1' } }, 421, 'BadHost'],
+    ['a web page', { headers: { origin: 'https://evil.example' } }, 403, 'BadOrigin'],
+    ['a sandboxed page', { headers: { origin: 'null' } }, 403, 'BadOrigin'],
+    ['an unknown method', { path: '/api/no/such' }, 404, 'UnknownMethod'],
+    ['another path', { path: '/secret' }, 404, 'NotFound'],
+    ['a path that climbs', { path: '/api/../../etc/passwd' }, 404, 'UnknownMethod'],
+    ['GET of a method', { method: 'GET' }, 405, 'MethodNotAllowed'],
+    ['another content type', { headers: { 'content-type': 'text/plain' } }, 415, 'UnsupportedMediaType'],
+    ['no JSON', { body: '{' }, 400, 'ParseError'],
+    ['an extra key', { body: '{"x":1}' }, 400, 'InvalidParams'],
+    ['a deep body', { body: '['.repeat(100_000) + ']'.repeat(100_000) }, 400, 'InvalidParams'],
+  ];
+  for (const [name, request, status, reason] of refused) {
+    it(`answers ${status} ${reason} to ${name}`, async () => {
+      const answer = await server.send({ path: '/api/server/health', body: '{}', ...request });
+      assert.equal(answer.status, status);
+      assert.equal(answer.body['error'], reason);
+      assert.equal(typeof answer.body['message'], 'string');
+      assert.equal(answer.headers['x-content-type-options'], 'nosniff');
+      assert.equal(answer.headers['access-control-allow-origin'], undefined);
+    });
+  }
+
+  it('answers 413 to a body of 64 MiB without reading it', async () => {
+    const headers = { 'content-length': String(64 * 1024 * 1024) };
+    const answer = await server.send({ path: '/api/server/health', headers, body: '{' });
+    assert.equal(answer.status, 413);
+    assert.equal(answer.body['error'], 'TooLarge');
+  });
+
+  it('refuses to listen beyond this machine', () => {
+    assert.throws(
+      () => execFileSync(process.execPath, ['dist/server.js', 'serve', '--host', '0.0.0.0'], { stdio: 'pipe' }),
+      /needs TLS/,
+    );
+  });
+
+  it('says which port is taken', () => {
+    const args = ['dist/server.js', 'serve', '--port', server.url.port, '--data-dir', folder.path];
+    assert.throws(() => execFileSync(process.execPath, args, { stdio: 'pipe' }), /another program uses it/);
+  });
+});

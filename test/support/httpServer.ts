@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import * as http from 'node:http';
+import { createInterface } from 'node:readline';
+import { serverBundle, serverEnvironment } from './stdioServer.ts';
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** `ai-dev-assistant serve` with its token at hand. The owner calls `stop`. */
+export class HttpServer {
+  readonly child: ChildProcess;
+  readonly url: URL;
+  readonly token: string;
+  readonly tokenFile: string;
+
+  static async start(dataFolder: string, args: readonly string[] = []): Promise<HttpServer> {
+    const child = spawn(process.execPath, [serverBundle, 'serve', ...args], {
+      env: serverEnvironment(dataFolder),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    assert.ok(child.stdout);
+    const [line] = (await Promise.race([
+      once(createInterface(child.stdout), 'line'),
+      once(child, 'exit').then(() => assert.fail('serve ended at once')),
+    ])) as [string];
+    return new HttpServer(child, JSON.parse(line) as { url: string; tokenFile: string });
+  }
+
+  private constructor(child: ChildProcess, record: { url: string; tokenFile: string }) {
+    this.child = child;
+    this.url = new URL(record.url);
+    this.tokenFile = record.tokenFile;
+    this.token = readFileSync(record.tokenFile, 'utf8').trim();
+  }
+
+  /** Calls `method` as a script would, token and all. */
+  call(method: string, params: unknown): Promise<HttpAnswer> {
+    return this.send({ path: `/api/${method}`, body: JSON.stringify(params) });
+  }
+
+  /** Sends any request; what is left out is as a well-behaved client has it, and a header that is null is left off. */
+  send(request: {
+    path: string;
+    method?: string;
+    headers?: Readonly<Record<string, string | null>>;
+    body?: string | Buffer;
+  }): Promise<HttpAnswer> {
+    const headers: Record<string, string | null> = {
+      host: this.url.host,
+      authorization: `Bearer ${this.token}`,
+      'content-type': 'application/json',
+      ...request.headers,
+    };
+    const present = Object.entries(headers).filter((entry): entry is [string, string] => entry[1] !== null);
+    return new Promise((resolve, reject) => {
+      const sent = http.request({
+        host: '127.0.0.1',
+        port: this.url.port,
+        path: request.path,
+        method: request.method ?? 'POST',
+        headers: Object.fromEntries(present),
+        setHost: false,
+        agent: false,
+      });
+      sent.on('response', (response) => {
+        let text = '';
+        response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+        response.on('end', () => {
+          const body = JSON.parse(text) as Record<string, unknown>;
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body });
+        });
+      });
+      sent.on('error', reject);
+      sent.end(request.body);
+    });
+  }
+
+  async stop(): Promise<number | null> {
+    if (this.child.exitCode === null) {
+      this.child.kill('SIGTERM');
+      await once(this.child, 'exit');
+    }
+    return this.child.exitCode;
+  }
+}
