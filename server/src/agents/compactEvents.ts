@@ -1,0 +1,186 @@
+import type { SessionEvent, SessionUpdate } from '../../protocol/sessionEvents.ts';
+
+/** How much a snapshot may hold. Where the last turn alone is larger, its end is kept. */
+export interface SnapshotLimits {
+  readonly maxTurns: number;
+  readonly maxEvents: number;
+  /** Characters of text in all events together. */
+  readonly maxChars: number;
+}
+
+export const snapshotLimits: SnapshotLimits = { maxTurns: 100, maxEvents: 2_000, maxChars: 4 * 1024 * 1024 };
+
+/** The contract's limit of one content block. */
+const maxMergedChars = 1_048_576;
+
+export interface CompactedEvents {
+  readonly events: readonly SessionEvent[];
+  /** Older turns were left out. */
+  readonly hasEarlier: boolean;
+}
+
+/**
+ * Makes few events that fold to the same view as `events`: neighbouring chunks of one message become one, a tool call
+ * and its updates become one `tool_call`, and of values that replace each other the last stays. Beyond the limits the
+ * oldest turns are left out, but not what they set for the whole conversation (title, options, usage).
+ */
+export function compactEvents(events: readonly SessionEvent[], limits: SnapshotLimits = snapshotLimits): CompactedEvents {
+  const turns = splitTurns(events);
+  const kept: SessionEvent[][] = [];
+  let eventCount = 0;
+  let chars = 0;
+  let at = turns.length - 1;
+  for (; at >= 0 && kept.length < limits.maxTurns; at--) {
+    const turn = compactTurn(turns[at] ?? []);
+    const turnChars = turn.reduce((sum, event) => sum + charsOf(event.update), 0);
+    if (eventCount + turn.length > limits.maxEvents || chars + turnChars > limits.maxChars) {
+      if (kept.length === 0) {
+        kept.push(endOf(turn, limits));
+        return { events: [...settledBefore(turns.slice(0, at)), ...kept.flat()], hasEarlier: true };
+      }
+      break;
+    }
+    kept.unshift(turn);
+    eventCount += turn.length;
+    chars += turnChars;
+  }
+  const leftOut = turns.slice(0, at + 1);
+  return { events: [...settledBefore(leftOut), ...kept.flat()], hasEarlier: leftOut.some((turn) => turn.length > 0) };
+}
+
+function splitTurns(events: readonly SessionEvent[]): SessionEvent[][] {
+  const turns: SessionEvent[][] = [[]];
+  for (const event of events) {
+    if (event.update.sessionUpdate === 'turn_started' && turns.at(-1)?.length !== 0) turns.push([]);
+    turns.at(-1)?.push(event);
+  }
+  return turns;
+}
+
+/** Of the turns that were left out, what still holds. */
+function settledBefore(turns: readonly (readonly SessionEvent[])[]): SessionEvent[] {
+  const last = new Map<string, SessionEvent>();
+  for (const event of turns.flat()) {
+    const key = replacementKey(event.update);
+    if (key !== undefined) last.set(key, event);
+  }
+  return [...last.values()].sort((a, b) => a.sequence - b.sequence);
+}
+
+/** Equal for updates of which only the last counts. */
+function replacementKey(update: SessionUpdate): string | undefined {
+  switch (update.sessionUpdate) {
+    case 'usage_update':
+    case 'session_info_update':
+      return update.sessionUpdate;
+    case 'config_option_update':
+      return `option ${update.configId}`;
+    default:
+      return undefined;
+  }
+}
+
+function compactTurn(events: readonly SessionEvent[]): SessionEvent[] {
+  const result: (SessionEvent | undefined)[] = [];
+  const indexByKey = new Map<string, number>();
+  const indexByToolCall = new Map<string, number>();
+  for (const event of events) {
+    const { update } = event;
+    const previous = result.at(-1);
+    const merged = previous && mergeChunks(previous, event);
+    if (merged) {
+      result[result.length - 1] = merged;
+      continue;
+    }
+    if (update.sessionUpdate === 'tool_call') indexByToolCall.set(update.toolCallId, result.length);
+    if (update.sessionUpdate === 'tool_call_update') {
+      const index = indexByToolCall.get(update.toolCallId);
+      const call = index === undefined ? undefined : result[index];
+      if (index !== undefined && call) {
+        result[index] = { ...call, update: mergeToolCall(call.update, update) };
+        continue;
+      }
+    }
+    const key = replacementKey(update);
+    if (key !== undefined) {
+      const replaced = indexByKey.get(key);
+      if (replaced !== undefined) result[replaced] = undefined;
+      indexByKey.set(key, result.length);
+    }
+    result.push(event);
+  }
+  return result.filter((event) => event !== undefined);
+}
+
+function mergeToolCall(call: SessionUpdate, update: SessionUpdate): SessionUpdate {
+  return { ...call, ...update, sessionUpdate: 'tool_call' } as SessionUpdate;
+}
+
+/** The two as one event, if they are chunks of one message and hold nothing but text. */
+function mergeChunks(first: SessionEvent, second: SessionEvent): SessionEvent | undefined {
+  const [a, b] = [first.update, second.update];
+  if (!isTextChunk(a) || !isTextChunk(b)) return undefined;
+  if (a.sessionUpdate !== b.sessionUpdate || a.messageId !== b.messageId) return undefined;
+  if (a.content.text.length + b.content.text.length > maxMergedChars) return undefined;
+  // A user's blocks are pieces of their own; only a streamed answer was cut by us.
+  if (a.sessionUpdate === 'user_message_chunk') return undefined;
+  return { ...first, update: { ...a, content: { type: 'text', text: a.content.text + b.content.text } } };
+}
+
+type MessageChunk = Extract<SessionUpdate, { messageId: string; content: unknown }>;
+type TextChunk = MessageChunk & { readonly content: { readonly type: 'text'; readonly text: string } };
+
+/** Fields that this version does not know must not get lost, so such a chunk stays as it is. */
+function isTextChunk(update: SessionUpdate): update is TextChunk {
+  switch (update.sessionUpdate) {
+    case 'user_message_chunk':
+    case 'agent_message_chunk':
+    case 'agent_thought_chunk':
+      return (
+        update.content.type === 'text' &&
+        Object.keys(update).length === 3 &&
+        Object.keys(update.content).length === 2
+      );
+    default:
+      return false;
+  }
+}
+
+/** The last events of a turn that is too large as a whole, under its first one. */
+function endOf(turn: readonly SessionEvent[], limits: SnapshotLimits): SessionEvent[] {
+  const [first, ...rest] = turn;
+  if (!first) return [];
+  const kept: SessionEvent[] = [];
+  let chars = charsOf(first.update);
+  for (const event of rest.reverse()) {
+    chars += charsOf(event.update);
+    if (kept.length + 2 > limits.maxEvents || chars > limits.maxChars) break;
+    kept.unshift(event);
+  }
+  return [first, ...kept];
+}
+
+function charsOf(update: SessionUpdate): number {
+  const contents = 'content' in update ? update.content : undefined;
+  if (!contents) return 0;
+  const blocks = Array.isArray(contents) ? contents : [{ content: contents }];
+  let chars = 0;
+  for (const block of blocks) {
+    const { content } = block as { content?: unknown };
+    if (typeof content !== 'object' || content === null) continue;
+    const { text, resource } = content as { text?: unknown; resource?: { text?: unknown } };
+    if (typeof text === 'string') chars += text.length;
+    if (typeof resource?.text === 'string') chars += resource.text.length;
+  }
+  return chars;
+}
+
+/** Characters of text that `events` hold together; counting ends beyond `enough`. */
+export function countChars(events: readonly SessionEvent[], enough: number): number {
+  let chars = 0;
+  for (const event of events) {
+    chars += charsOf(event.update);
+    if (chars > enough) break;
+  }
+  return chars;
+}
