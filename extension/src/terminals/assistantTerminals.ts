@@ -1,0 +1,144 @@
+import * as vscode from 'vscode';
+import type { ParamsOf } from '../../../server/protocol/contract.ts';
+import type { TerminalId, TerminalInfo } from '../../../server/protocol/terminal.ts';
+import { DisposableStore, type Disposable } from '../base/disposable.ts';
+import { describeError, logFailure } from '../log.ts';
+import type { ServerClient } from '../server/serverClient.ts';
+import { AssistantTerminal, type TerminalOrigin, type TerminalServices } from './assistantTerminal.ts';
+
+/** Ids of the terminals that this window shows, so that they are shown again after a reload. */
+const shownKey = 'aiDevAssistant.shownTerminals';
+export const profileId = 'aiDevAssistant.terminal';
+
+export interface AssistantTerminalsOptions extends TerminalServices {
+  readonly client: Pick<ServerClient, 'request' | 'onNewServer' | 'onNotification'>;
+  readonly memory: vscode.Memento;
+}
+
+/**
+ * The terminals of a person in VS Code's terminal panel. VS Code does not bring back a pseudoterminal after a reload,
+ * so those that were shown are made anew on the terminals that went on living.
+ */
+export class AssistantTerminals implements Disposable {
+  private readonly options: AssistantTerminalsOptions;
+  private readonly store = new DisposableStore();
+  private readonly shown = new Map<vscode.Terminal, AssistantTerminal>();
+  /** Those whose VS Code terminal has not been reported yet. */
+  private readonly awaited = new Set<AssistantTerminal>();
+  private hasRestored = false;
+
+  constructor(options: AssistantTerminalsOptions) {
+    this.options = options;
+    this.store.add(
+      vscode.window.registerTerminalProfileProvider(profileId, {
+        provideTerminalProfile: () => new vscode.TerminalProfile(this.optionsFor(this.newShell())),
+      }),
+    );
+    this.store.add(vscode.window.onDidOpenTerminal((terminal) => this.opened(terminal)));
+    this.store.add(vscode.window.onDidCloseTerminal((terminal) => this.closed(terminal)));
+    this.store.add(
+      options.client.onNewServer(() => logFailure(options.log, 'Bringing back terminals', this.restore())),
+    );
+  }
+
+  /** Starts a shell and shows it. */
+  create(params: ParamsOf<'terminal/create'> = {}): void {
+    vscode.window.createTerminal(this.optionsFor(this.newShell(params))).show();
+  }
+
+  /** Shows a terminal that is there already. */
+  attach(sessionId: TerminalId, name: string): void {
+    const present = this.find(sessionId);
+    (present ?? vscode.window.createTerminal(this.optionsFor(this.make({ kind: 'attach', sessionId }), name))).show();
+  }
+
+  /** The id of the terminal in front, if it is one of ours. */
+  get activeId(): TerminalId | undefined {
+    const active = vscode.window.activeTerminal;
+    return active && this.shown.get(active)?.sessionId;
+  }
+
+  /** Ends a terminal's program, or several. */
+  async kill(sessionIds: readonly TerminalId[]): Promise<void> {
+    await Promise.all(sessionIds.map((sessionId) => this.options.client.request('terminal/close', { sessionId })));
+  }
+
+  async list(): Promise<readonly TerminalInfo[]> {
+    return (await this.options.client.request('terminal/list', {})).terminals;
+  }
+
+  dispose(): void {
+    this.store.dispose();
+  }
+
+  private newShell(params: ParamsOf<'terminal/create'> = {}): AssistantTerminal {
+    // The shell that the person has chosen in VS Code; empty where VS Code does not know one.
+    const shell = vscode.env.shell === '' ? {} : { shell: vscode.env.shell };
+    return this.make({ kind: 'create', params: { ...shell, ...params } });
+  }
+
+  private make(origin: TerminalOrigin): AssistantTerminal {
+    const terminal = new AssistantTerminal(this.options, origin);
+    terminal.onDidIdentify(() => this.remember());
+    this.awaited.add(terminal);
+    return terminal;
+  }
+
+  private optionsFor(pty: AssistantTerminal, name = vscode.l10n.t('AI Assistant')): vscode.ExtensionTerminalOptions {
+    return { name, pty, iconPath: new vscode.ThemeIcon('terminal') };
+  }
+
+  private opened(terminal: vscode.Terminal): void {
+    const pty = ptyOf(terminal);
+    if (!pty || !this.awaited.delete(pty)) return;
+    this.shown.set(terminal, pty);
+    this.remember();
+  }
+
+  private closed(terminal: vscode.Terminal): void {
+    const pty = this.shown.get(terminal);
+    if (!pty) return;
+    this.shown.delete(terminal);
+    const reason = terminal.exitStatus?.reason;
+    // The window closes or reloads: the shell goes on and is shown again.
+    if (reason === vscode.TerminalExitReason.Shutdown) return;
+    this.remember();
+    const { sessionId } = pty;
+    if (!sessionId || reason === vscode.TerminalExitReason.Extension) return;
+    const { client, log } = this.options;
+    client.request('terminal/close', { sessionId }).then(undefined, (error: unknown) => {
+      log.debug(`Terminal ${sessionId} was not closed: ${describeError(error)}`);
+    });
+  }
+
+  /** Once in a window, at its first server: later servers find the viewers still there. */
+  private async restore(): Promise<void> {
+    if (this.hasRestored) return;
+    this.hasRestored = true;
+    const wanted = new Set(this.options.memory.get<readonly string[]>(shownKey, []));
+    if (wanted.size === 0) return;
+    for (const terminal of await this.list()) {
+      const { sessionId, name, status } = terminal;
+      if (!wanted.has(sessionId) || status !== 'active' || this.find(sessionId)) continue;
+      vscode.window.createTerminal(this.optionsFor(this.make({ kind: 'attach', sessionId }), name));
+    }
+    this.remember();
+  }
+
+  private find(sessionId: TerminalId): vscode.Terminal | undefined {
+    return [...this.shown].find(([, pty]) => pty.sessionId === sessionId)?.[0];
+  }
+
+  private remember(): void {
+    // Before the terminals of the last time were brought back, there is nothing new worth forgetting them for.
+    if (!this.hasRestored) return;
+    const all = [...this.shown.values(), ...this.awaited];
+    const ids = [...new Set(all.flatMap((pty) => pty.sessionId ?? []))];
+    logFailure(this.options.log, 'Remembering the terminals', this.options.memory.update(shownKey, ids));
+  }
+}
+
+function ptyOf(terminal: vscode.Terminal): AssistantTerminal | undefined {
+  const pty = 'pty' in terminal.creationOptions ? terminal.creationOptions.pty : undefined;
+  return pty instanceof AssistantTerminal ? pty : undefined;
+}

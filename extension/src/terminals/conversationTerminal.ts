@@ -1,0 +1,129 @@
+import * as vscode from 'vscode';
+import type { TerminalId, TerminalInfo } from '../../../server/protocol/terminal.ts';
+import { messageFor } from '../errors.ts';
+import { describeError, logFailure } from '../log.ts';
+import type { TerminalServices } from './assistantTerminal.ts';
+import { InputQueue } from './inputQueue.ts';
+import { exitText, notice, TerminalScreen } from './terminalScreen.ts';
+
+interface Running {
+  readonly sessionId: TerminalId;
+  readonly screen: TerminalScreen;
+}
+
+/** Commands that wait for their turn on the screen; each of them runs already. */
+const maxWaiting = 100;
+
+/**
+ * One VS Code terminal for the commands of one conversation. Each command is a pty of its own; here they follow one
+ * another under their command lines. What the person types goes to the command that runs.
+ */
+export class ConversationTerminal implements vscode.Pseudoterminal {
+  private readonly services: TerminalServices;
+  private readonly written = new vscode.EventEmitter<string>();
+  private readonly renamed = new vscode.EventEmitter<string>();
+  readonly onDidWrite = this.written.event;
+  readonly onDidChangeName = this.renamed.event;
+
+  private readonly input: InputQueue;
+  private readonly waiting: TerminalInfo[] = [];
+  private running: Running | undefined;
+  private dimensions: vscode.TerminalDimensions | undefined;
+  private state: 'closed' | 'opening' | 'open' = 'opening';
+
+  constructor(services: TerminalServices) {
+    this.services = services;
+    this.input = new InputQueue(
+      (data) => this.send(data),
+      (error) => this.written.fire(notice(error === undefined ? vscode.l10n.t('too much input') : messageFor(error))),
+    );
+  }
+
+  open(dimensions: vscode.TerminalDimensions | undefined): void {
+    this.state = 'open';
+    this.dimensions = dimensions;
+    this.showNext();
+  }
+
+  close(): void {
+    this.state = 'closed';
+    this.running?.screen.dispose();
+    this.input.clear();
+    this.written.dispose();
+    this.renamed.dispose();
+  }
+
+  handleInput(data: string): void {
+    if (this.running) this.input.push(data);
+  }
+
+  setDimensions(dimensions: vscode.TerminalDimensions): void {
+    this.dimensions = dimensions;
+    if (this.running) this.resize(this.running.sessionId);
+  }
+
+  rename(name: string): void {
+    if (this.state !== 'closed') this.renamed.fire(name);
+  }
+
+  /** Shows a command of the conversation, after those before it. */
+  add(terminal: TerminalInfo): void {
+    if (this.state === 'closed') return;
+    if (this.waiting.length >= maxWaiting) this.waiting.shift();
+    this.waiting.push(terminal);
+    this.showNext();
+  }
+
+  private showNext(): void {
+    if (this.running || this.state !== 'open') return;
+    const terminal = this.waiting.shift();
+    if (terminal?.owner.kind !== 'agent') return;
+    const { sessionId, owner } = terminal;
+    const screen = new TerminalScreen({
+      ...this.services,
+      write: (text) => this.written.fire(text),
+      events: {
+        onExited: (code, signal) => this.ended(notice(exitText(code, signal))),
+        onForgotten: () => this.ended(notice(vscode.l10n.t('ended'))),
+      },
+    });
+    this.running = { sessionId, screen };
+    this.written.fire(`\x1b[0;1m$ ${asLines(owner.commandLine)}\x1b[0m\r\n`);
+    screen.show(sessionId).then(
+      () => this.resize(sessionId),
+      (error: unknown) => {
+        this.services.log.debug(`Command ${sessionId} could not be shown: ${describeError(error)}`);
+        this.ended(notice(messageFor(error)));
+      },
+    );
+  }
+
+  private ended(lastLine: string): void {
+    if (this.state === 'closed' || !this.running) return;
+    this.running.screen.dispose();
+    this.running = undefined;
+    this.input.clear();
+    this.written.fire(lastLine);
+    this.showNext();
+  }
+
+  private resize(sessionId: TerminalId): void {
+    const { dimensions } = this;
+    if (!dimensions || this.running?.sessionId !== sessionId) return;
+    const size = { cols: Math.max(dimensions.columns, 2), rows: Math.max(dimensions.rows, 1) };
+    const { client, log } = this.services;
+    logFailure(log, 'Resizing a command', client.request('terminal/resize', { sessionId, ...size }));
+  }
+
+  private async send(data: string): Promise<void> {
+    const { running } = this;
+    if (running) await this.services.client.request('terminal/write', { sessionId: running.sessionId, data });
+  }
+}
+
+/** A command line of several lines, and without the control characters that a model could put into one. */
+function asLines(commandLine: string): string {
+  // eslint-disable-next-line no-control-regex -- these are the characters that a terminal would obey
+  const harmless = commandLine.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '�');
+  return harmless.replaceAll('\n', '\r\n');
+}

@@ -1,0 +1,85 @@
+import type { Clock } from '../base/clock.ts';
+import type { Disposable } from '../base/disposable.ts';
+
+/**
+ * VS Code takes what a pseudoterminal writes without any sign of how far it has come, and its terminal throws above
+ * 50 MB of backlog. 64 KiB every 16 ms are 4 MB/s, which the slowest of its renderers keeps up with.
+ */
+const chunkBytes = 65_536;
+const intervalMs = 16;
+
+/** Bytes to show, or something to do once all before it is written. */
+type Piece =
+  | { readonly kind: 'bytes'; readonly data: Uint8Array; readonly offset: number }
+  | { readonly kind: 'step'; readonly run: () => void };
+
+/**
+ * Turns bytes into text for VS Code at a pace it can follow. Its queue is bounded by the credit that whoever pushes has
+ * given: only what was written is reported as consumed.
+ */
+export class PacedWriter implements Disposable {
+  private readonly clock: Clock;
+  private readonly write: (text: string) => void;
+  private readonly consumed: (offset: number) => void;
+  private readonly queue: Piece[] = [];
+  private decoder = newDecoder();
+  private roomBytes = chunkBytes;
+  private timer: Disposable | undefined;
+  private disposed = false;
+
+  /** `consumed` is called with the offset up to which bytes were written. */
+  constructor(clock: Clock, write: (text: string) => void, consumed: (offset: number) => void) {
+    this.clock = clock;
+    this.write = write;
+    this.consumed = consumed;
+  }
+
+  push(data: Uint8Array, offset: number): void {
+    if (this.disposed) return;
+    for (let at = 0; at < data.byteLength; at += chunkBytes) {
+      this.queue.push({ kind: 'bytes', data: data.subarray(at, at + chunkBytes), offset: offset + at });
+    }
+    this.writeWhatFits();
+  }
+
+  /** Runs `run` after everything that was pushed before is written. A character that was cut off there is given up. */
+  afterAll(run: () => void): void {
+    if (this.disposed) return;
+    this.queue.push({ kind: 'step', run });
+    this.writeWhatFits();
+  }
+
+  dispose(): void {
+    this.disposed = true;
+    this.queue.length = 0;
+    this.timer?.dispose();
+  }
+
+  private writeWhatFits(): void {
+    for (let piece = this.queue[0]; piece; piece = this.queue[0]) {
+      if (piece.kind === 'bytes') {
+        const { data, offset } = piece;
+        if (data.byteLength > this.roomBytes) break;
+        this.queue.shift();
+        this.roomBytes -= data.byteLength;
+        const text = this.decoder.decode(data, { stream: true });
+        if (text !== '') this.write(text);
+        this.consumed(offset + data.byteLength);
+      } else {
+        this.queue.shift();
+        this.decoder = newDecoder();
+        piece.run();
+      }
+    }
+    if (this.roomBytes === chunkBytes || this.timer || this.disposed) return;
+    this.timer = this.clock.after(intervalMs, () => {
+      this.timer = undefined;
+      this.roomBytes = chunkBytes;
+      this.writeWhatFits();
+    });
+  }
+}
+
+function newDecoder(): TextDecoder {
+  return new TextDecoder('utf-8', { ignoreBOM: true });
+}

@@ -1,0 +1,209 @@
+import { CodedError } from '../../../server/protocol/errors.ts';
+import type { TerminalId, TerminalInfo } from '../../../server/protocol/terminal.ts';
+import { describeError, logFailure, type Log } from '../log.ts';
+import type { TerminalServer, TerminalWatch } from './terminalHub.ts';
+
+/** Something that shows a terminal. It is given bytes in order, each once, and says what it has consumed. */
+export interface TerminalViewer {
+  onOutput(data: Uint8Array, offset: number): void;
+  /** The bytes between the offsets are no longer kept anywhere. */
+  onGap(fromOffset: number, toOffset: number): void;
+  /** The program has ended and every byte was given before. Null where a signal ended it. */
+  onExited(exitCode: number | null, signal: number | undefined): void;
+  /** The terminal is gone from the server; nothing more will come. */
+  onForgotten(): void;
+}
+
+/** A viewer that is this far behind what it was given gets no more until it has caught up. */
+const lagBytes = 2_097_152;
+/** Acknowledgements are sent for at least this much, or for all there is. */
+const acknowledgeStepBytes = 32_768;
+/** Attaching again after an error that may pass. */
+const maxRejoins = 5;
+
+export interface SharedAttachmentOptions {
+  readonly sessionId: TerminalId;
+  readonly server: TerminalServer;
+  readonly log: Log;
+  /** The last viewer has left. */
+  readonly onEmpty: () => void;
+}
+
+interface Viewing {
+  readonly viewer: TerminalViewer;
+  /** `joining`: waits for an attachment that reaches back to `next`. `lagging`: must consume before it gets more. */
+  state: 'joining' | 'live' | 'lagging';
+  /** Offset of the next byte to give; unknown before the first attachment. */
+  next: number | undefined;
+  acknowledged: number;
+  isToldOfExit: boolean;
+}
+
+/**
+ * One terminal's attachment at the server and its viewers in this window. The fastest viewer sets the pace at the
+ * server. One that lags is left behind with what it has, bounded, and fetched by attaching again from its offset: the
+ * server then repeats bytes, and those who have them already are not given them twice.
+ */
+export class SharedAttachment {
+  private readonly options: SharedAttachmentOptions;
+  private readonly viewings = new Set<Viewing>();
+  private terminal: TerminalInfo | undefined;
+  private receivedEnd = 0;
+  private acknowledgedEnd = 0;
+  private attaching: Promise<void> = Promise.resolve();
+  private rejoins = 0;
+
+  constructor(options: SharedAttachmentOptions) {
+    this.options = options;
+  }
+
+  async join(viewer: TerminalViewer, fromOffset: number | undefined): Promise<TerminalWatch> {
+    const viewing: Viewing = {
+      viewer,
+      state: 'joining',
+      next: fromOffset,
+      acknowledged: fromOffset ?? 0,
+      isToldOfExit: false,
+    };
+    this.viewings.add(viewing);
+    try {
+      await this.attach();
+    } catch (error) {
+      this.leave(viewing);
+      throw error;
+    }
+    const { terminal } = this;
+    if (!terminal || viewing.next === undefined) {
+      this.leave(viewing);
+      throw new CodedError('NotFound', 'There is no such terminal any more.');
+    }
+    return {
+      terminal,
+      fromOffset: viewing.next,
+      acknowledge: (offset) => this.consumed(viewing, offset),
+      dispose: () => this.leave(viewing),
+    };
+  }
+
+  /** Attaches again at a new server process, without repeating a byte to anybody. */
+  rejoin(): void {
+    for (const viewing of this.viewings) viewing.state = 'joining';
+    this.attach().then(
+      () => (this.rejoins = 0),
+      (error: unknown) => {
+        const mayPass = error instanceof CodedError && error.retryable;
+        this.options.log.warn(`Terminal ${this.options.sessionId} could not be attached: ${describeError(error)}`);
+        if (!mayPass) this.forgotten();
+        else if (++this.rejoins < maxRejoins) this.rejoin();
+      },
+    );
+  }
+
+  received(offset: number, data: Uint8Array): void {
+    const end = offset + data.byteLength;
+    this.receivedEnd = end;
+    for (const viewing of [...this.viewings]) {
+      const { next } = viewing;
+      if (viewing.state !== 'live' || next === undefined || end <= next) continue;
+      if (offset > next) {
+        this.options.log.error(`Terminal ${this.options.sessionId}: output jumped from ${next} to ${offset}.`);
+        this.rejoin();
+        return;
+      }
+      viewing.next = end;
+      viewing.viewer.onOutput(data.subarray(next - offset), next);
+      if (end - viewing.acknowledged > lagBytes) viewing.state = 'lagging';
+    }
+    this.acknowledge();
+  }
+
+  skipped(fromOffset: number, toOffset: number): void {
+    this.receivedEnd = toOffset;
+    for (const viewing of [...this.viewings]) {
+      const { next } = viewing;
+      if (viewing.state === 'live' && next !== undefined && next >= fromOffset) this.skip(viewing, next, toOffset);
+    }
+  }
+
+  exited(exitCode: number | null, signal: number | undefined): void {
+    for (const viewing of [...this.viewings]) {
+      if (viewing.state !== 'live' || viewing.isToldOfExit) continue;
+      viewing.isToldOfExit = true;
+      viewing.viewer.onExited(exitCode, signal);
+    }
+  }
+
+  forgotten(): void {
+    const viewings = [...this.viewings];
+    this.viewings.clear();
+    this.options.onEmpty();
+    for (const { viewer } of viewings) viewer.onForgotten();
+  }
+
+  private skip(viewing: Viewing, from: number, to: number): void {
+    if (to <= from) return;
+    viewing.next = to;
+    viewing.acknowledged = Math.max(viewing.acknowledged, to);
+    viewing.viewer.onGap(from, to);
+  }
+
+  private consumed(viewing: Viewing, offset: number): void {
+    viewing.acknowledged = Math.max(viewing.acknowledged, Math.min(offset, viewing.next ?? 0));
+    if (viewing.state === 'lagging' && viewing.acknowledged === viewing.next) {
+      viewing.state = 'joining';
+      logFailure(this.options.log, `Catching up with terminal ${this.options.sessionId}`, this.attach());
+    }
+    this.acknowledge();
+  }
+
+  private acknowledge(): void {
+    const furthest = Math.max(...[...this.viewings].map((viewing) => viewing.acknowledged));
+    const offset = Math.min(furthest, this.receivedEnd);
+    const step = offset - this.acknowledgedEnd;
+    if (step <= 0 || (step < acknowledgeStepBytes && offset < this.receivedEnd)) return;
+    this.acknowledgedEnd = offset;
+    this.options.server.notify('terminal/acknowledge', { sessionId: this.options.sessionId, offset });
+  }
+
+  /** Attachments follow one another, so that each answer belongs to the output after it. */
+  private attach(): Promise<void> {
+    const attached = this.attaching.then(() => this.attachNow());
+    // The next attachment is tried whatever became of this one, whose caller has the error.
+    this.attaching = attached.catch(() => undefined);
+    return attached;
+  }
+
+  private async attachNow(): Promise<void> {
+    const joining = [...this.viewings].filter((viewing) => viewing.state === 'joining');
+    if (joining.length === 0) return;
+    const { sessionId, server } = this.options;
+    const offsets = [...this.viewings].map((viewing) => viewing.next);
+    const oldest = offsets.includes(undefined) ? undefined : Math.min(...offsets.map((offset) => offset ?? 0));
+    const answer = await server.request('terminal/attach', {
+      sessionId,
+      ...(oldest !== undefined && { fromOffset: oldest }),
+    });
+    this.terminal = answer.terminal;
+    this.receivedEnd = this.acknowledgedEnd = answer.fromOffset;
+    for (const viewing of joining) {
+      viewing.state = 'live';
+      if (viewing.next === undefined) viewing.next = viewing.acknowledged = answer.fromOffset;
+      else this.skip(viewing, viewing.next, answer.fromOffset);
+    }
+    if (this.viewings.size === 0) this.detach();
+  }
+
+  private leave(viewing: Viewing): void {
+    if (!this.viewings.delete(viewing) || this.viewings.size > 0) return;
+    this.options.onEmpty();
+    this.detach();
+  }
+
+  private detach(): void {
+    const { server, sessionId, log } = this.options;
+    // A server that is down has no attachments, so there is nothing to wait for.
+    server.request('terminal/detach', { sessionId }, { waitMs: 0 }).then(undefined, (error: unknown) => {
+      log.debug(`Terminal ${sessionId} was not detached: ${describeError(error)}`);
+    });
+  }
+}

@@ -1,0 +1,83 @@
+import type { TerminalId, TerminalInfo } from '../../../server/protocol/terminal.ts';
+import { DisposableStore, type Disposable } from '../base/disposable.ts';
+import type { Log } from '../log.ts';
+import type { ServerClient } from '../server/serverClient.ts';
+import { SharedAttachment, type TerminalViewer } from './sharedAttachment.ts';
+
+/** What the hub needs of the server. */
+export type TerminalServer = Pick<ServerClient, 'request' | 'notify' | 'onNotification' | 'onNewServer'>;
+
+/** One viewer's hold on a terminal; disposing it ends the viewer's output, not the terminal. */
+export interface TerminalWatch extends Disposable {
+  readonly terminal: TerminalInfo;
+  /** Offset of the first byte that this viewer gets. */
+  readonly fromOffset: number;
+  /** The viewer has consumed everything up to `offset`. */
+  acknowledge(offset: number): void;
+}
+
+/**
+ * The terminals that this window watches. The server knows the window as one client with one attachment a terminal;
+ * here that attachment is shared by all viewers in the window, each at its own offset.
+ */
+export class TerminalHub implements Disposable {
+  private readonly server: TerminalServer;
+  private readonly log: Log;
+  private readonly attachments = new Map<TerminalId, SharedAttachment>();
+  private readonly store = new DisposableStore();
+
+  constructor(server: TerminalServer, log: Log) {
+    this.server = server;
+    this.log = log;
+    const of = (sessionId: string): SharedAttachment | undefined => this.attachments.get(sessionId as TerminalId);
+    this.store.add(
+      server.onNotification('terminal/output', ({ sessionId, offset, data }) => {
+        // Over this channel bytes arrive as bytes; base64 is what channels of JSON carry.
+        if (data instanceof Uint8Array) of(sessionId)?.received(offset, data);
+      }),
+    );
+    this.store.add(
+      server.onNotification('terminal/gap', ({ sessionId, fromOffset, toOffset }) =>
+        of(sessionId)?.skipped(fromOffset, toOffset),
+      ),
+    );
+    this.store.add(
+      server.onNotification('terminal/exited', ({ sessionId, exitCode, signal }) =>
+        of(sessionId)?.exited(exitCode, signal),
+      ),
+    );
+    this.store.add(
+      server.onNotification('terminal/changed', ({ sessionId, terminal }) => {
+        if (terminal === null) of(sessionId)?.forgotten();
+      }),
+    );
+    this.store.add(server.onNewServer(() => this.attachments.forEach((attachment) => attachment.rejoin())));
+  }
+
+  /** Number of terminals that are watched now. */
+  get size(): number {
+    return this.attachments.size;
+  }
+
+  /** Starts giving a terminal's output to `viewer`, from `fromOffset` or from the oldest byte kept. */
+  async watch(sessionId: TerminalId, viewer: TerminalViewer, fromOffset?: number): Promise<TerminalWatch> {
+    const attachment = this.attachments.get(sessionId) ?? this.add(sessionId);
+    return attachment.join(viewer, fromOffset);
+  }
+
+  dispose(): void {
+    this.store.dispose();
+    this.attachments.clear();
+  }
+
+  private add(sessionId: TerminalId): SharedAttachment {
+    const attachment = new SharedAttachment({
+      sessionId,
+      server: this.server,
+      log: this.log,
+      onEmpty: () => this.attachments.delete(sessionId),
+    });
+    this.attachments.set(sessionId, attachment);
+    return attachment;
+  }
+}

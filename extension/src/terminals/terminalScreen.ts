@@ -1,0 +1,69 @@
+import * as vscode from 'vscode';
+import type { TerminalId } from '../../../server/protocol/terminal.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Disposable } from '../base/disposable.ts';
+import { PacedWriter } from './pacedWriter.ts';
+import type { TerminalHub, TerminalWatch } from './terminalHub.ts';
+
+export interface ScreenEvents {
+  /** The program has ended, and everything it wrote is on the screen. */
+  readonly onExited: (exitCode: number | null, signal: number | undefined) => void;
+  /** The terminal is gone from the server. */
+  readonly onForgotten: () => void;
+}
+
+export interface ScreenOptions {
+  readonly hub: TerminalHub;
+  readonly clock: Clock;
+  readonly write: (text: string) => void;
+  readonly events: ScreenEvents;
+}
+
+/** Shows one terminal's output in a VS Code terminal, at its pace, with a line of our own where something is missing. */
+export class TerminalScreen implements Disposable {
+  private readonly options: ScreenOptions;
+  private readonly writer: PacedWriter;
+  private watch: TerminalWatch | undefined;
+  private disposed = false;
+
+  constructor(options: ScreenOptions) {
+    this.options = options;
+    this.writer = new PacedWriter(options.clock, options.write, (offset) => this.watch?.acknowledge(offset));
+  }
+
+  /** Begins to show the terminal from the oldest byte that is kept. */
+  async show(sessionId: TerminalId): Promise<TerminalWatch> {
+    const { hub, events, write } = this.options;
+    const watch = await hub.watch(sessionId, {
+      onOutput: (data, offset) => this.writer.push(data, offset),
+      onGap: (from, to) => this.writer.afterAll(() => write(notice(gapText(to - from)))),
+      onExited: (exitCode, signal) => this.writer.afterAll(() => events.onExited(exitCode, signal)),
+      onForgotten: () => this.writer.afterAll(() => events.onForgotten()),
+    });
+    if (this.disposed) watch.dispose();
+    this.watch = watch;
+    return watch;
+  }
+
+  dispose(): void {
+    this.disposed = true;
+    this.watch?.dispose();
+    this.writer.dispose();
+  }
+}
+
+/** A line of our own, dim and in brackets, so that nobody takes it for the program's. */
+export function notice(text: string): string {
+  return `\r\n\x1b[0;2m[${text}]\x1b[0m\r\n`;
+}
+
+/** How a program ended, in words. */
+export function exitText(exitCode: number | null, signal: number | undefined): string {
+  return exitCode === null
+    ? vscode.l10n.t('ended by signal {0}', signal ?? '?')
+    : vscode.l10n.t('exited with code {0}', exitCode);
+}
+
+function gapText(bytes: number): string {
+  return vscode.l10n.t('{0} bytes of earlier output are no longer kept', bytes);
+}
