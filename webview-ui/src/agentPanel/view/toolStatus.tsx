@@ -1,0 +1,37 @@
+import { Icon } from '../../components/icon.tsx';
+import { t } from '../../strings.ts';
+import type { ToolCallItem } from '../state/conversationView.ts';
+import { durationText } from './durationText.ts';
+
+/** The right-hand end of a tool call's line: spinner, duration, or what went wrong. */
+export function ToolStatus({ call }: { readonly call: ToolCallItem }) {
+  if (call.abandoned) return <span class="toolStatus">{t('tool.stopped')}</span>;
+  if (call.status === 'pending') return <span class="toolStatus">{t('tool.pending')}</span>;
+  if (call.status === 'in_progress') {
+    return (
+      <span class="toolStatus">
+        <Icon name="loading" spin />
+        <span class="visuallyHidden">{t('tool.running')}</span>
+      </span>
+    );
+  }
+  const isFailed = call.status === 'failed';
+  return (
+    <span class={isFailed ? 'toolStatus failed' : 'toolStatus'}>
+      {durationText(call)}
+      <Icon name={isFailed ? 'error' : 'check'} />
+      <span class="visuallyHidden">{isFailed ? t('tool.failed') : t('tool.completed')}</span>
+    </span>
+  );
+}
+
+/** The text that a call shows, links and resources by their names. */
+export function contentText(call: ToolCallItem): string {
+  const parts = call.content.map((part) => {
+    if (part.type !== 'content') return '';
+    const block = part.content;
+    if (block.type === 'text') return block.text;
+    return block.type === 'resource' ? block.resource.text : block.name;
+  });
+  return parts.filter((part) => part !== '').join('\n');
+}

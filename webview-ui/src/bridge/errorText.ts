@@ -1,0 +1,12 @@
+import { CodedError } from '../../../server/protocol/errors.ts';
+import { t } from '../strings.ts';
+
+/** The sentence to show for a failed request. */
+export function errorText(error: unknown): string {
+  return error instanceof CodedError ? error.message : t('error.unexpected', { detail: String(error) });
+}
+
+/** Whether somebody asked for the failure, so that there is nothing to report. */
+export function isCancelled(error: unknown): boolean {
+  return error instanceof CodedError && error.reason === 'Cancelled';
+}

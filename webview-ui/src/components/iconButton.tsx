@@ -1,0 +1,31 @@
+import type { Ref, TargetedMouseEvent } from 'preact';
+import { Icon, type IconName } from './icon.tsx';
+
+export interface IconButtonProps {
+  readonly icon: IconName;
+  /** Says what the button does, to everybody: as its label and as its tooltip. */
+  readonly label: string;
+  readonly expanded?: boolean;
+  readonly disabled?: boolean;
+  readonly class?: string;
+  readonly buttonRef?: Ref<HTMLButtonElement>;
+  readonly onClick: (event: TargetedMouseEvent<HTMLButtonElement>) => void;
+}
+
+/** A button that shows only an icon. */
+export function IconButton({ icon, label, expanded, disabled = false, buttonRef, onClick, ...rest }: IconButtonProps) {
+  return (
+    <button
+      type="button"
+      class={`iconButton ${rest.class ?? ''}`}
+      title={label}
+      aria-label={label}
+      disabled={disabled}
+      onClick={onClick}
+      {...(expanded === undefined ? {} : { 'aria-expanded': expanded, 'aria-haspopup': 'dialog' as const })}
+      {...(buttonRef === undefined ? {} : { ref: buttonRef })}
+    >
+      <Icon name={icon} />
+    </button>
+  );
+}
