@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { notification, request, serverNotification } from './declaration.ts';
 
-/** Names a terminal. Random, never used again. */
+/** Names a terminal: 128 random bits, never used again. */
 export const terminalId = z
   .string()
-  .regex(/^[\w-]{8,64}$/)
+  .regex(/^[0-9a-f]{32}$/, 'expected the id of a terminal: 32 hex digits')
   .brand<'TerminalId'>();
 export type TerminalId = z.output<typeof terminalId>;
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import * as path from 'node:path';
 import type { InitializationOptions } from '../protocol/server.ts';
 import type { HandshakeAnswer } from '../protocol/server.ts';
 import { contractVersion } from '../protocol/version.ts';
@@ -14,7 +15,12 @@ import { SecretService } from './settings/secretService.ts';
 import { createSettingsHandlers } from './settings/settingsHandlers.ts';
 import { SettingsService } from './settings/settingsService.ts';
 import { WorkspaceService } from './settings/workspaceService.ts';
-import { readVersion } from './version.ts';
+import { PtyHostLauncher, type PtyHostLauncherOptions } from './terminals/ptyHostLauncher.ts';
+import type { PtyHostClient } from './terminals/ptyHostClient.ts';
+import { createTerminalHandlers } from './terminals/terminalHandlers.ts';
+import { TerminalService } from './terminals/terminalService.ts';
+import { TerminalViewers } from './terminals/terminalViewers.ts';
+import { bundleFolder, readVersion } from './version.ts';
 
 export interface ServerOptions {
   /** Absolute path; exists and is private to the person. */
@@ -49,10 +55,22 @@ export function createServer({ dataFolder, logger, environment }: ServerOptions)
   const workspace = store.add(new WorkspaceService(logger));
   const secrets = store.add(new SecretService(environment, logger));
 
+  const ptyHost = new LazyPtyHost(store, () => ({
+    bundleFile: path.join(bundleFolder, 'ptyHost.js'),
+    nodePtyFolder: path.join(bundleFolder, '..', 'node_modules', 'node-pty'),
+    dataFolder,
+    keepAliveHours: Math.min(168, settings.get('terminals.keepAliveHours')),
+    log: logger,
+  }));
+  const terminals = store.add(new TerminalService({ host: ptyHost, settings, workspace, environment, logger }));
+  const viewers = store.add(new TerminalViewers(terminals));
+  store.add(terminals.onChanged((change) => clients.notifyAll('terminal/changed', change)));
+
   const router: Router = new Router({
     handlers: {
       ...createHealthHandlers({ health, version, instanceId, dataFolder, methods: () => router.methods() }),
       ...createSettingsHandlers({ settings, workspace, secrets }),
+      ...createTerminalHandlers(terminals, viewers),
     },
     logger,
     clock: systemClock,
@@ -81,4 +99,21 @@ export function createServer({ dataFolder, logger, environment }: ServerOptions)
       return Promise.resolve();
     },
   };
+}
+
+/** The launcher is made when the first terminal is wanted, since only then the settings are known. */
+class LazyPtyHost {
+  private readonly store: DisposableStore;
+  private readonly options: () => PtyHostLauncherOptions;
+  private launcher: PtyHostLauncher | undefined;
+
+  constructor(store: DisposableStore, options: () => PtyHostLauncherOptions) {
+    this.store = store;
+    this.options = options;
+  }
+
+  client(): Promise<PtyHostClient> {
+    this.launcher ??= this.store.add(new PtyHostLauncher(this.options()));
+    return this.launcher.client();
+  }
 }

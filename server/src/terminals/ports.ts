@@ -1,9 +1,9 @@
 import type { SettingKey, Settings } from '../../protocol/settings.ts';
 import type { PtyHostClient } from './ptyHostClient.ts';
 
-/** Gives a connection to the data folder's pty host, starting one if there is none. */
+/** Gives the live connection to the data folder's pty host, starting a host if there is none. */
 export interface PtyHostSource {
-  connect(): Promise<PtyHostClient>;
+  client(): Promise<PtyHostClient>;
 }
 
 export interface TerminalSettings {

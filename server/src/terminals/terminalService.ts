@@ -47,9 +47,9 @@ export interface TerminalServiceOptions {
 export class TerminalService implements Disposable {
   private readonly options: TerminalServiceOptions;
   private readonly changed: Emitter<TerminalChange>;
-  private readonly ofConnection = new Map<PtyHostClient, DisposableStore>();
-  private known = new Map<TerminalId, TerminalInfo>();
-  private connecting: Promise<PtyHostClient> | undefined;
+  private readonly watched = new Map<PtyHostClient, DisposableStore>();
+  /** What was told last; undefined before the first look, which tells nothing. */
+  private known: ReadonlyMap<TerminalId, TerminalInfo> | undefined;
   private refreshing: Promise<void> | undefined;
   private refreshAgain = false;
   private starting = 0;
@@ -138,41 +138,34 @@ export class TerminalService implements Disposable {
     }
   }
 
-  /** The connection to the pty host: the one there is, or a new one. Many callers share one attempt. */
-  host(): Promise<PtyHostClient> {
-    if (this.isDisposed) return Promise.reject(new CodedError('Unavailable', 'The server is shutting down.'));
-    this.connecting ??= this.connect().catch((error: unknown) => {
-      this.connecting = undefined;
-      throw error;
-    });
-    return this.connecting;
+  /** The live connection to the pty host. */
+  async host(): Promise<PtyHostClient> {
+    if (this.isDisposed) throw new CodedError('Unavailable', 'The server is shutting down.');
+    const host = await this.options.host.client();
+    if (!this.watched.has(host)) this.watch(host);
+    return host;
   }
 
   dispose(): void {
     this.isDisposed = true;
-    for (const store of this.ofConnection.values()) store.dispose();
-    this.ofConnection.clear();
+    for (const store of this.watched.values()) store.dispose();
+    this.watched.clear();
     this.changed.dispose();
   }
 
-  private async connect(): Promise<PtyHostClient> {
-    const host = await this.options.host.connect();
+  private watch(host: PtyHostClient): void {
     const store = new DisposableStore();
-    store.add(host);
+    this.watched.set(host, store);
     store.add(host.onSessionsChanged(() => this.refresh()));
     store.add(
       host.onClosed((error) => {
         this.options.logger.warn('The connection to the pty host is lost', { detail: error.message });
-        this.connecting = undefined;
-        this.ofConnection.delete(host);
+        this.watched.delete(host);
         store.dispose();
         if (!this.isDisposed) this.refresh();
       }),
     );
-    if (this.isDisposed) store.dispose();
-    else this.ofConnection.set(host, store);
-    this.known = new Map((await host.list()).map(terminalOf).map((terminal) => [terminal.sessionId, terminal]));
-    return host;
+    this.refresh();
   }
 
   private async session(sessionId: TerminalId): Promise<PtySessionInfo> {
@@ -214,12 +207,14 @@ export class TerminalService implements Disposable {
     const before = this.known;
     const terminals = await this.list();
     this.known = new Map(terminals.map((terminal) => [terminal.sessionId, terminal]));
+    if (!before) return;
     for (const terminal of terminals) {
       if (!isSame(before.get(terminal.sessionId), terminal))
         this.changed.fire({ sessionId: terminal.sessionId, terminal });
     }
+    const now = this.known;
     for (const sessionId of before.keys()) {
-      if (!this.known.has(sessionId)) this.changed.fire({ sessionId, terminal: null });
+      if (!now.has(sessionId)) this.changed.fire({ sessionId, terminal: null });
     }
   }
 }

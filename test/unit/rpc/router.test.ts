@@ -13,6 +13,7 @@ const client: Client = {
   onClosed: () => ({ dispose: () => undefined }),
 };
 const health = { status: 'ready', version: '1', uptimeMs: 1, restarts: 0, components: {} } as const;
+const terminalId = '0123456789abcdef0123456789abcdef';
 const never = new AbortController().signal;
 
 function createRouter(handlers: HandlerTable) {
@@ -46,7 +47,7 @@ describe('The router', () => {
     const handlers: HandlerTable = {
       'terminal/create': (params: unknown) => {
         seen = params;
-        return { sessionId: 'abcdefgh', pid: 1, status: 'active', name: 'sh' };
+        return { sessionId: terminalId, pid: 1, status: 'active', name: 'sh' };
       },
     };
     await createRouter(handlers).router.request(client, 'terminal/create', {}, never);
@@ -71,14 +72,14 @@ describe('The router', () => {
 
   const badParams: [string, unknown][] = [
     ['a wrong type', { sessionId: 5, data: 'x' }],
-    ['a missing field', { sessionId: 'abcdefgh' }],
-    ['an extra key', { sessionId: 'abcdefgh', data: 'x', extra: 1 }],
-    ['a key __proto__', JSON.parse('{"sessionId":"abcdefgh","data":"x","__proto__":{"admin":true}}')],
+    ['a missing field', { sessionId: terminalId }],
+    ['an extra key', { sessionId: terminalId, data: 'x', extra: 1 }],
+    ['a key __proto__', JSON.parse(`{"sessionId":"${terminalId}","data":"x","__proto__":{"admin":true}}`)],
     ['an array', [1, 2]],
     ['a string', 'hello'],
     ['null inside', { sessionId: null, data: null }],
     ['a million levels of nesting', nested(1_000_000)],
-    ['nesting inside a field', { sessionId: 'abcdefgh', data: nested(100_000) }],
+    ['nesting inside a field', { sessionId: terminalId, data: nested(100_000) }],
     ['half a million values', Array.from({ length: 500_000 }, () => 0)],
   ];
   for (const [name, params] of badParams) {

@@ -1,0 +1,15 @@
+import { execFileSync } from 'node:child_process';
+
+/** Process ids of the pty hosts that run out of `dataFolder`. Linux and macOS. */
+export function ptyHostsOf(dataFolder: string): number[] {
+  return execFileSync('ps', ['-eo', 'pid=,args='])
+    .toString()
+    .split('\n')
+    .filter((line) => line.includes(`${dataFolder}/ptyHost/`) && line.includes('ptyHost.js'))
+    .map((line) => Number.parseInt(line.trim(), 10));
+}
+
+/** Ends the pty hosts of `dataFolder`, and with them their terminals. For the end of a suite. */
+export function endPtyHostsOf(dataFolder: string): void {
+  for (const pid of ptyHostsOf(dataFolder)) process.kill(pid, 'SIGTERM');
+}
