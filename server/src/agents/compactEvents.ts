@@ -24,7 +24,10 @@ export interface CompactedEvents {
  * and its updates become one `tool_call`, and of values that replace each other the last stays. Beyond the limits the
  * oldest turns are left out, but not what they set for the whole conversation (title, options, usage).
  */
-export function compactEvents(events: readonly SessionEvent[], limits: SnapshotLimits = snapshotLimits): CompactedEvents {
+export function compactEvents(
+  events: readonly SessionEvent[],
+  limits: SnapshotLimits = snapshotLimits,
+): CompactedEvents {
   const turns = splitTurns(events);
   const kept: SessionEvent[][] = [];
   let eventCount = 0;
@@ -137,9 +140,7 @@ function isTextChunk(update: SessionUpdate): update is TextChunk {
     case 'agent_message_chunk':
     case 'agent_thought_chunk':
       return (
-        update.content.type === 'text' &&
-        Object.keys(update).length === 3 &&
-        Object.keys(update.content).length === 2
+        update.content.type === 'text' && Object.keys(update).length === 3 && Object.keys(update.content).length === 2
       );
     default:
       return false;

@@ -1,5 +1,11 @@
 import type { PermissionOption, SessionEvent, SessionUpdate, StopReason } from '../../protocol/sessionEvents.ts';
 
+interface Question {
+  readonly options: readonly PermissionOption[];
+  readonly toolCallId: string;
+  isOpen: boolean;
+}
+
 /** What the server itself has to know of a conversation: a fold over its events. */
 export class ConversationState {
   title = '';
@@ -13,9 +19,9 @@ export class ConversationState {
   turnCount = 0;
   /** Where the last command left its shell. */
   commandCwd: string;
-  private readonly openCalls = new Set<string>();
+  private readonly openCalls = new Map<string, string>();
   private readonly knownCalls = new Set<string>();
-  private readonly questions = new Map<string, { readonly options: readonly PermissionOption[]; isOpen: boolean }>();
+  private readonly questions = new Map<string, Question>();
 
   constructor(header: { readonly cwd: string; readonly createdAt: number }) {
     this.updatedAt = header.createdAt;
@@ -50,7 +56,7 @@ export class ConversationState {
         this.followFolder(update.rawOutput);
         break;
       case 'permission_requested':
-        this.questions.set(update.requestId, { options: update.options, isOpen: true });
+        this.questions.set(update.requestId, { options: update.options, toolCallId: update.toolCallId, isOpen: true });
         break;
       case 'permission_answered': {
         const question = this.questions.get(update.requestId);
@@ -72,28 +78,33 @@ export class ConversationState {
   }
 
   /** The options of a question that was ever asked. */
-  question(requestId: string): { readonly options: readonly PermissionOption[]; readonly isOpen: boolean } | undefined {
+  question(requestId: string): Readonly<Question> | undefined {
     return this.questions.get(requestId);
   }
 
-  /** The updates that end what is still open, so that a turn never stays half-finished. `why` is for person and model. */
-  closing(why: string): SessionUpdate[] {
+  /**
+   * The updates that end what is still open, so that a turn never stays half-finished. `cause` begins the sentence that
+   * the model gets about each call: `Cancelled by the person`.
+   */
+  closing(cause: string): SessionUpdate[] {
     const lapsed = [...this.questions].filter(([, question]) => question.isOpen);
+    const waiting = new Set(lapsed.map(([, question]) => question.toolCallId));
     return [
-      ...lapsed.map(([requestId]): SessionUpdate => ({ sessionUpdate: 'permission_answered', requestId, optionId: null })),
-      ...[...this.openCalls].map(
-        (toolCallId): SessionUpdate => ({
-          sessionUpdate: 'tool_call_update',
-          toolCallId,
-          status: 'failed',
-          noteForModel: why,
-        }),
-      ),
+      ...lapsed.map(([requestId]): SessionUpdate => ({
+        sessionUpdate: 'permission_answered',
+        requestId,
+        optionId: null,
+      })),
+      ...[...this.openCalls].map(([toolCallId, status]): SessionUpdate => {
+        const hasRun = status !== 'pending' && !waiting.has(toolCallId);
+        const how = hasRun ? 'it had been started, and how far it came is not known' : 'it did not run';
+        return { sessionUpdate: 'tool_call_update', toolCallId, status: 'failed', noteForModel: `(${cause}: ${how}.)` };
+      }),
     ];
   }
 
   private followCall(toolCallId: string, status: string | undefined): void {
-    if (status === 'pending' || status === 'in_progress') this.openCalls.add(toolCallId);
+    if (status === 'pending' || status === 'in_progress') this.openCalls.set(toolCallId, status);
     else if (status !== undefined) this.openCalls.delete(toolCallId);
   }
 

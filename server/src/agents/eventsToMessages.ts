@@ -119,7 +119,14 @@ class MessageBuilder {
       ...(providerOptions && { providerOptions }),
     });
     const { toolCallId, status } = update;
-    this.calls.set(toolCallId, { toolCallId, toolName, status, content: update.content ?? [], note: undefined, isWaiting: false });
+    this.calls.set(toolCallId, {
+      toolCallId,
+      toolName,
+      status,
+      content: update.content ?? [],
+      note: undefined,
+      isWaiting: false,
+    });
   }
 
   private updateCall(update: Extract<SessionUpdate, { sessionUpdate: 'tool_call_update' }>): void {
@@ -154,7 +161,8 @@ class MessageBuilder {
 
   private addUserText(text: string): void {
     const last = this.messages.at(-1);
-    if (last?.role === 'user') this.messages[this.messages.length - 1] = { role: 'user', content: `${last.content}\n\n${text}` };
+    if (last?.role === 'user')
+      this.messages[this.messages.length - 1] = { role: 'user', content: `${last.content}\n\n${text}` };
     else this.messages.push({ role: 'user', content: text });
   }
 
@@ -169,7 +177,8 @@ class MessageBuilder {
     this.endUserMessage();
     this.wasBrokenOff = stopReason === 'cancelled' || stopReason === 'interrupted';
     if (stopReason === 'cancelled') this.addUserText('(I stopped the turn here.)');
-    if (stopReason === 'interrupted') this.addUserText('(The turn was interrupted here because the assistant was restarted.)');
+    if (stopReason === 'interrupted')
+      this.addUserText('(The turn was interrupted here because the assistant was restarted.)');
   }
 }
 
@@ -180,15 +189,27 @@ function stepOf(messageId: string): string {
 
 function resultOf(call: OpenCall): ToolResultPart {
   const { toolCallId, toolName } = call;
-  const text = call.content.map((content) => (content.type === 'content' ? textOf(content.content) : '')).filter(Boolean);
+  const text = call.content
+    .map((content) => (content.type === 'content' ? textOf(content.content) : ''))
+    .filter(Boolean);
   const value = [...text, ...(call.note === undefined ? [] : [call.note])].join('\n');
   switch (call.status) {
     case 'completed':
       return { type: 'tool-result', toolCallId, toolName, output: { type: 'text', value: value || '(no output)' } };
     case 'failed':
-      return { type: 'tool-result', toolCallId, toolName, output: { type: 'error-text', value: value || 'It failed.' } };
+      return {
+        type: 'tool-result',
+        toolCallId,
+        toolName,
+        output: { type: 'error-text', value: value || 'It failed.' },
+      };
     default:
-      return { type: 'tool-result', toolCallId, toolName, output: { type: 'error-text', value: interruptedResult(call) } };
+      return {
+        type: 'tool-result',
+        toolCallId,
+        toolName,
+        output: { type: 'error-text', value: interruptedResult(call) },
+      };
   }
 }
 

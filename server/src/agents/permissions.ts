@@ -44,7 +44,10 @@ export class Permissions {
     signal.throwIfAborted();
     if (this.allowedKeys.has(question.key)) return true;
     if (!this.options.hasAudience()) {
-      throw new CodedError('PolicyDenied', 'This needs the permission of a person, and nobody is connected to give it.');
+      throw new CodedError(
+        'PolicyDenied',
+        'This needs the permission of a person, and nobody is connected to give it.',
+      );
     }
     const requestId = randomUUID();
     const { toolCallId, detail, key } = question;

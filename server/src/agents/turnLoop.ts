@@ -127,7 +127,8 @@ export class TurnLoop {
 
   /** Some servers number their calls anew in each answer. */
   private uniqueCallId(given: string, calls: readonly AnnouncedCall[]): string {
-    const isTaken = this.options.site.state().hasToolCall(given) || calls.some(({ toolCallId }) => toolCallId === given);
+    const isTaken =
+      this.options.site.state().hasToolCall(given) || calls.some(({ toolCallId }) => toolCallId === given);
     return /^[\w-]{1,64}$/.test(given) && !isTaken ? given : `call_${randomUUID().replaceAll('-', '')}`;
   }
 

@@ -26,7 +26,10 @@ export async function getBoundedJson(request: BoundedGet): Promise<unknown> {
   const signal = request.signal ? AbortSignal.any([request.signal, timeout]) : timeout;
   let response: Response;
   try {
-    response = await request.fetch(request.url, { headers: { accept: 'application/json', ...request.headers }, signal });
+    response = await request.fetch(request.url, {
+      headers: { accept: 'application/json', ...request.headers },
+      signal,
+    });
   } catch (cause) {
     throw new HttpFailure(timeout.aborted ? 'no answer in time' : describeNetworkError(cause), { cause });
   }
@@ -54,7 +57,8 @@ async function readBounded(response: Response, maxBytes: number): Promise<string
   // Leaving the loop by an error cancels the stream and with it the connection.
   for await (const chunk of body) {
     bytes += chunk.byteLength;
-    if (bytes > maxBytes) throw new HttpFailure(`the answer is larger than ${maxBytes} bytes`, { status: response.status });
+    if (bytes > maxBytes)
+      throw new HttpFailure(`the answer is larger than ${maxBytes} bytes`, { status: response.status });
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
@@ -65,7 +69,8 @@ export function networkErrorCode(error: unknown): string | undefined {
   let current: unknown = error;
   for (let depth = 0; depth < 6 && current instanceof Error; depth++) {
     const code: unknown = (current as NodeJS.ErrnoException).code;
-    if (typeof code === 'string' && /^(E[A-Z_]+|UND_ERR_\w+|CERT_\w+|DEPTH_\w+|UNABLE_\w+|SELF_\w+)$/.test(code)) return code;
+    if (typeof code === 'string' && /^(E[A-Z_]+|UND_ERR_\w+|CERT_\w+|DEPTH_\w+|UNABLE_\w+|SELF_\w+)$/.test(code))
+      return code;
     current = current instanceof AggregateError ? current.errors[0] : current.cause;
   }
   return undefined;

@@ -78,7 +78,7 @@ export class Endpoints {
 
   async of(provider: ProviderId): Promise<Endpoint | MissingSetup> {
     const entry = providerTable[provider];
-    const setUrl = String(this.settings.get(entry.baseUrlSetting));
+    const setUrl = this.settings.get(entry.baseUrlSetting);
     const address = withoutTrailingSlashes(setUrl || (entry.defaultBaseUrl ?? ''));
     if (!address) {
       return {

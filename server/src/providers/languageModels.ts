@@ -77,7 +77,8 @@ export class LanguageModels {
       );
     }
     const endpoint = await this.options.endpoints.of(parsed.provider);
-    if ('missing' in endpoint) throw new CodedError('Unavailable', `The model ${name} is not set up. ${endpoint.message}`);
+    if ('missing' in endpoint)
+      throw new CodedError('Unavailable', `The model ${name} is not set up. ${endpoint.message}`);
     const { fetch, catalog } = this.options;
     const { models } = await catalog.known(0);
     return {
@@ -94,7 +95,10 @@ export class LanguageModels {
     const { models, defaultModel } = await this.options.catalog.list();
     if (defaultModel !== null) return defaultModel;
     if (models.length > 0) {
-      throw new CodedError('NotFound', 'Several models can be reached and none is chosen. Choose one, or set "model.default".');
+      throw new CodedError(
+        'NotFound',
+        'Several models can be reached and none is chosen. Choose one, or set "model.default".',
+      );
     }
     throw new CodedError(
       'Unavailable',
@@ -102,26 +106,35 @@ export class LanguageModels {
     );
   }
 
-  private async callWithRetries(model: ProviderModel, endpoint: Endpoint, request: ModelCallRequest): Promise<ModelCallAnswer> {
+  private async callWithRetries(
+    model: ProviderModel,
+    endpoint: Endpoint,
+    request: ModelCallRequest,
+  ): Promise<ModelCallAnswer> {
     const { clock, logger } = this.options;
     let waitedMs = 0;
     for (let attempt = 1; ; attempt++) {
-      let hasStarted = false;
+      const progress = { hasStarted: false };
       const onPart = (part: ModelCallPart): Promise<void> => {
-        hasStarted = true;
+        progress.hasStarted = true;
         return request.onPart(part);
       };
       try {
         return await callModel({ model, endpoint, clock, limits: this.limits }, { ...request, onPart });
       } catch (error) {
         request.signal.throwIfAborted();
-        const failure = explainModelFailure(error, endpoint, model.modelId, hasStarted);
+        const failure = explainModelFailure(error, endpoint, model.modelId, progress.hasStarted);
         const waitMs = this.waitBefore(attempt + 1, failure);
-        if (hasStarted || waitMs === undefined || waitedMs + waitMs > this.limits.maxTotalWaitMs) {
+        if (progress.hasStarted || waitMs === undefined || waitedMs + waitMs > this.limits.maxTotalWaitMs) {
           logger.warn('A model call failed', { provider: endpoint.provider, attempt, error: failure.error });
           throw failure.error;
         }
-        logger.info('A model call is repeated', { provider: endpoint.provider, attempt, waitMs, why: failure.error.message });
+        logger.info('A model call is repeated', {
+          provider: endpoint.provider,
+          attempt,
+          waitMs,
+          why: failure.error.message,
+        });
         waitedMs += waitMs;
         await pause(clock, waitMs, request.signal);
       }

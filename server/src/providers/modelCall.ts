@@ -89,7 +89,10 @@ export async function callModel(target: ModelCallTarget, request: ModelCallReque
       case 'abort':
         request.signal.throwIfAborted();
         watchdog.signal.throwIfAborted();
-        throw new CodedError('Unavailable', `${target.endpoint.name} ended its answer early. Choose Continue to go on.`);
+        throw new CodedError(
+          'Unavailable',
+          `${target.endpoint.name} ended its answer early. Choose Continue to go on.`,
+        );
       case 'finish-step':
         answer = { finish: finishOf(part.finishReason, target.endpoint), usage: usageOf(part.usage) };
         break;
@@ -139,7 +142,10 @@ function finishOf(reason: string, endpoint: Endpoint): ModelCallAnswer['finish']
   }
 }
 
-function usageOf(usage: { inputTokens?: number | undefined; outputTokens?: number | undefined }): TokenUsage | undefined {
+function usageOf(usage: {
+  inputTokens?: number | undefined;
+  outputTokens?: number | undefined;
+}): TokenUsage | undefined {
   if (usage.inputTokens === undefined && usage.outputTokens === undefined) return undefined;
   return { inputTokens: Math.trunc(usage.inputTokens ?? 0), outputTokens: Math.trunc(usage.outputTokens ?? 0) };
 }

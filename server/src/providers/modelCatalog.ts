@@ -114,7 +114,8 @@ export class ModelCatalog implements Disposable {
       }
       return await listModels(endpoint, fetch, this.disposed.signal);
     } catch (error) {
-      if (!(error instanceof CodedError)) logger.error('Listing the models of a provider failed', { provider: id, error });
+      if (!(error instanceof CodedError))
+        logger.error('Listing the models of a provider failed', { provider: id, error });
       const message = error instanceof CodedError ? error.message : 'Its models could not be listed. See the log.';
       return { status: { ...base, status: 'unreachable', message }, models: [] };
     }

@@ -27,7 +27,12 @@ const noToolsPattern = /does not support (?:tools|function)|tool(?:s| use| calli
  * Says what an error of a model call means. `hasStarted`: a part of the answer had arrived, so the error broke off an
  * answer rather than prevented one.
  */
-export function explainModelFailure(error: unknown, endpoint: Endpoint, model: string, hasStarted: boolean): ModelFailure {
+export function explainModelFailure(
+  error: unknown,
+  endpoint: Endpoint,
+  model: string,
+  hasStarted: boolean,
+): ModelFailure {
   if (error instanceof CodedError) return { error, isTransient: false };
   const coded = findCoded(error);
   if (coded) return { error: coded, isTransient: false };
@@ -52,11 +57,16 @@ function broken(endpoint: Endpoint, cause: unknown): ModelFailure {
 
 function explainNetwork(error: unknown, code: string, endpoint: Endpoint): ModelFailure {
   const advice =
-    endpoint.provider === 'ollama' ? 'Start Ollama and try again.' : 'Check that it runs and that the address is right.';
+    endpoint.provider === 'ollama'
+      ? 'Start Ollama and try again.'
+      : 'Check that it runs and that the address is right.';
   return failure(
     'Unavailable',
     `${endpoint.name} at ${endpoint.chatBaseUrl} cannot be reached: ${describeNetworkError(error)}. ${advice}`,
-    { cause: error, isTransient: ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'EAI_AGAIN', 'UND_ERR_SOCKET'].includes(code) },
+    {
+      cause: error,
+      isTransient: ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'EAI_AGAIN', 'UND_ERR_SOCKET'].includes(code),
+    },
   );
 }
 
@@ -65,7 +75,9 @@ function explainStatus(error: HttpCallError, status: number, endpoint: Endpoint,
   const cause = error;
   if (status === 401 || status === 403) {
     const advice = endpoint.apiKey ? 'Set another API key.' : 'Set an API key.';
-    return failure('Unavailable', `${endpoint.name} refuses the request (status ${status}: ${said}). ${advice}`, { cause });
+    return failure('Unavailable', `${endpoint.name} refuses the request (status ${status}: ${said}). ${advice}`, {
+      cause,
+    });
   }
   if (overflowPattern.test(`${error.message} ${error.responseBody ?? ''}`) && status < 500) {
     return failure(
@@ -75,21 +87,39 @@ function explainStatus(error: HttpCallError, status: number, endpoint: Endpoint,
     );
   }
   if (status === 404) {
-    return failure('NotFound', `${endpoint.name} at ${endpoint.chatBaseUrl} has no model "${model}" (${said}). Choose another model, or check the address.`, { cause });
+    return failure(
+      'NotFound',
+      `${endpoint.name} at ${endpoint.chatBaseUrl} has no model "${model}" (${said}). Choose another model, or check the address.`,
+      { cause },
+    );
   }
   if (noToolsPattern.test(said)) {
-    return failure('Unsupported', `The model ${model} cannot use tools, which the agent needs. Choose another model.`, { cause });
+    return failure('Unsupported', `The model ${model} cannot use tools, which the agent needs. Choose another model.`, {
+      cause,
+    });
   }
   const retryAfterMs = retryAfter(error.responseHeaders);
   const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
   if (status === 429) {
     const isTransient = !/insufficient_quota|billing/i.test(error.responseBody ?? '');
-    return failure('RateLimited', `${endpoint.name} allows no more requests for now (${said}). Wait a while, then choose Continue.`, { cause, isTransient, ...wait });
+    return failure(
+      'RateLimited',
+      `${endpoint.name} allows no more requests for now (${said}). Wait a while, then choose Continue.`,
+      { cause, isTransient, ...wait },
+    );
   }
   if (status >= 500 || status === 408 || status === 409) {
-    return failure('Unavailable', `${endpoint.name} has a problem of its own (status ${status}: ${said}). Try again in a while.`, { cause, isTransient: true, ...wait });
+    return failure(
+      'Unavailable',
+      `${endpoint.name} has a problem of its own (status ${status}: ${said}). Try again in a while.`,
+      { cause, isTransient: true, ...wait },
+    );
   }
-  return failure('Unsupported', `${endpoint.name} does not accept the request for ${model} (status ${status}: ${said}).`, { cause });
+  return failure(
+    'Unsupported',
+    `${endpoint.name} does not accept the request for ${model} (status ${status}: ${said}).`,
+    { cause },
+  );
 }
 
 function failure(

@@ -41,7 +41,8 @@ export async function listModels(endpoint: Endpoint, fetch: HttpFetch, signal?: 
       ...(signal && { signal }),
     });
     const models = endpoint.provider === 'ollama' ? readOllamaTags(answer) : readOpenAiModels(answer, endpoint);
-    if (models.length === 0) return { status: { ...base, status: 'ready', message: noModelsMessage(endpoint) }, models };
+    if (models.length === 0)
+      return { status: { ...base, status: 'ready', message: noModelsMessage(endpoint) }, models };
     return { status: { ...base, status: 'ready' }, models };
   } catch (error) {
     return { status: { ...base, ...explain(endpoint, error) }, models: [] };
@@ -93,5 +94,8 @@ function explain(endpoint: Endpoint, error: unknown): Pick<ProviderStatus, 'stat
     endpoint.provider === 'ollama'
       ? 'Install Ollama (https://ollama.com) and start it, or set "providers.ollama.baseUrl".'
       : 'Check the address and that the endpoint runs.';
-  return { status: 'unreachable', message: `${endpoint.name} at ${endpoint.baseUrl} cannot be used: ${what}. ${advice}` };
+  return {
+    status: 'unreachable',
+    message: `${endpoint.name} at ${endpoint.baseUrl} cannot be used: ${what}. ${advice}`,
+  };
 }

@@ -94,7 +94,11 @@ export class CheckedAccess {
     if (decision.outcome === 'ask') {
       // The exact effect is the key: what was allowed for one command line says nothing about another.
       const allowed = await this.context.ask({ detail: decision.detail, key: JSON.stringify(effect) });
-      if (!allowed) throw new CodedError('PolicyDenied', 'The person did not allow this. Do not try it again in another way; ask them.');
+      if (!allowed)
+        throw new CodedError(
+          'PolicyDenied',
+          'The person did not allow this. Do not try it again in another way; ask them.',
+        );
     }
     return decision.path ?? asked;
   }

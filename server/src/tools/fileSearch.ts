@@ -122,7 +122,11 @@ async function targetOf(root: string): Promise<Target> {
     if ((await stat(root)).isDirectory()) return { folder: root };
     return { folder: path.dirname(root), name: path.basename(root) };
   } catch (cause) {
-    throw new CodedError('NotFound', `There is no file or folder "${path.basename(root)}" there, or it cannot be read.`, { cause });
+    throw new CodedError(
+      'NotFound',
+      `There is no file or folder "${path.basename(root)}" there, or it cannot be read.`,
+      { cause },
+    );
   }
 }
 
@@ -174,7 +178,12 @@ interface RipgrepMatch {
   };
 }
 
-async function searchWithRipgrep(binary: string, target: Target, request: TextSearchRequest, collector: MatchCollector) {
+async function searchWithRipgrep(
+  binary: string,
+  target: Target,
+  request: TextSearchRequest,
+  collector: MatchCollector,
+) {
   return runRipgrep({
     binary,
     args: [

@@ -28,7 +28,10 @@ export function createLineMatcher(query: string, isRegex: boolean, maxMatches: n
   }
   const expression = compile(query, ignoresCase);
   // A script with a time limit is the only way to interrupt a regular expression; it sees nothing but these values.
-  const context = createContext({ expression, maxMatches, lines: [] as string[] }, { codeGeneration: { strings: false, wasm: false } });
+  const context = createContext(
+    { expression, maxMatches, lines: [] as string[] },
+    { codeGeneration: { strings: false, wasm: false } },
+  );
   const script = new Script(`(() => {
     const found = [];
     for (let i = 0; i < lines.length && found.length < maxMatches; i++) if (expression.test(lines[i])) found.push(i);
@@ -56,9 +59,13 @@ function runLimited(script: Script, context: Context): number[] {
     return script.runInContext(context, { timeout: maxMsPerFile }) as number[];
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw cause;
-    throw new CodedError('TimedOut', 'The expression takes too long on one of the files. Search for something simpler.', {
-      cause,
-    });
+    throw new CodedError(
+      'TimedOut',
+      'The expression takes too long on one of the files. Search for something simpler.',
+      {
+        cause,
+      },
+    );
   }
 }
 

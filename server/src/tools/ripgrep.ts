@@ -95,7 +95,8 @@ async function* records(stream: Readable, separator: string): AsyncGenerator<str
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     let start = 0;
     for (let at = chunk.indexOf(end); at >= 0; at = chunk.indexOf(end, start)) {
-      if (bytes + at - start <= maxRecordBytes) yield Buffer.concat([...parts, chunk.subarray(start, at)]).toString('utf8');
+      if (bytes + at - start <= maxRecordBytes)
+        yield Buffer.concat([...parts, chunk.subarray(start, at)]).toString('utf8');
       parts = [];
       bytes = 0;
       start = at + 1;

@@ -6,7 +6,12 @@ const maxLineChars = 300;
 
 const input = z.object({
   query: z.string().min(1).max(1_000).describe('Text to find. Without a capital letter in it, case does not count.'),
-  path: z.string().min(1).max(4096).optional().describe("Folder or file to search; the conversation's folder if left out."),
+  path: z
+    .string()
+    .min(1)
+    .max(4096)
+    .optional()
+    .describe("Folder or file to search; the conversation's folder if left out."),
   regex: z.boolean().optional().describe('True if the query is a regular expression; else it is plain text.'),
 });
 
@@ -28,7 +33,9 @@ export const searchTool = defineTool({
     return {
       status: 'completed',
       content: [textContent(lines.length > 0 ? lines.join('\n') : 'Nothing found.')],
-      ...(isPartial && { noteForModel: '(There are more, or there was no time to see all. Search for something narrower.)' }),
+      ...(isPartial && {
+        noteForModel: '(There are more, or there was no time to see all. Search for something narrower.)',
+      }),
     };
   },
 });

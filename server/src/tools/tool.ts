@@ -55,7 +55,7 @@ export interface Tool<Input = unknown> {
 
 /** Keeps a tool's input type inside, so that tools of different inputs fit in one list. */
 export function defineTool<Input>(tool: Tool<Input>): Tool {
-  return tool as unknown as Tool;
+  return tool;
 }
 
 /** A text for the person and the model. */

@@ -1,0 +1,89 @@
+import type { ConversationId, SessionEvent } from '../../protocol/sessionEvents.ts';
+import type { Disposable } from '../base/disposable.ts';
+import type { Client } from '../base/handlers.ts';
+import { compactEvents, countChars, snapshotLimits } from './compactEvents.ts';
+
+/** What a client gets that begins to watch. */
+export interface Attachment {
+  /** Forget what you have and fold `events` from nothing; else go on. */
+  readonly isSnapshot: boolean;
+  readonly hasEarlier: boolean;
+  /** Number of the newest event contained. */
+  readonly sequence: number;
+  readonly events: SessionEvent[];
+}
+
+interface Member {
+  readonly client: Client;
+  readonly closing: Disposable;
+  sentSequence: number;
+}
+
+/** The clients that watch one conversation. Each gets every event once and in order. */
+export class Audience implements Disposable {
+  private readonly conversationId: ConversationId;
+  private readonly members = new Map<string, Member>();
+
+  constructor(conversationId: ConversationId) {
+    this.conversationId = conversationId;
+  }
+
+  get size(): number {
+    return this.members.size;
+  }
+
+  /** Attaching again replaces the former attachment. `onGone` is called if the client goes away by itself. */
+  attach(
+    client: Client,
+    events: readonly SessionEvent[],
+    fromSequence: number | undefined,
+    onGone: () => void,
+  ): Attachment {
+    this.detach(client);
+    const sequence = events.at(-1)?.sequence ?? 0;
+    const closing = client.onClosed(() => {
+      this.detach(client);
+      onGone();
+    });
+    this.members.set(client.id, { client, closing, sentSequence: sequence });
+    const missed = fromSequence === undefined ? undefined : missedSince(events, fromSequence);
+    if (missed) return { isSnapshot: false, hasEarlier: false, sequence, events: missed };
+    const { events: compacted, hasEarlier } = compactEvents(events);
+    return { isSnapshot: true, hasEarlier, sequence, events: [...compacted] };
+  }
+
+  detach(client: Client): void {
+    this.members.get(client.id)?.closing.dispose();
+    this.members.delete(client.id);
+  }
+
+  send(event: SessionEvent): void {
+    for (const member of [...this.members.values()]) {
+      if (event.sequence <= member.sentSequence) continue;
+      member.sentSequence = event.sequence;
+      member.client.notify('session/update', { sessionId: this.conversationId, ...event });
+    }
+  }
+
+  /** Sends what was appended while nobody listened. */
+  catchUp(events: readonly SessionEvent[]): void {
+    for (const event of events) this.send(event);
+  }
+
+  dispose(): void {
+    for (const { client } of [...this.members.values()]) this.detach(client);
+  }
+}
+
+/** The events after a number; undefined where a snapshot is shorter, or the number is not one of this journal. */
+function missedSince(events: readonly SessionEvent[], fromSequence: number): SessionEvent[] | undefined {
+  const last = events.at(-1)?.sequence ?? 0;
+  if (fromSequence > last) return undefined;
+  let start = events.length;
+  while (start > 0 && (events[start - 1]?.sequence ?? 0) > fromSequence) {
+    start--;
+    if (events.length - start > snapshotLimits.maxEvents) return undefined;
+  }
+  const missed = events.slice(start);
+  return countChars(missed, snapshotLimits.maxChars) > snapshotLimits.maxChars ? undefined : missed;
+}

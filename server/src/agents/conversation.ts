@@ -1,0 +1,338 @@
+import { randomUUID } from 'node:crypto';
+import type { ResultOf } from '../../protocol/contract.ts';
+import { CodedError } from '../../protocol/errors.ts';
+import type { ConversationSummary } from '../../protocol/session.ts';
+import type { ContentBlock, ConversationId, SessionEvent, SessionUpdate } from '../../protocol/sessionEvents.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Disposable } from '../base/disposable.ts';
+import type { Client } from '../base/handlers.ts';
+import type { Logger } from '../base/logger.ts';
+import { Audience, type Attachment } from './audience.ts';
+import { ConversationState } from './conversationState.ts';
+import { instructionsFor } from './instructions.ts';
+import { Permissions } from './permissions.ts';
+import type { ConversationJournal, JournalStore, Models, SettingsSource, ToolBox, WorkspaceSource } from './ports.ts';
+import { titleOf } from './promptTitle.ts';
+import { TurnBudget } from './turnBudget.ts';
+import { TurnLoop, TurnStopped, type TurnEnding, type TurnOutcome } from './turnLoop.ts';
+
+/** What a conversation works with. */
+export interface ConversationPorts {
+  readonly journals: JournalStore;
+  readonly models: Models;
+  readonly tools: ToolBox;
+  readonly settings: SettingsSource;
+  readonly workspace: WorkspaceSource;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+type TurnResult = ResultOf<'session/prompt'>;
+
+interface RunningTurn {
+  readonly controller: AbortController;
+  /** Who asked for the turn; it may answer questions even where it does not watch the events. */
+  readonly client: Client;
+  done: Promise<unknown>;
+  /** The end has been written, or nothing was begun: the next turn only waits for the last instructions of this one. */
+  isEnding: boolean;
+}
+
+/** One open conversation: its journal, those who watch it, and the turn that runs. */
+export class Conversation {
+  readonly id: ConversationId;
+  private readonly ports: ConversationPorts;
+  private readonly onChanged: (summary: ConversationSummary) => void;
+  private readonly audience: Audience;
+  private readonly permissions: Permissions;
+  private journal: ConversationJournal;
+  private state: ConversationState;
+  private listening: Disposable;
+  private running: RunningTurn | undefined;
+  private lastUsedAt: number;
+  private reopening: Promise<void> | undefined;
+
+  /** `onChanged` is called when a summary says something new. */
+  constructor(
+    journal: ConversationJournal,
+    ports: ConversationPorts,
+    onChanged: (summary: ConversationSummary) => void,
+  ) {
+    this.id = journal.header.conversationId;
+    this.ports = ports;
+    this.onChanged = onChanged;
+    this.journal = journal;
+    this.state = foldState(journal);
+    this.audience = new Audience(this.id);
+    this.permissions = new Permissions({
+      append: (updates) => this.append(updates),
+      state: () => this.state,
+      clock: ports.clock,
+      hasAudience: () => this.audience.size > 0 || this.running?.client.kind === 'editor',
+    });
+    this.listening = this.listen();
+    this.lastUsedAt = ports.clock.now();
+  }
+
+  get isRunning(): boolean {
+    return this.running !== undefined;
+  }
+
+  /** Milliseconds since 1970 when anybody last needed it; undefined while somebody does. */
+  get idleSince(): number | undefined {
+    return this.running || this.audience.size > 0 ? undefined : this.lastUsedAt;
+  }
+
+  get model(): string | null {
+    return this.state.model;
+  }
+
+  summary(): ConversationSummary {
+    const { cwd, createdAt } = this.journal.header;
+    return {
+      sessionId: this.id,
+      title: this.state.title,
+      cwd,
+      createdAt,
+      updatedAt: this.state.updatedAt,
+      access: this.journal.access,
+      running: this.running !== undefined && !this.running.isEnding,
+    };
+  }
+
+  /** Somebody needs the conversation now. */
+  touch(): void {
+    this.lastUsedAt = this.ports.clock.now();
+  }
+
+  /** Ends what a server that died has left open. Nothing happens where another process may be working on it. */
+  async endInterruptedTurn(): Promise<void> {
+    if (this.journal.access === 'write' && !this.running) await this.mendOpenTurn();
+  }
+
+  /** Starts notifications for `client` and gives what it has missed, in one go: no event falls in between. */
+  attach(client: Client, fromSequence: number | undefined): Attachment {
+    this.touch();
+    return this.audience.attach(client, this.journal.events(), fromSequence, () => this.touch());
+  }
+
+  detach(client: Client): void {
+    this.touch();
+    this.audience.detach(client);
+  }
+
+  /** Runs a turn with what the person wrote. Rejects with the error that ended it, if one did. */
+  prompt(blocks: readonly ContentBlock[], client: Client): Promise<TurnResult> {
+    const messageId = randomUUID();
+    const updates = blocks.map((content): SessionUpdate => ({
+      sessionUpdate: 'user_message_chunk',
+      messageId,
+      content,
+    }));
+    return this.startTurn(client, () => {
+      const title = this.state.title === '' ? titleOf(blocks) : '';
+      return title === '' ? updates : [...updates, { sessionUpdate: 'session_info_update', title }];
+    });
+  }
+
+  /** Runs a turn that goes on with the last one. */
+  goOn(client: Client): Promise<TurnResult> {
+    return this.startTurn(client, () => {
+      if (this.state.turnCount === 0)
+        throw new CodedError('Conflict', 'There is no turn to go on with. Write a prompt first.');
+      return [];
+    });
+  }
+
+  /** Ends the running turn, if there is one. */
+  cancel(): void {
+    this.stop({ stopReason: 'cancelled' });
+  }
+
+  /** Ends the running turn if nobody watches it any more. */
+  cancelIfUnwatched(): void {
+    if (this.audience.size === 0) this.cancel();
+  }
+
+  answerPermission(requestId: string, optionId: string): Promise<void> {
+    this.touch();
+    return this.permissions.answer(requestId, optionId);
+  }
+
+  /** Chooses the model for the turns to come. */
+  async setModel(model: string): Promise<void> {
+    await this.takeWriteAccess();
+    await this.append([{ sessionUpdate: 'config_option_update', configId: 'model', value: model }]);
+  }
+
+  /** Ends the turn as interrupted and gives the journal free. */
+  async close(): Promise<void> {
+    this.stop({ stopReason: 'interrupted' });
+    await this.running?.done;
+    this.audience.dispose();
+    this.listening.dispose();
+    await this.journal.close();
+  }
+
+  private stop(ending: TurnEnding): void {
+    this.running?.controller.abort(new TurnStopped(ending));
+  }
+
+  private async startTurn(client: Client, opening: () => SessionUpdate[]): Promise<TurnResult> {
+    if (this.running?.isEnding) await this.running.done;
+    if (this.running) {
+      throw new CodedError('Conflict', 'A turn is running in this conversation. Wait for its end, or stop it first.');
+    }
+    const running: RunningTurn = {
+      controller: new AbortController(),
+      client,
+      done: Promise.resolve(),
+      isEnding: false,
+    };
+    this.running = running;
+    const turn = this.runTurn(running, opening).finally(() => {
+      this.running = undefined;
+      this.touch();
+    });
+    running.done = turn.catch(() => undefined);
+    return turn;
+  }
+
+  private async runTurn(running: RunningTurn, opening: () => SessionUpdate[]): Promise<TurnResult> {
+    await this.takeWriteAccess();
+    // A turn whose end could not be written, because the disk was full say, is ended now.
+    await this.mendOpenTurn();
+    const { signal } = running.controller;
+    const model = await this.ports.models.ready(this.state.model);
+    if (signal.aborted) return { stopReason: 'cancelled' };
+    const turnId = randomUUID();
+    await this.append([{ sessionUpdate: 'turn_started', turnId, model: model.id }, ...opening()]);
+    const budget = this.createBudget(running);
+    try {
+      const loop = new TurnLoop({
+        site: this.toolCallSite(budget, signal),
+        model,
+        instructions: this.instructions(),
+        events: () => this.journal.events(),
+        logger: this.ports.logger.child({ conversationId: this.id, turnId }),
+      });
+      const outcome = await loop.run();
+      await this.endTurn(running, turnId, outcome.ending);
+      return resultOf(outcome);
+    } finally {
+      budget.dispose();
+    }
+  }
+
+  private async endTurn(running: RunningTurn, turnId: string, { stopReason, error }: TurnEnding): Promise<void> {
+    const closing = this.state.closing(stopReason === 'cancelled' ? 'Cancelled by the person' : 'The turn ended early');
+    running.isEnding = true;
+    await this.append([
+      ...closing,
+      {
+        sessionUpdate: 'turn_ended',
+        turnId,
+        stopReason,
+        ...(error && { error: { reason: error.reason, message: error.message } }),
+      },
+    ]);
+  }
+
+  private async mendOpenTurn(): Promise<void> {
+    const turnId = this.state.openTurnId;
+    if (turnId === undefined) return;
+    const closing = this.state.closing('Interrupted by a restart of the assistant');
+    await this.append([...closing, { sessionUpdate: 'turn_ended', turnId, stopReason: 'interrupted' }]);
+  }
+
+  private createBudget(running: RunningTurn): TurnBudget {
+    const { settings, clock } = this.ports;
+    const limits = {
+      maxSteps: settings.get('agent.maxStepsPerTurn'),
+      maxDurationMs: settings.get('agent.maxMinutesPerTurn') * 60_000,
+    };
+    return new TurnBudget(limits, clock, (error) => {
+      running.controller.abort(new TurnStopped({ stopReason: 'max_turn_requests', error }));
+    });
+  }
+
+  private toolCallSite(budget: TurnBudget, signal: AbortSignal) {
+    const { tools, clock, workspace } = this.ports;
+    return {
+      conversationId: this.id,
+      cwd: this.journal.header.cwd,
+      state: () => this.state,
+      append: (updates: readonly SessionUpdate[]) => this.append(updates),
+      tools,
+      permissions: this.permissions,
+      budget,
+      workspace: () => ({ folders: workspace.folders, trusted: workspace.state.trusted }),
+      clock,
+      signal,
+    };
+  }
+
+  private instructions(): string {
+    const { workspace, tools } = this.ports;
+    return instructionsFor({
+      cwd: this.journal.header.cwd,
+      workspaceFolders: workspace.folders,
+      trusted: workspace.state.trusted,
+      toolNames: tools.definitions.map(({ name }) => name),
+    });
+  }
+
+  /** Where another process held the conversation when it was opened, it may have let go since. */
+  private async takeWriteAccess(): Promise<void> {
+    this.touch();
+    if (this.journal.access === 'read') {
+      this.reopening ??= this.reopen().finally(() => (this.reopening = undefined));
+      await this.reopening;
+    }
+    if (this.journal.access === 'read') {
+      throw new CodedError(
+        'Conflict',
+        'Another window holds this conversation, so here it can only be read. Go on there, or close it there.',
+      );
+    }
+  }
+
+  private async reopen(): Promise<void> {
+    await this.journal.close();
+    this.listening.dispose();
+    this.journal = await this.ports.journals.open(this.id);
+    this.state = foldState(this.journal);
+    this.listening = this.listen();
+    this.audience.catchUp(this.journal.events());
+  }
+
+  private append(updates: readonly SessionUpdate[]): Promise<readonly SessionEvent[]> {
+    return this.journal.append(updates);
+  }
+
+  private listen(): Disposable {
+    return this.journal.onAppended((event) => {
+      this.state.apply(event);
+      this.audience.send(event);
+      const { sessionUpdate } = event.update;
+      if (
+        sessionUpdate === 'turn_started' ||
+        sessionUpdate === 'turn_ended' ||
+        sessionUpdate === 'session_info_update'
+      ) {
+        this.onChanged(this.summary());
+      }
+    });
+  }
+}
+
+function foldState(journal: ConversationJournal): ConversationState {
+  const state = new ConversationState(journal.header);
+  for (const event of journal.events()) state.apply(event);
+  return state;
+}
+
+function resultOf({ ending, usage }: TurnOutcome): TurnResult {
+  if (ending.stopReason === 'failed' && ending.error) throw ending.error;
+  return { stopReason: ending.stopReason, ...(usage && { usage }) };
+}

@@ -1,0 +1,30 @@
+import type { session } from '../../protocol/session.ts';
+import type { Handlers } from '../base/handlers.ts';
+import type { SessionService } from './sessionService.ts';
+
+/** Answers the contract's group `session`. */
+export function createSessionHandlers(sessions: SessionService): Handlers<typeof session> {
+  return {
+    'session/new': ({ cwd }) => sessions.create(cwd),
+    'session/list': async ({ cwd }) => ({ sessions: await sessions.list(cwd) }),
+    'session/attach': ({ sessionId, fromSequence }, { client }) => sessions.attach(sessionId, fromSequence, client),
+    'session/detach': ({ sessionId }, { client }) => {
+      sessions.detach(sessionId, client);
+      return {};
+    },
+    'session/prompt': (params, context) => sessions.prompt(params, context),
+    'session/continue': ({ sessionId }, context) => sessions.goOn(sessionId, context),
+    'session/cancel': ({ sessionId }) => sessions.cancel(sessionId),
+    'session/answer_permission': async ({ sessionId, requestId, optionId }) => {
+      await sessions.answerPermission(sessionId, requestId, optionId);
+      return {};
+    },
+    'session/set_config_option': async ({ sessionId, configId, value }) => ({
+      configOptions: await sessions.setConfigOption(sessionId, configId, value),
+    }),
+    'session/delete': async ({ sessionId }) => {
+      await sessions.delete(sessionId);
+      return {};
+    },
+  };
+}

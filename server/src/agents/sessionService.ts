@@ -1,0 +1,270 @@
+import { stat } from 'node:fs/promises';
+import * as path from 'node:path';
+import type { ParsedParamsOf, ResultOf } from '../../protocol/contract.ts';
+import { CodedError } from '../../protocol/errors.ts';
+import type { ConfigOption, ConversationSummary } from '../../protocol/session.ts';
+import type { ConversationId } from '../../protocol/sessionEvents.ts';
+import type { Disposable } from '../base/disposable.ts';
+import type { Client, RequestContext } from '../base/handlers.ts';
+import { Conversation, type ConversationPorts } from './conversation.ts';
+import type { Broadcaster, ConversationJournal, JournalSummary } from './ports.ts';
+
+const maxOpenConversations = 32;
+const closeAfterIdleMs = 5 * 60_000;
+const sweepEveryMs = 60_000;
+const maxPromptChars = 4 * 1024 * 1024;
+
+export interface SessionServiceOptions extends ConversationPorts {
+  readonly broadcaster: Broadcaster;
+}
+
+/** The conversations of this server: opened when somebody needs them, closed when nobody does. */
+export class SessionService {
+  private readonly options: SessionServiceOptions;
+  private readonly open = new Map<ConversationId, Promise<Conversation>>();
+  private readonly opened = new Map<ConversationId, Conversation>();
+  /** A conversation that is being closed must not be opened before its lock is free. */
+  private readonly closing = new Map<ConversationId, Promise<void>>();
+  private sweep: Disposable;
+  private isClosed = false;
+
+  constructor(options: SessionServiceOptions) {
+    this.options = options;
+    this.sweep = this.scheduleSweep();
+  }
+
+  /** Number of conversations that are open now. */
+  get openCount(): number {
+    return this.open.size;
+  }
+
+  async create(cwd: string): Promise<{ sessionId: ConversationId; configOptions: ConfigOption[] }> {
+    await requireFolder(cwd);
+    await this.makeRoom();
+    const { journals, workspace, broadcaster } = this.options;
+    const workspaceFolders = workspace.folders.length > 0 ? workspace.folders : [cwd];
+    const journal = await journals.create({ cwd, workspaceFolders });
+    const conversation = this.wrap(journal);
+    this.open.set(conversation.id, Promise.resolve(conversation));
+    broadcaster.notifyAll('session/changed', { sessionId: conversation.id, session: conversation.summary() });
+    return { sessionId: conversation.id, configOptions: await this.configOptions(null) };
+  }
+
+  /** The conversations of the open workspace, the latest first; of those only the ones about `cwd`, if it is given. */
+  async list(cwd: string | undefined): Promise<ConversationSummary[]> {
+    const { journals, workspace } = this.options;
+    const folders = workspace.folders.length > 0 || cwd === undefined ? workspace.folders : [cwd];
+    const summaries = (await journals.list(folders)).map((summary) => this.toSummary(summary));
+    const wanted = cwd === undefined ? summaries : summaries.filter((summary) => summary.cwd === cwd);
+    return wanted.sort((a, b) => b.updatedAt - a.updatedAt);
+  }
+
+  async attach(
+    id: ConversationId,
+    fromSequence: number | undefined,
+    client: Client,
+  ): Promise<ResultOf<'session/attach'>> {
+    const conversation = await this.get(id);
+    const configOptions = await this.configOptions(conversation.model);
+    // Nothing may be awaited between taking the events and listening for the next.
+    const attachment = conversation.attach(client, fromSequence);
+    const { sessionId, title, cwd, access, running } = conversation.summary();
+    return { sessionId, title, cwd, access, running, ...attachment, configOptions };
+  }
+
+  detach(id: ConversationId, client: Client): void {
+    this.opened.get(id)?.detach(client);
+  }
+
+  async prompt(params: ParsedParamsOf<'session/prompt'>, context: RequestContext): Promise<ResultOf<'session/prompt'>> {
+    if (JSON.stringify(params.prompt).length > maxPromptChars) {
+      throw new CodedError('ResourceLimit', 'The prompt is longer than 4 MiB. Name the files instead of pasting them.');
+    }
+    const conversation = await this.get(params.sessionId);
+    return untilAbandoned(conversation, context, () => conversation.prompt(params.prompt, context.client));
+  }
+
+  async goOn(id: ConversationId, context: RequestContext): Promise<ResultOf<'session/continue'>> {
+    const conversation = await this.get(id);
+    return untilAbandoned(conversation, context, () => conversation.goOn(context.client));
+  }
+
+  /** Ends the running turn. A conversation that is not open has none. */
+  cancel(id: ConversationId): void {
+    this.opened.get(id)?.cancel();
+  }
+
+  async answerPermission(id: ConversationId, requestId: string, optionId: string): Promise<void> {
+    await (await this.get(id)).answerPermission(requestId, optionId);
+  }
+
+  async setConfigOption(id: ConversationId, configId: string, value: string): Promise<ConfigOption[]> {
+    if (configId !== 'model')
+      throw new CodedError('NotFound', `A conversation has no option "${configId}"; it has "model".`);
+    if (!this.options.models.isModelName(value)) {
+      throw new CodedError('NotFound', `"${value}" names no model. Write provider/model, such as ollama/qwen3-coder.`);
+    }
+    await (await this.get(id)).setModel(value);
+    return this.configOptions(value);
+  }
+
+  async delete(id: ConversationId): Promise<void> {
+    const conversation = await this.get(id);
+    if (conversation.isRunning)
+      throw new CodedError('Conflict', 'A turn is running in this conversation. Stop it first.');
+    await this.closeOne(id, conversation);
+    await this.options.journals.delete(id);
+    this.options.broadcaster.notifyAll('session/changed', { sessionId: id, session: null });
+  }
+
+  /** Ends every turn as interrupted and gives every journal free. */
+  async close(): Promise<void> {
+    this.isClosed = true;
+    this.sweep.dispose();
+    const results = await Promise.allSettled([...this.open.values()].map(async (opening) => (await opening).close()));
+    for (const result of results) {
+      if (result.status === 'rejected')
+        this.options.logger.error('A conversation did not close', { error: result.reason });
+    }
+    this.open.clear();
+    this.opened.clear();
+  }
+
+  private async get(id: ConversationId): Promise<Conversation> {
+    if (this.isClosed) throw new CodedError('Unavailable', 'The server is shutting down. Try again in a moment.');
+    const known = this.open.get(id);
+    if (known) {
+      const conversation = await known;
+      conversation.touch();
+      return conversation;
+    }
+    const opening = this.openOne(id);
+    this.open.set(id, opening);
+    try {
+      return await opening;
+    } catch (error) {
+      if (this.open.get(id) === opening) this.open.delete(id);
+      throw error;
+    }
+  }
+
+  private async openOne(id: ConversationId): Promise<Conversation> {
+    await this.closing.get(id);
+    await this.makeRoom();
+    const conversation = this.wrap(await this.options.journals.open(id));
+    try {
+      await conversation.endInterruptedTurn();
+    } catch (error) {
+      // A full disk must not keep anybody from reading; the next turn tries again.
+      this.options.logger.warn('An interrupted turn could not be ended in its journal', { conversationId: id, error });
+    }
+    return conversation;
+  }
+
+  private wrap(journal: ConversationJournal): Conversation {
+    const conversation = new Conversation(journal, this.options, (session) => {
+      this.options.broadcaster.notifyAll('session/changed', { sessionId: session.sessionId, session });
+    });
+    this.opened.set(conversation.id, conversation);
+    return conversation;
+  }
+
+  private async closeOne(id: ConversationId, conversation: Conversation): Promise<void> {
+    this.open.delete(id);
+    this.opened.delete(id);
+    const closing = conversation.close();
+    const settled = closing
+      .catch(() => undefined)
+      .then(() => {
+        if (this.closing.get(id) === settled) this.closing.delete(id);
+      });
+    this.closing.set(id, settled);
+    await closing;
+  }
+
+  private async makeRoom(): Promise<void> {
+    if (this.open.size < maxOpenConversations) return;
+    const idle = [...this.opened.values()].filter((conversation) => conversation.idleSince !== undefined);
+    const oldest = idle.sort((a, b) => (a.idleSince ?? 0) - (b.idleSince ?? 0))[0];
+    if (!oldest) {
+      throw new CodedError(
+        'ResourceLimit',
+        `${maxOpenConversations} conversations are open and in use. Close one before opening another.`,
+      );
+    }
+    await this.closeOne(oldest.id, oldest);
+  }
+
+  private scheduleSweep(): Disposable {
+    return this.options.clock.after(sweepEveryMs, () => {
+      void this.closeIdle().finally(() => {
+        if (!this.isClosed) this.sweep = this.scheduleSweep();
+      });
+    });
+  }
+
+  private async closeIdle(): Promise<void> {
+    const deadline = this.options.clock.now() - closeAfterIdleMs;
+    for (const conversation of [...this.opened.values()]) {
+      if ((conversation.idleSince ?? Infinity) > deadline) continue;
+      try {
+        await this.closeOne(conversation.id, conversation);
+      } catch (error) {
+        this.options.logger.error('An idle conversation did not close', { conversationId: conversation.id, error });
+      }
+    }
+  }
+
+  private async configOptions(chosen: string | null): Promise<ConfigOption[]> {
+    const { models, defaultModel } = await this.options.models.choices();
+    const currentValue = chosen ?? defaultModel ?? '';
+    const options = models.map(({ id, name }) => ({ value: id, name }));
+    if (currentValue !== '' && !options.some(({ value }) => value === currentValue)) {
+      options.push({ value: currentValue, name: currentValue });
+    }
+    return [{ id: 'model', name: 'Model', type: 'select', category: 'model', currentValue, options }];
+  }
+
+  private toSummary(summary: JournalSummary): ConversationSummary {
+    const open = this.opened.get(summary.conversationId);
+    if (open) return open.summary();
+    const { conversationId: sessionId, title, cwd, createdAt, updatedAt, lockedElsewhere } = summary;
+    return { sessionId, title, cwd, createdAt, updatedAt, access: lockedElsewhere ? 'read' : 'write', running: false };
+  }
+}
+
+/**
+ * Runs a turn for a request. When its caller cancels or goes away, the turn goes on as long as somebody watches it: a
+ * panel that was hidden comes back, and `session/cancel` is there to end a turn.
+ */
+async function untilAbandoned<T>(
+  conversation: Conversation,
+  context: RequestContext,
+  run: () => Promise<T>,
+): Promise<T> {
+  // A client that has gone is taken out of the audience in the same round of events, so look after that.
+  const onAbort = (): void => {
+    setImmediate(() => conversation.cancelIfUnwatched());
+  };
+  context.signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await run();
+  } finally {
+    context.signal.removeEventListener('abort', onAbort);
+  }
+}
+
+async function requireFolder(cwd: string): Promise<void> {
+  const problem = await findProblem(cwd);
+  if (problem)
+    throw new CodedError('InvalidCwd', `A conversation cannot start in "${cwd}": ${problem}.`, { args: { cwd } });
+}
+
+async function findProblem(cwd: string): Promise<string | undefined> {
+  if (!path.isAbsolute(cwd)) return 'it is not an absolute path';
+  try {
+    return (await stat(cwd)).isDirectory() ? undefined : 'it is not a folder';
+  } catch {
+    return 'it does not exist or cannot be read';
+  }
+}
