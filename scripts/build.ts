@@ -6,6 +6,7 @@ import { build, type BuildOptions, type Metafile } from 'esbuild';
 import { listBundles, type Bundle } from './bundles.ts';
 import { runTask } from './command.ts';
 import { distFolder, formatBytes, projectFolder } from './project.ts';
+import { buildPtyExec } from './ptyExec.ts';
 
 /** What to build, and how. */
 export interface BuildRequest {
@@ -39,6 +40,7 @@ export async function buildProduct(request: BuildRequest = {}): Promise<BuiltFil
     file: path.relative(distFolder, path.resolve(projectFolder, file)).replaceAll('\\', '/'),
     bytes,
   }));
+  if (bundles.some((bundle) => bundle.name === 'ptyHost')) await buildPtyExec(path.join(distFolder, 'ptyExec'));
   if (!request.names) await removeStaleFiles(new Set(files.map(({ file }) => file)));
   if (bundles.some((bundle) => bundle.name === 'server')) await fs.chmod(path.join(distFolder, 'server.js'), 0o755);
   return files.filter(({ file }) => !file.endsWith('.map'));

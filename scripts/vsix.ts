@@ -46,7 +46,7 @@ export async function packVsix(target: VsixTarget, { quiet = false } = {}): Prom
   try {
     const manifest = shippedManifest(readManifest());
     await fs.writeFile(path.join(stage, 'package.json'), JSON.stringify(manifest, null, 2));
-    await copyOwnFiles(stage);
+    await copyOwnFiles(stage, target);
     await copyTerminalLibrary(stage, target);
     const packagePath = vsixFile(target);
     const restoreLog = quiet ? silenceInformation() : undefined;
@@ -77,7 +77,7 @@ function shippedManifest(manifest: Manifest): Manifest {
   return Object.fromEntries(Object.entries(manifest).filter(([key]) => !development.has(key))) as Manifest;
 }
 
-async function copyOwnFiles(stage: string): Promise<void> {
+async function copyOwnFiles(stage: string, target: VsixTarget): Promise<void> {
   const names = ['README.md', 'CHANGELOG.md', 'LICENSE', '.vscodeignore', 'l10n', 'extension/media', 'dist'];
   const translations = (await fs.readdir(projectFolder)).filter((name) => /^package\.nls(\..+)?\.json$/.test(name));
   for (const name of [...names, ...translations]) {
@@ -88,6 +88,8 @@ async function copyOwnFiles(stage: string): Promise<void> {
       filter: (file) => !file.endsWith('.vsix') && !file.endsWith('.map'),
     });
   }
+  // Compiled on Linux for this machine, and of no use elsewhere.
+  if (target !== hostTarget()) await fs.rm(path.join(stage, 'dist', 'ptyExec'), { force: true });
 }
 
 async function copyTerminalLibrary(stage: string, target: VsixTarget): Promise<void> {

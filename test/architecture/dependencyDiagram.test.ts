@@ -9,7 +9,8 @@ describe('the dependency diagram', () => {
   });
 
   it('is put between its markers and changes nothing around them', () => {
-    const page = 'before\n<!-- dependency diagram: written by "npm run docs" -->\nold\n<!-- end of the dependency diagram -->\nafter\n';
+    const page =
+      'before\n<!-- dependency diagram: written by "npm run docs" -->\nold\n<!-- end of the dependency diagram -->\nafter\n';
     const changed = withDiagram(page, 'new');
     assert.equal(changed, page.replace('old', 'new'));
     assert.equal(withDiagram(changed, 'new'), changed);
