@@ -8,6 +8,20 @@ import { systemClock } from './base/clock.ts';
 import { DisposableStore } from './base/disposable.ts';
 import type { Client } from './base/handlers.ts';
 import type { Logger } from './base/logger.ts';
+import { createSessionHandlers } from './agents/sessionHandlers.ts';
+import { SessionService } from './agents/sessionService.ts';
+import { AttachedEditorHost } from './editorHost/attachedEditorHost.ts';
+import { DiskEditorHost } from './editorHost/diskEditorHost.ts';
+import { Endpoints } from './providers/endpoints.ts';
+import { LanguageModels } from './providers/languageModels.ts';
+import { ModelCatalog } from './providers/modelCatalog.ts';
+import { createModelHandlers } from './providers/modelHandlers.ts';
+import { PolicyGate } from './security/policyGate.ts';
+import { JournalStore } from './storage/journalStore.ts';
+import { commandFolderOf } from './terminals/commandFolders.ts';
+import { CommandRunner } from './terminals/commandRunner.ts';
+import { FileSearch } from './tools/fileSearch.ts';
+import { ToolRegistry } from './tools/toolRegistry.ts';
 import { createHealthHandlers } from './health/healthHandlers.ts';
 import { HealthService } from './health/healthService.ts';
 import { Router } from './rpc/router.ts';
@@ -50,6 +64,7 @@ export function createServer({ dataFolder, logger, environment }: ServerOptions)
   const version = readVersion();
   const instanceId = randomBytes(6).toString('hex');
   const clients = new ClientRegistry();
+  let ripgrepPath: string | undefined;
   const health = new HealthService({ clock: systemClock, version });
   const settings = store.add(new SettingsService(logger));
   const workspace = store.add(new WorkspaceService(logger));
@@ -66,11 +81,43 @@ export function createServer({ dataFolder, logger, environment }: ServerOptions)
   const viewers = store.add(new TerminalViewers(terminals));
   store.add(terminals.onChanged((change) => clients.notifyAll('terminal/changed', change)));
 
+  const commands = new CommandRunner({
+    terminals,
+    folder: commandFolderOf(path.join(dataFolder, 'commands'), instanceId, logger),
+    environment,
+    clock: systemClock,
+    logger,
+  });
+
+  const endpoints = new Endpoints(settings, secrets);
+  const models = { endpoints, fetch: globalThis.fetch, clock: systemClock, logger };
+  const catalog = store.add(new ModelCatalog({ ...models, settings, broadcaster: clients }));
+  store.add(settings.onChanged(() => catalog.invalidate()));
+  store.add(secrets.onChanged(() => catalog.invalidate()));
+
+  const disk = new DiskEditorHost();
+  const files = new AttachedEditorHost({ editor: () => secrets.attachedEditor, disk, clock: systemClock, logger });
+  const policy = new PolicyGate({ logger });
+  const tools = new ToolRegistry({ policy, files, search: new FileSearch(() => ripgrepPath), commands }, logger);
+  const journals = new JournalStore({ dataFolder, logger, clock: systemClock });
+  const sessions = new SessionService({
+    journals,
+    models: new LanguageModels({ ...models, catalog }),
+    tools,
+    settings,
+    workspace,
+    broadcaster: clients,
+    clock: systemClock,
+    logger,
+  });
+
   const router: Router = new Router({
     handlers: {
       ...createHealthHandlers({ health, version, instanceId, dataFolder, methods: () => router.methods() }),
       ...createSettingsHandlers({ settings, workspace, secrets }),
       ...createTerminalHandlers(terminals, viewers),
+      ...createModelHandlers(catalog),
+      ...createSessionHandlers(sessions),
     },
     logger,
     clock: systemClock,
@@ -80,6 +127,7 @@ export function createServer({ dataFolder, logger, environment }: ServerOptions)
   const configure = (handshake: InitializationOptions): void => {
     settings.replace(handshake.settings);
     workspace.replace(handshake.workspace);
+    ripgrepPath = handshake.ripgrepPath;
     health.markStarted({ restarts: handshake.restarts, recovered: handshake.restarts > 0 });
   };
   return {
@@ -94,9 +142,12 @@ export function createServer({ dataFolder, logger, environment }: ServerOptions)
       if (client.kind === 'editor') secrets.attachEditor(client);
       return { version, contractVersion, instanceId };
     },
-    dispose() {
+    async dispose() {
+      // Turns end first, while they can still write how they ended.
+      await sessions.close();
+      await journals.dispose();
+      await commands.dispose();
       store.dispose();
-      return Promise.resolve();
     },
   };
 }

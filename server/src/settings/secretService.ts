@@ -26,6 +26,11 @@ export class SecretService implements Disposable {
     this.changed = new Emitter((error) => logger.error('A listener for secrets failed', { error }));
   }
 
+  /** The editor that is attached now, if one is. */
+  get attachedEditor(): Client | undefined {
+    return this.editor;
+  }
+
   /** From now on secrets are asked of `client`, until it goes. */
   attachEditor(client: Client): void {
     this.editor = client;
