@@ -10,7 +10,6 @@ import rules from '../../scripts/checks/dependencyRules.mjs';
 const violations: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'no cycles': {
     'server/src/base/one.ts': "import { two } from './two.ts'; export const one = () => two;",
-    'server/src/base/two.ts': "import { one } from './one.ts'; export const two = () => one;",
   },
   'every import is found': { 'server/src/base/lost.ts': "import './nowhere.ts';" },
   'the contract imports itself and zod': {
@@ -56,6 +55,8 @@ const violations: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 
 /** What the rules allow, and what the violations import. */
 const allowed: Readonly<Record<string, string>> = {
+  // The other half of the cycle: it is told once, of the file that comes first.
+  'server/src/base/two.ts': "import { one } from './one.ts'; export const two = () => one;",
   'server/src/base/ground.ts': 'export const ground = 1;',
   'server/protocol/shape.ts': 'export const shape = 1; export interface Shape { readonly a: number }',
   'server/protocol/errors.ts': 'export const errors = 1;',
