@@ -5,7 +5,7 @@ import type { HandshakeAnswer } from '../protocol/server.ts';
 import { contractVersion } from '../protocol/version.ts';
 import { ClientRegistry } from './base/clientRegistry.ts';
 import { systemClock } from './base/clock.ts';
-import { DisposableStore } from './base/disposable.ts';
+import { DisposableStore, type Disposable } from './base/disposable.ts';
 import type { Client } from './base/handlers.ts';
 import type { Logger } from './base/logger.ts';
 import { createSessionHandlers } from './agents/sessionHandlers.ts';
@@ -70,13 +70,15 @@ export function createServer({ dataFolder, logger, environment }: ServerOptions)
   const workspace = store.add(new WorkspaceService(logger));
   const secrets = store.add(new SecretService(environment, logger));
 
-  const ptyHost = new LazyPtyHost(store, () => ({
-    bundleFile: path.join(bundleFolder, 'ptyHost.js'),
-    nodePtyFolder: path.join(bundleFolder, '..', 'node_modules', 'node-pty'),
-    dataFolder,
-    keepAliveHours: Math.min(168, settings.get('terminals.keepAliveHours')),
-    log: logger,
-  }));
+  const ptyHost = store.add(
+    new LazyPtyHost(() => ({
+      bundleFile: path.join(bundleFolder, 'ptyHost.js'),
+      nodePtyFolder: path.join(bundleFolder, '..', 'node_modules', 'node-pty'),
+      dataFolder,
+      keepAliveHours: Math.min(168, settings.get('terminals.keepAliveHours')),
+      log: logger,
+    })),
+  );
   const terminals = store.add(new TerminalService({ host: ptyHost, settings, workspace, environment, logger }));
   const viewers = store.add(new TerminalViewers(terminals));
   store.add(terminals.onChanged((change) => clients.notifyAll('terminal/changed', change)));
@@ -153,18 +155,20 @@ export function createServer({ dataFolder, logger, environment }: ServerOptions)
 }
 
 /** The launcher is made when the first terminal is wanted, since only then the settings are known. */
-class LazyPtyHost {
-  private readonly store: DisposableStore;
+class LazyPtyHost implements Disposable {
   private readonly options: () => PtyHostLauncherOptions;
   private launcher: PtyHostLauncher | undefined;
 
-  constructor(store: DisposableStore, options: () => PtyHostLauncherOptions) {
-    this.store = store;
+  constructor(options: () => PtyHostLauncherOptions) {
     this.options = options;
   }
 
   client(): Promise<PtyHostClient> {
-    this.launcher ??= this.store.add(new PtyHostLauncher(this.options()));
+    this.launcher ??= new PtyHostLauncher(this.options());
     return this.launcher.client();
+  }
+
+  dispose(): void {
+    this.launcher?.dispose();
   }
 }

@@ -1,3 +1,4 @@
+import * as fs from 'node:fs/promises';
 import type { ConversationId } from '../../protocol/sessionEvents.ts';
 import type { TerminalId, TerminalInfo } from '../../protocol/terminal.ts';
 import type { Clock } from '../base/clock.ts';
@@ -53,6 +54,8 @@ export class CommandRunner {
   private readonly environment: Readonly<Record<string, string | undefined>>;
   private readonly clock: Clock;
   private readonly logger: Logger;
+  /** Terminals whose command has ended and that are kept a while for slow viewers. */
+  private readonly exited = new Set<TerminalId>();
   /** One for each conversation, the least recently used first. */
   private readonly shells = new Map<ConversationId, Promise<CommandShell>>();
 
@@ -85,14 +88,18 @@ export class CommandRunner {
       const cwdAfter = await shell.lastFolder();
       return { ...end, durationMs: this.clock.now() - startedAt, ...(cwdAfter === undefined ? {} : { cwdAfter }) };
     } finally {
-      this.clock.after(keepExitedMs, () => this.forget(terminal.sessionId));
+      this.exited.add(terminal.sessionId);
+      this.clock.after(keepExitedMs, () => void this.forget(terminal.sessionId));
     }
   }
 
+  /** Forgets what has exited and what was carried over. Commands that still run go on in their terminals. */
   async dispose(): Promise<void> {
     const shells = [...this.shells.values()];
     this.shells.clear();
+    await Promise.all([...this.exited].map((sessionId) => this.forget(sessionId)));
     await Promise.allSettled(shells.map(async (shell) => (await shell).dispose()));
+    await fs.rm(this.folder, { recursive: true, force: true });
   }
 
   private start(request: CommandRequest, shell: CommandShell): Promise<TerminalInfo> {
@@ -163,10 +170,14 @@ export class CommandRunner {
     return new Promise((resolve) => this.clock.after(stopPauseMs, resolve));
   }
 
-  private forget(sessionId: TerminalId): void {
-    this.terminals.forget(sessionId).catch((error: unknown) => {
+  /** Never rejects: a terminal that stays is listed, and can be closed by hand. */
+  private async forget(sessionId: TerminalId): Promise<void> {
+    if (!this.exited.delete(sessionId)) return;
+    try {
+      await this.terminals.forget(sessionId);
+    } catch (error) {
       this.logger.debug('An exited command could not be forgotten', { sessionId, error });
-    });
+    }
   }
 
   private shellOf(conversationId: ConversationId): Promise<CommandShell> {
