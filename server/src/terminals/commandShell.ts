@@ -21,12 +21,17 @@ export interface CommandShell {
  * `exit` in the command line ends this shell too.
  */
 const posixScript = `
-if [ -r "$2" ]; then . "$2" 2>/dev/null; fi
+__ada_command=$1 __ada_variables=$2 __ada_folder=$3
+shift 3
+if [ -r "$__ada_variables" ]; then . "$__ada_variables" 2>/dev/null; fi
 trap '__ada_status=$?
 trap - EXIT
-{ export -p > "$2.new" && command mv -f "$2.new" "$2" && command pwd > "$3.new" && command mv -f "$3.new" "$3"; } 2>/dev/null
+{
+  export -p > "$__ada_variables.new" && command mv -f "$__ada_variables.new" "$__ada_variables"
+  command pwd > "$__ada_folder.new" && command mv -f "$__ada_folder.new" "$__ada_folder"
+} 2>/dev/null
 exit $__ada_status' EXIT
-eval "$1"
+eval "$__ada_command"
 `;
 
 /**
