@@ -11,8 +11,8 @@ type Result = Record<string, unknown>;
 
 /** What a client needs to call a method, whatever the transport. */
 interface Caller {
-  call(method: string, params: object): Promise<Result>;
-  reasonOf(method: string, params: object): Promise<string | undefined>;
+  readonly call: (method: string, params: object) => Promise<Result>;
+  readonly reasonOf: (method: string, params: object) => Promise<string | undefined>;
 }
 
 function overStdio(server: StdioServer): Caller {
@@ -24,7 +24,7 @@ function overStdio(server: StdioServer): Caller {
 
 function overHttp(server: HttpServer): Caller {
   return {
-    async call(method, params) {
+    call: async (method, params) => {
       const answer = await server.call(method, params);
       assert.equal(answer.status, 200, JSON.stringify(answer.body));
       return answer.body;
