@@ -118,7 +118,7 @@ function taskFile(task) {
     'scripts',
     `${part && name !== 'test' ? name + part[0].toUpperCase() + part.slice(1) : name}.ts`,
   );
-  if (!/^[a-z]+(:[a-z]+)?$/.test(task) || !existsSync(file))
+  if (!/^[a-z]+(:[a-z0-9]+)?$/.test(task) || !existsSync(file))
     refuse(`There is no task "${task}": "npm run" lists the tasks there are.`);
   return { file, firstArguments: part && name === 'test' ? [part] : [] };
 }

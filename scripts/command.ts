@@ -103,7 +103,13 @@ export async function runTask(task: () => Promise<number>): Promise<void> {
   try {
     process.exitCode = await task();
   } catch (error) {
-    console.error(error instanceof Error ? error.message : String(error));
+    console.error(describe(error));
     process.exitCode = 1;
   }
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const isUsage = 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
+  return isUsage ? `${error.message}. --help lists what there is.` : error.message;
 }

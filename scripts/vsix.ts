@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { createVSIX } from '@vscode/vsce';
 import { distFolder, projectFolder, readManifest, type Manifest } from './project.ts';
 
 /** The platforms that VS Code knows and for which node-pty has, or compiles, its native part. */
@@ -49,6 +48,8 @@ export async function packVsix(target: VsixTarget, { quiet = false } = {}): Prom
     await copyOwnFiles(stage, target);
     await copyTerminalLibrary(stage, target);
     const packagePath = vsixFile(target);
+    // Loaded only now: it takes longer to load than all the rest, and most users of this module do not pack.
+    const { createVSIX } = await import('@vscode/vsce');
     const restoreLog = quiet ? silenceInformation() : undefined;
     await createVSIX({
       cwd: stage,
