@@ -54,6 +54,7 @@ export class ServerSupervisor implements Disposable {
   private waitingRequests = 0;
   private launches = 0;
   private run: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
+  private isEnding = false;
   private disposed = false;
 
   constructor(options: SupervisorOptions) {
@@ -103,12 +104,12 @@ export class ServerSupervisor implements Disposable {
     await this.end('stopped');
   }
 
-  /** Ends supervision and server; the process is killed at once if nobody has called `stop` before. */
+  /** Ends the supervision, and the server at once unless `stop` is ending it already. */
   dispose(): void {
     this.disposed = true;
     this.run?.abort.abort();
     this.monitor?.dispose();
-    this.server?.kill();
+    if (!this.isEnding) this.server?.kill();
     this.changed.dispose();
   }
 
@@ -142,13 +143,23 @@ export class ServerSupervisor implements Disposable {
     return toDisposable(() => (this.waitingRequests -= 1));
   }
 
+  /** The server has told its health without being asked. */
+  healthChanged(state: HealthReport['status']): void {
+    if (this.usableServer) this.update({ state });
+  }
+
   private async end(meanwhile: 'stopped' | 'restarting'): Promise<void> {
     const { run, server } = this;
     run?.abort.abort();
     this.monitor?.dispose();
+    this.isEnding = true;
     this.update({ state: meanwhile, failure: undefined });
-    if (server) await this.endServer(server);
-    await run?.done;
+    try {
+      if (server) await this.endServer(server);
+      await run?.done;
+    } finally {
+      this.isEnding = false;
+    }
     this.forgetServer();
   }
 

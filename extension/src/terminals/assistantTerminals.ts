@@ -71,10 +71,13 @@ export class AssistantTerminals implements Disposable {
     this.store.dispose();
   }
 
+  /** The shell that the person has chosen in VS Code, where VS Code knows one. */
+  newShellParams(): Pick<ParamsOf<'terminal/create'>, 'shell'> {
+    return vscode.env.shell === '' ? {} : { shell: vscode.env.shell };
+  }
+
   private newShell(params: ParamsOf<'terminal/create'> = {}): AssistantTerminal {
-    // The shell that the person has chosen in VS Code; empty where VS Code does not know one.
-    const shell = vscode.env.shell === '' ? {} : { shell: vscode.env.shell };
-    return this.make({ kind: 'create', params: { ...shell, ...params } });
+    return this.make({ kind: 'create', params: { ...this.newShellParams(), ...params } });
   }
 
   private make(origin: TerminalOrigin): AssistantTerminal {

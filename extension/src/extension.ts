@@ -1,0 +1,94 @@
+import { randomBytes } from 'node:crypto';
+import { createRequire } from 'node:module';
+import * as vscode from 'vscode';
+import type { InitializationOptions } from '../../server/protocol/server.ts';
+import { contractVersion } from '../../server/protocol/version.ts';
+import { createApi, type AssistantApi } from './api.ts';
+import { systemClock } from './base/clock.ts';
+import { registerCommands } from './commands/commandTable.ts';
+import { createEditorHandlers } from './editor/editorHandlers.ts';
+import { AgentPanelView } from './panels/agentPanelView.ts';
+import { TerminalPanels } from './panels/terminalPanel.ts';
+import { findRipgrep } from './ripgrep.ts';
+import { Secrets } from './secrets.ts';
+import type * as LanguageClientBundle from './server/languageClient.ts';
+import { ServerClient } from './server/serverClient.ts';
+import { createServerLauncher } from './server/serverLauncher.ts';
+import { announceFailures } from './serverMessages.ts';
+import { ServerSupervisor } from './server/serverSupervisor.ts';
+import { pushChanges, readSettings, readWorkspace } from './settings.ts';
+import { StatusBar } from './statusBar.ts';
+import { AssistantTerminals } from './terminals/assistantTerminals.ts';
+import { ConversationTerminals } from './terminals/conversationTerminals.ts';
+import { TerminalHub } from './terminals/terminalHub.ts';
+
+let running: ServerSupervisor | undefined;
+
+/** Registers everything and returns; the server is started afterwards. */
+export function activate(context: vscode.ExtensionContext): AssistantApi {
+  const own = <T extends vscode.Disposable>(item: T): T => {
+    context.subscriptions.push(item);
+    return item;
+  };
+  const { extensionUri } = context;
+  // Never disposed: VS Code disposes what is registered while `deactivate` still waits for the server's last words.
+  const log = vscode.window.createOutputChannel('AI Development Assistant', { log: true });
+  const secrets = new Secrets(context.secrets);
+  const clock = systemClock;
+
+  const launch = createServerLauncher({
+    modulePath: context.asAbsolutePath('dist/server.js'),
+    args: ['lsp', '--node-ipc'],
+    log,
+    loadClient: () => loadLanguageClient(context.asAbsolutePath('dist/languageClient.js')),
+    // The client exists once the server can ask anything.
+    handlers: createEditorHandlers(secrets, {
+      chunk: (params) => client.notify('languageModel/chunk', params),
+      ended: (params) => client.notify('languageModel/ended', params),
+    }),
+    describeClient,
+  });
+  const supervisor = own(new ServerSupervisor({ launch, clock, log, random: Math.random }));
+  const client = own(new ServerClient(supervisor, clock, log));
+  const hub = own(new TerminalHub(client, log));
+  const terminalServices = { client, hub, clock, log };
+  const panelServices = { extensionUri, client, supervisor, hub, log };
+  const terminals = own(new AssistantTerminals({ ...terminalServices, memory: context.workspaceState }));
+  own(new ConversationTerminals(terminalServices));
+  const agentPanel = own(new AgentPanelView(panelServices));
+  const terminalPanels = own(new TerminalPanels(panelServices));
+
+  own(pushChanges(client));
+  own(secrets.onChanged((name) => client.notify('secret/changed', { name })));
+  own(client.onNotification('server/healthChanged', ({ status }) => supervisor.healthChanged(status)));
+  own(new StatusBar(supervisor));
+  own(announceFailures(supervisor, log));
+  own(registerCommands({ supervisor, client, agentPanel, terminals, terminalPanels, secrets, log }));
+
+  running = supervisor;
+  // After this returns, so that loading the language client is no part of the activation.
+  const start = setTimeout(() => supervisor.start(), 0);
+  own({ dispose: () => clearTimeout(start) });
+  return createApi((context.extension.packageJSON as { version: string }).version, client);
+}
+
+/** Ends the server within 2 seconds; the terminals go on in the pty host. */
+export async function deactivate(): Promise<void> {
+  await running?.stop();
+}
+
+function loadLanguageClient(file: string): typeof LanguageClientBundle {
+  return createRequire(file)(file) as typeof LanguageClientBundle;
+}
+
+function describeClient(restarts: number): InitializationOptions {
+  const ripgrepPath = findRipgrep(vscode.env.appRoot);
+  return {
+    contractVersion,
+    correlationId: `startup-${Date.now()}-${randomBytes(4).toString('hex')}`,
+    workspace: readWorkspace(),
+    settings: readSettings(),
+    restarts,
+    ...(ripgrepPath !== undefined && { ripgrepPath }),
+  };
+}

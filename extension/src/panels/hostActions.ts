@@ -1,0 +1,34 @@
+import * as path from 'node:path';
+import * as vscode from 'vscode';
+import type { HostAction } from '../../../server/protocol/panelBridge.ts';
+import { showError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { readWorkspace, settingsPrefix } from '../settings.ts';
+
+/** Does in VS Code what a view asked for. What fails is shown to the person. */
+export function performAction(action: HostAction, log: Log): void {
+  Promise.resolve(start(action)).catch((error: unknown) => showError(error, log));
+}
+
+function start(action: HostAction): Thenable<unknown> {
+  switch (action.action) {
+    case 'runCommand':
+      return vscode.commands.executeCommand(`${settingsPrefix}.${action.command}`);
+    case 'openSetting':
+      return vscode.commands.executeCommand('workbench.action.openSettings', `@id:${settingsPrefix}.${action.key}`);
+    case 'openLink':
+      return vscode.env.openExternal(vscode.Uri.parse(action.url, true));
+    case 'openFile':
+      return openFile(action.path, action.line);
+    case 'copyText':
+      return vscode.env.clipboard.writeText(action.text);
+  }
+}
+
+/** Paths that are not absolute belong to the first folder. `line` counts from 1. */
+function openFile(file: string, line: number | undefined): Thenable<unknown> {
+  const folder = readWorkspace().folders[0]?.path ?? '';
+  const uri = vscode.Uri.file(path.isAbsolute(file) ? file : path.join(folder, file));
+  if (line === undefined) return vscode.commands.executeCommand('vscode.open', uri);
+  return vscode.window.showTextDocument(uri, { selection: new vscode.Range(line - 1, 0, line - 1, 0) });
+}

@@ -1,0 +1,197 @@
+import * as vscode from 'vscode';
+import { CodedError, type ErrorReason } from '../../../server/protocol/errors.ts';
+import type { HostToView, MethodForViews, ViewToHost } from '../../../server/protocol/panelBridge.ts';
+import { DisposableStore, type Disposable } from '../base/disposable.ts';
+import { messageFor } from '../errors.ts';
+import { describeError, logFailure, type Log } from '../log.ts';
+import type { ServerClient } from '../server/serverClient.ts';
+import type { ServerSupervisor } from '../server/serverSupervisor.ts';
+import { describeFailure } from '../serverMessages.ts';
+import { readWorkspace } from '../settings.ts';
+import type { TerminalHub } from '../terminals/terminalHub.ts';
+import { performAction } from './hostActions.ts';
+import { readViewMessage } from './viewMessages.ts';
+import { ViewTerminals } from './viewTerminals.ts';
+
+export interface PanelServices {
+  readonly extensionUri: vscode.Uri;
+  readonly client: ServerClient;
+  readonly supervisor: ServerSupervisor;
+  readonly hub: TerminalHub;
+  readonly log: Log;
+}
+
+export type Wish = Extract<HostToView, { kind: 'do' }>;
+
+/** A turn may last as long as a person takes to answer; its own budgets end it. */
+const turnLimitMs = 25 * 60 * 60 * 1000;
+const turnMethods: ReadonlySet<MethodForViews> = new Set(['session/prompt', 'session/continue']);
+/** Wishes that wait for a view which is still loading. */
+const maxWaitingWishes = 20;
+
+/** One webview's connection with the extension host and, through it, with the server. It ends with the webview. */
+export class PanelBridge implements Disposable {
+  private readonly webview: vscode.Webview;
+  private readonly services: PanelServices;
+  private readonly terminalId: string | undefined;
+  private readonly store = new DisposableStore();
+  private readonly terminals: ViewTerminals;
+  private readonly pending = new Map<number, vscode.CancellationTokenSource>();
+  private readonly attachedSessions = new Set<string>();
+  private readonly waitingWishes: Wish[] = [];
+  private isReady = false;
+  private lastContext = '';
+
+  /** `terminalId` is the terminal that the view is about, if it is about one. */
+  constructor(webview: vscode.Webview, services: PanelServices, terminalId?: string) {
+    this.webview = webview;
+    this.services = services;
+    this.terminalId = terminalId;
+    const { client, supervisor, hub } = services;
+    this.terminals = this.store.add(new ViewTerminals(hub, (method, params) => this.notifyView(method, params)));
+    this.store.add(webview.onDidReceiveMessage((message: unknown) => this.receive(message)));
+    this.store.add(
+      client.onAnyNotification(({ method, params }) => {
+        // What the view watches of terminals comes through its own watches.
+        if (!['terminal/output', 'terminal/gap', 'terminal/exited'].includes(method)) this.notifyView(method, params);
+      }),
+    );
+    this.store.add(client.onNewServer(() => this.terminals.clear()));
+    this.store.add(supervisor.onChanged(() => this.sendContext()));
+    this.store.add(vscode.workspace.onDidChangeWorkspaceFolders(() => this.sendContext()));
+    this.store.add(vscode.workspace.onDidGrantWorkspaceTrust(() => this.sendContext()));
+  }
+
+  /** Asks the view to do something, as soon as it is loaded. */
+  wish(wish: Wish): void {
+    if (this.isReady) this.post(wish);
+    else if (this.waitingWishes.length < maxWaitingWishes) this.waitingWishes.push(wish);
+  }
+
+  dispose(): void {
+    this.store.dispose();
+    // Requests are not cancelled: a turn goes on when its view is hidden, and is there when it is shown again.
+    for (const source of this.pending.values()) source.dispose();
+    this.pending.clear();
+    const { client, log } = this.services;
+    for (const sessionId of this.attachedSessions) {
+      client.request('session/detach', { sessionId }, { waitMs: 0 }).then(undefined, (error: unknown) => {
+        log.debug(`Conversation ${sessionId} was not detached: ${describeError(error)}`);
+      });
+    }
+  }
+
+  private receive(value: unknown): void {
+    const read = readViewMessage(value);
+    if ('message' in read) {
+      this.handle(read.message);
+      return;
+    }
+    this.services.log.warn(`A view sent ${read.problem}, which is refused.`);
+    if (read.requestId === undefined) return;
+    const reason = read.isForbidden ? 'Forbidden' : 'InvalidParams';
+    this.postError(read.requestId, reason, `The view may not send ${read.problem}.`);
+  }
+
+  private handle(message: ViewToHost): void {
+    switch (message.kind) {
+      case 'ready':
+        this.becomeReady();
+        return;
+      case 'request':
+        logFailure(this.services.log, message.method, this.answer(message));
+        return;
+      case 'cancel':
+        this.pending.get(message.id)?.cancel();
+        return;
+      case 'notification':
+        if (message.method === 'terminal/acknowledge') this.terminals.acknowledge(message.params);
+        else this.services.client.notify(message.method, message.params as never);
+        return;
+      case 'action':
+        performAction(message.action, this.services.log);
+    }
+  }
+
+  private becomeReady(): void {
+    this.isReady = true;
+    // The view was loaded anew: what its predecessor watched is none of its concern.
+    this.terminals.clear();
+    this.sendContext(true);
+    for (const wish of this.waitingWishes.splice(0)) this.post(wish);
+  }
+
+  private async answer(request: Extract<ViewToHost, { kind: 'request' }>): Promise<void> {
+    const { id } = request;
+    const source = new vscode.CancellationTokenSource();
+    this.pending.set(id, source);
+    try {
+      this.post({ kind: 'response', id, result: await this.perform(request, source.token) });
+    } catch (error) {
+      if (!(error instanceof CodedError)) this.services.log.error(`${request.method}: ${describeError(error)}`);
+      this.postError(id, error instanceof CodedError ? error.reason : 'Internal', messageFor(error));
+    } finally {
+      this.pending.delete(id);
+      source.dispose();
+    }
+  }
+
+  private async perform(
+    { method, params }: Extract<ViewToHost, { kind: 'request' }>,
+    cancellation: vscode.CancellationToken,
+  ): Promise<unknown> {
+    if (method === 'terminal/attach') return this.terminals.attach(params);
+    if (method === 'terminal/detach') return this.terminals.detach(params);
+    const limits = turnMethods.has(method) ? { timeoutMs: turnLimitMs } : {};
+    // The server validates params strictly, so nothing is checked twice here.
+    const result: unknown = await this.services.client.request(method, params, { cancellation, ...limits });
+    const { sessionId } = params as { sessionId?: unknown };
+    if (typeof sessionId === 'string') {
+      if (method === 'session/attach') this.attachedSessions.add(sessionId);
+      if (method === 'session/detach') this.attachedSessions.delete(sessionId);
+    }
+    return result;
+  }
+
+  /** Sends the context where something in it has changed, or anyway if `always`. */
+  private sendContext(always = false): void {
+    if (!this.isReady) return;
+    const { state, generation, failure } = this.services.supervisor.status;
+    const { folders, trusted } = readWorkspace();
+    const context: HostToView = {
+      kind: 'context',
+      serverState: state,
+      serverGeneration: generation,
+      ...(failure && { serverMessage: describeFailure(failure) }),
+      workspaceFolder: folders[0]?.path ?? null,
+      trusted,
+      ...(this.terminalId !== undefined && { terminalId: this.terminalId }),
+      strings: translatedStrings(),
+    };
+    const text = JSON.stringify(context);
+    if (!always && text === this.lastContext) return;
+    this.lastContext = text;
+    this.post(context);
+  }
+
+  private notifyView(method: string, params: object): void {
+    if (this.isReady) this.post({ kind: 'notification', method, params });
+  }
+
+  private postError(id: number, reason: ErrorReason, message: string): void {
+    this.post({ kind: 'response', id, error: { reason, message } });
+  }
+
+  private post(message: HostToView): void {
+    if (this.store.isDisposed) return;
+    logFailure(this.services.log, 'Sending to a view', this.webview.postMessage(message));
+  }
+}
+
+const viewStringPrefix = 'view.';
+
+/** Translations of the views' strings stand in the extension's bundle, with a prefix; there is none for English. */
+function translatedStrings(): Record<string, string> {
+  const entries = Object.entries(vscode.l10n.bundle ?? {}).filter(([key]) => key.startsWith(viewStringPrefix));
+  return Object.fromEntries(entries.map(([key, text]) => [key.slice(viewStringPrefix.length), text]));
+}

@@ -1,0 +1,44 @@
+import { randomBytes } from 'node:crypto';
+import * as vscode from 'vscode';
+
+/** Names of the views' bundles. */
+export type ViewName = 'agentPanel' | 'terminalPanel';
+
+/** Lets a webview run its bundle, and read nothing but the views' files. */
+export function webviewOptions(extensionUri: vscode.Uri): vscode.WebviewOptions {
+  return { enableScripts: true, localResourceRoots: [viewFolder(extensionUri)] };
+}
+
+/**
+ * The page of a view. Scripts run by nonce only, which those that the bundle loads later inherit; styles may stand in
+ * the page since xterm.js puts its own there; nothing is loaded from anywhere but the extension.
+ */
+export function renderPage(webview: vscode.Webview, extensionUri: vscode.Uri, view: ViewName): string {
+  const nonce = randomBytes(16).toString('base64url');
+  const source = webview.cspSource;
+  const policy = [
+    "default-src 'none'",
+    `script-src 'nonce-${nonce}'`,
+    `style-src ${source} 'unsafe-inline'`,
+    `font-src ${source}`,
+    `img-src ${source} data:`,
+  ].join('; ');
+  const file = (name: string): string =>
+    webview.asWebviewUri(vscode.Uri.joinPath(viewFolder(extensionUri), name)).toString();
+  return `<!DOCTYPE html>
+<html lang="${vscode.env.language}">
+<head>
+<meta charset="UTF-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1.0">
+<link rel="stylesheet" href="${file(`${view}.css`)}">
+</head>
+<body>
+<script type="module" nonce="${nonce}" src="${file(`${view}.js`)}"></script>
+</body>
+</html>`;
+}
+
+function viewFolder(extensionUri: vscode.Uri): vscode.Uri {
+  return vscode.Uri.joinPath(extensionUri, 'dist', 'webview');
+}

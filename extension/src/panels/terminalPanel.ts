@@ -1,0 +1,68 @@
+import * as vscode from 'vscode';
+import { DisposableStore, type Disposable } from '../base/disposable.ts';
+import { PanelBridge, type PanelServices } from './panelBridge.ts';
+import { renderPage, webviewOptions } from './panelHost.ts';
+
+const viewType = 'aiDevAssistant.terminalPanel';
+
+/** Terminals in the editor area: the same sessions as in VS Code's terminal panel, drawn by xterm.js in a webview. */
+export class TerminalPanels implements vscode.WebviewPanelSerializer, Disposable {
+  private readonly services: PanelServices;
+  private readonly store = new DisposableStore();
+  private readonly panels = new Map<string, vscode.WebviewPanel>();
+
+  constructor(services: PanelServices) {
+    this.services = services;
+    this.store.add(vscode.window.registerWebviewPanelSerializer(viewType, this));
+    this.store.add(
+      services.client.onNotification('terminal/changed', ({ sessionId, terminal }) => {
+        const panel = this.panels.get(sessionId);
+        if (panel && terminal) panel.title = terminal.name;
+      }),
+    );
+  }
+
+  /** Shows a terminal in the editor area. */
+  open(terminalId: string, name: string): void {
+    const present = this.panels.get(terminalId);
+    if (present) {
+      present.reveal();
+      return;
+    }
+    const { extensionUri } = this.services;
+    const panel = vscode.window.createWebviewPanel(
+      viewType,
+      name,
+      vscode.ViewColumn.Active,
+      webviewOptions(extensionUri),
+    );
+    this.fill(panel, terminalId);
+  }
+
+  /** Brings a panel back after a reload. */
+  deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
+    const { terminalId } = (state ?? {}) as { terminalId?: unknown };
+    if (typeof terminalId === 'string') this.fill(panel, terminalId);
+    // A panel that was closed by the reload before it knew its terminal has nothing to show.
+    else panel.dispose();
+    return Promise.resolve();
+  }
+
+  dispose(): void {
+    this.store.dispose();
+    for (const panel of this.panels.values()) panel.dispose();
+  }
+
+  private fill(panel: vscode.WebviewPanel, terminalId: string): void {
+    const { extensionUri } = this.services;
+    const bridge = new PanelBridge(panel.webview, this.services, terminalId);
+    this.panels.set(terminalId, panel);
+    panel.onDidDispose(() => {
+      bridge.dispose();
+      if (this.panels.get(terminalId) === panel) this.panels.delete(terminalId);
+    });
+    panel.iconPath = vscode.Uri.joinPath(extensionUri, 'extension', 'media', 'icon.svg');
+    panel.webview.options = webviewOptions(extensionUri);
+    panel.webview.html = renderPage(panel.webview, extensionUri, 'terminalPanel');
+  }
+}
