@@ -17,7 +17,15 @@ const rules: readonly SecretRule[] = [
   { holds: 'passwords and keys of a program', names: ['.env', '.env.*', '.envrc', '*.env'] },
   {
     holds: 'secrets by its name',
-    names: ['secrets.*', 'secret.json', 'secret.yaml', 'secret.yml', '.secrets', 'credentials.json', 'client_secret*.json'],
+    names: [
+      'secrets.*',
+      'secret.json',
+      'secret.yaml',
+      'secret.yml',
+      '.secrets',
+      'credentials.json',
+      'client_secret*.json',
+    ],
   },
   {
     holds: 'a private key',

@@ -1,0 +1,80 @@
+import * as assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { openFilesUnder } from '../../support/openFiles.ts';
+import { message, StorageFixture, textsOf } from '../../unit/storage/storageFixture.ts';
+
+/** Real disks that are full or read-only: a tmpfs of 1 MiB, which only root may mount. */
+describe('journals on a disk that refuses', function () {
+  this.timeout(30_000);
+  let fixture: StorageFixture;
+  let disk: string | undefined;
+  beforeEach(function () {
+    fixture = new StorageFixture();
+    const mountPoint = path.join(fixture.folder, 'disk');
+    fs.mkdirSync(mountPoint);
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', mountPoint], { stdio: 'pipe' });
+      disk = mountPoint;
+    } catch (error) {
+      console.log(`      skipped: a tmpfs cannot be mounted here (${(error as Error).message.trim()})`);
+      this.skip();
+    }
+  });
+  afterEach(async () => {
+    await fixture.close();
+    assert.deepEqual(openFilesUnder(fixture.folder), []);
+    if (disk !== undefined) execFileSync('umount', [disk]);
+    disk = undefined;
+    fixture.remove();
+  });
+
+  it('says that a full disk is full, loses nothing, and goes on when there is space again', async () => {
+    const dataFolder = path.join(disk ?? '', 'data');
+    const store = fixture.store({ dataFolder });
+    const journal = await store.create({ cwd: '/', workspaceFolders: [] });
+    await journal.append([message('before')]);
+    const filler = path.join(disk ?? '', 'filler');
+    const full = { reason: 'Unavailable', message: /ENOSPC.*Free some space/ };
+    fillDisk(filler);
+    const large = message('x'.repeat(100_000));
+    await assert.rejects(journal.append([large]), full);
+    await assert.rejects(store.create({ cwd: '/', workspaceFolders: ['/elsewhere'] }), full);
+    fs.rmSync(filler);
+    assert.equal((await journal.append([message('after')]))[0]?.sequence, 2);
+    await store.dispose();
+    const again = await fixture.store({ dataFolder }).open(journal.header.conversationId);
+    assert.deepEqual([textsOf(again.events()), again.damage], [['before', 'after'], []]);
+  });
+
+  it('opens a conversation on a read-only disk for reading and says why nothing can be written', async () => {
+    const dataFolder = path.join(disk ?? '', 'data');
+    const store = fixture.store({ dataFolder });
+    const { header, ...journal } = await store.create({ cwd: '/', workspaceFolders: [] }).then(async (created) => {
+      await created.append([message('before')]);
+      await created.close();
+      return created;
+    });
+    assert.ok(journal);
+    execFileSync('mount', ['-o', 'remount,ro', disk ?? '']);
+    const readOnly = { reason: 'Unavailable', message: /EROFS.*read-only file system/ };
+    const opened = await store.open(header.conversationId);
+    assert.deepEqual([opened.access, textsOf(opened.events())], ['read', ['before']]);
+    await assert.rejects(opened.append([message('no')]), readOnly);
+    await assert.rejects(store.create({ cwd: '/', workspaceFolders: [] }), readOnly);
+    await assert.rejects(store.delete(header.conversationId), readOnly);
+    assert.equal((await store.list([])).length, 1);
+  });
+});
+
+function fillDisk(file: string): void {
+  const handle = fs.openSync(file, 'w');
+  try {
+    for (;;) fs.writeSync(handle, Buffer.alloc(4_096));
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
+  } finally {
+    fs.closeSync(handle);
+  }
+}
