@@ -19,10 +19,8 @@ export async function chooseAddress(dataFolder: string, ptyHostFolder: string): 
   if (process.platform === 'win32') return `\\\\.\\pipe\\ai-dev-assistant-${name}-${ptyProtocolVersion}`;
   const inDataFolder = path.join(ptyHostFolder, `host-${ptyProtocolVersion}.sock`);
   if (fits(inDataFolder)) return inDataFolder;
-  const bases = [process.env['XDG_RUNTIME_DIR'], os.tmpdir(), '/tmp'].filter(
-    (base) => base !== undefined && base !== '',
-  );
-  for (const base of bases) {
+  for (const base of [process.env['XDG_RUNTIME_DIR'] ?? '', os.tmpdir(), '/tmp']) {
+    if (base === '') continue;
     const folder = path.join(base, `ai-dev-assistant-${os.userInfo().uid}`);
     const address = path.join(folder, `${name}-${ptyProtocolVersion}.sock`);
     if (!fits(address)) continue;

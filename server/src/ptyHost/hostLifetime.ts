@@ -65,9 +65,15 @@ export class HostLifetime implements Disposable {
     const { clients, sessionCount, sessions, keepAliveHours } = view();
     if (clients > 0) this.lastClientAtMs = nowMs;
     if (clients > 0 || sessionCount > 0) this.lastUsedAtMs = nowMs;
-    if (nowMs - this.lastUsedAtMs >= idleExitMs) { onEnd('neither a terminal nor a client is left'); return; }
+    if (nowMs - this.lastUsedAtMs >= idleExitMs) {
+      onEnd('neither a terminal nor a client is left');
+      return;
+    }
     const aloneHours = (nowMs - this.lastClientAtMs) / hourMs;
-    if (aloneHours >= longestHours) { onEnd(`no client has come for ${longestHours} hours`); return; }
+    if (aloneHours >= longestHours) {
+      onEnd(`no client has come for ${longestHours} hours`);
+      return;
+    }
     if (aloneHours >= keepAliveHours) await this.endIdle(sessions, keepAliveHours);
   }
 

@@ -4,6 +4,7 @@ import * as fs from 'node:fs/promises';
 import type { Clock } from '../base/clock.ts';
 import { toDisposable, type Disposable } from '../base/disposable.ts';
 import type { Logger } from '../base/logger.ts';
+import { encodeControl } from '../ptyProtocol/frames.ts';
 import { writeHostRecord, type HostRecord } from '../ptyProtocol/hostRecord.ts';
 import { clientSilenceLimitMs } from '../ptyProtocol/limits.ts';
 import { ClientConnection, type ClientContext } from './clientConnection.ts';
@@ -91,12 +92,7 @@ export class HostServer {
   }
 
   private accept(socket: Socket): void {
-    if (this.isClosed || this.clients.size >= maxClients) {
-      this.options.log.warn('A client was turned away', { clients: this.clients.size });
-      socket.on('error', () => undefined);
-      socket.destroy();
-      return;
-    }
+    if (this.isClosed || this.clients.size >= maxClients) return this.turnAway(socket);
     const { readToken, welcome, sessions, log } = this.options;
     const client = new ClientConnection(socket, {
       readToken,
@@ -107,6 +103,14 @@ export class HostServer {
       onClosed: (closed) => this.clients.delete(closed),
     });
     this.clients.add(client);
+  }
+
+  private turnAway(socket: Socket): void {
+    const message = this.isClosed ? 'The pty host is ending.' : `The pty host serves ${maxClients} clients already.`;
+    this.options.log.warn('A client was turned away', { message });
+    socket.on('error', () => undefined);
+    socket.end(encodeControl({ refused: { code: 'ResourceLimit', message } }));
+    socket.destroySoon();
   }
 
   private checkLater(): void {

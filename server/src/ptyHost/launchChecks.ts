@@ -45,7 +45,7 @@ async function checkFolder(cwd: string): Promise<void> {
   let isFolder: boolean;
   try {
     isFolder = (await fs.stat(cwd)).isDirectory();
-    await fs.access(cwd, fs.constants.X_OK);
+    if (isFolder) await fs.access(cwd, fs.constants.X_OK);
   } catch (error) {
     throw new PtyProtocolError('InvalidCwd', `The working folder ${cwd} ${explain(error)}; choose another.`, error);
   }
@@ -89,7 +89,7 @@ async function requireProgram(file: string): Promise<void> {
   let isFile: boolean;
   try {
     isFile = (await fs.stat(file)).isFile();
-    await fs.access(file, fs.constants.X_OK);
+    if (isFile) await fs.access(file, fs.constants.X_OK);
   } catch (error) {
     throw new PtyProtocolError('InvalidFile', `The program ${file} ${explain(error)}; choose another.`, error);
   }

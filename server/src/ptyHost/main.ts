@@ -32,7 +32,10 @@ async function main(): Promise<void> {
   surviveErrors(log);
   try {
     await ensurePrivateFolder(paths.folder);
-    if (!holdHostLock(paths.lockFile)) { exit(lockedExitCode); return; }
+    if (!holdHostLock(paths.lockFile)) {
+      exit(lockedExitCode);
+      return;
+    }
     await serve({ dataFolder, paths, log, idleExitMs: Number(values['idle-exit-ms']) });
   } catch (error) {
     const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';

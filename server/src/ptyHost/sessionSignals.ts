@@ -19,7 +19,10 @@ const isWindows = process.platform === 'win32';
 /** Sends a signal to the foreground process group of a session's terminal; to the session leader's where none has it. */
 export async function signalSession(session: Session, signal: PtySignal): Promise<void> {
   session.requireActive();
-  if (isWindows) { await signalOnWindows(session, signal); return; }
+  if (isWindows) {
+    await signalOnWindows(session, signal);
+    return;
+  }
   const group = (await readForegroundGroup(session.pid)) ?? session.pid;
   // The program may have ended while its group was looked up; then its number may be somebody else's.
   session.requireActive();
@@ -67,7 +70,10 @@ async function stillThere(leader: number, members: readonly ProcessEntry[]): Pro
 }
 
 async function signalOnWindows(session: Session, signal: PtySignal): Promise<void> {
-  if (signal === 'SIGKILL') { await endWindowsTree(session.pid); return; }
+  if (signal === 'SIGKILL') {
+    await endWindowsTree(session.pid);
+    return;
+  }
   if (signal !== 'SIGINT') {
     throw new PtyProtocolError('Unsupported', `Windows has no ${signal}; use SIGINT (Ctrl+C) or SIGKILL.`);
   }

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import type { PtyHostClient } from '../../../server/src/terminals/ptyHostClient.ts';
+import { createParams, PtyHostWorld, Viewer } from '../../support/ptyHostWorld.ts';
+import { waitFor } from '../../support/waitFor.ts';
+
+/** Lines of nine digits, which a terminal turns into eleven bytes each. */
+const countTo = (lines: number) => `seq -f %09.0f 1 ${lines}`;
+const counted = (lines: number) =>
+  Array.from({ length: lines }, (_, index) => `${String(index + 1).padStart(9, '0')}\r\n`).join('');
+
+describe('The exit of a program in the pty host', () => {
+  let world: PtyHostWorld;
+  let client: PtyHostClient;
+
+  before(async () => {
+    world = await PtyHostWorld.open();
+    client = await world.client();
+  });
+  after(() => world.close());
+
+  it('is reported after the last byte when the viewer gave no credit while 300 kB were printed', async () => {
+    const lines = 27_300;
+    const { sessionId } = await client.create(createParams(`${countTo(lines)}; exit 7`));
+    const viewer = await Viewer.open(client, { sessionId, windowBytes: 4_096, acknowledging: false });
+    await waitFor('the program to end', async () =>
+      (await client.list()).find((s) => s.sessionId === sessionId && s.exit),
+    );
+    assert.equal(viewer.receivedBytes, 4_096);
+    assert.equal(viewer.exited, undefined);
+    viewer.giveCredit();
+    await waitFor('the exit', () => viewer.exited);
+    assert.equal(viewer.text, counted(lines));
+    assert.deepEqual(viewer.exited, { kind: 'exited', exitCode: 7, signal: null, endOffset: lines * 11 });
+  });
+
+  it('loses nothing of a program that was paused in mid-output and ends once it goes on', async () => {
+    const lines = 200_000;
+    const { sessionId } = await client.create(createParams(countTo(lines)));
+    const viewer = await Viewer.open(client, { sessionId, windowBytes: 65_536, acknowledging: false });
+    let produced = -1;
+    await waitFor('the output to stand still', async () => {
+      const before = produced;
+      produced = (await client.list()).find((session) => session.sessionId === sessionId)!.producedBytes;
+      return produced > 500_000 && produced === before;
+    });
+    assert.ok(produced < 700_000, `the terminal was not paused: ${produced} bytes`);
+    viewer.giveCredit();
+    await waitFor('the exit', () => viewer.exited);
+    assert.equal(viewer.text, counted(lines));
+    assert.deepEqual(viewer.gaps, []);
+  });
+
+  it('finds what a paused terminal still held when its program was killed', async () => {
+    const { sessionId, pid } = await client.create(createParams(`exec ${countTo(200_000)}`));
+    const viewer = await Viewer.open(client, { sessionId, windowBytes: 65_536, acknowledging: false });
+    let produced = -1;
+    await waitFor('the output to stand still', async () => {
+      const before = produced;
+      produced = (await client.list()).find((session) => session.sessionId === sessionId)!.producedBytes;
+      return produced > 500_000 && produced === before;
+    });
+    process.kill(pid, 'SIGKILL');
+    const { exit } = await waitFor('the exit in the list', async () =>
+      (await client.list()).find((s) => s.sessionId === sessionId && s.exit),
+    );
+    assert.deepEqual(exit, { exitCode: null, signal: 9 });
+    viewer.giveCredit();
+    const exited = await waitFor('the exit', () => viewer.exited);
+    assert.ok(exited.endOffset > produced, 'nothing was drained from the paused terminal');
+    assert.equal(viewer.text, counted(200_000).slice(0, exited.endOffset));
+  });
+
+  it('does not wait for a background job that still holds the terminal', async () => {
+    const script = 'trap "" HUP; sleep 60 & echo $!; exit 3';
+    const { sessionId } = await client.create(createParams(script));
+    const viewer = await Viewer.open(client, { sessionId });
+    const exited = await waitFor('the exit', () => viewer.exited, 3_000);
+    assert.equal(exited.exitCode, 3);
+    assert.match(viewer.text, /^\d+\r\n$/);
+    assert.ok(process.kill(Number(viewer.text), 'SIGKILL'), 'the job was not there any more');
+  });
+});

@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import * as path from 'node:path';
+import type { PtyHostClient } from '../../../server/src/terminals/ptyHostClient.ts';
+import { createParams, PtyHostWorld, Viewer } from '../../support/ptyHostWorld.ts';
+import { waitFor } from '../../support/waitFor.ts';
+
+describe('Requests to the pty host', () => {
+  let world: PtyHostWorld;
+  let client: PtyHostClient;
+
+  before(async () => {
+    world = await PtyHostWorld.open();
+    client = await world.client();
+  });
+  afterEach(async () => {
+    for (const { sessionId } of await client.list()) await client.close(sessionId);
+  });
+  after(() => world.close());
+
+  it('start a program by name, write to it, resize it, and tell its size and output', async () => {
+    const params = createParams('', { file: 'bash', args: ['--norc', '-i'], cols: 100, rows: 30 });
+    const { sessionId } = await client.create(params);
+    const viewer = await Viewer.open(client, { sessionId });
+    await client.write(sessionId, Buffer.from('stty size; echo héllo 🎉\r'));
+    await waitFor('the first size', () => viewer.text.includes('30 100') && viewer.text.includes('héllo 🎉\r\n'));
+    await client.resize(sessionId, { cols: 132, rows: 43 });
+    await client.write(sessionId, Buffer.from('stty size\r'));
+    await waitFor('the second size', () => viewer.text.includes('43 132'));
+    const [session] = await client.list();
+    assert.equal(session?.cols, 132);
+    assert.equal(session?.producedBytes, viewer.receivedBytes);
+  });
+
+  it('carry a megabyte of input to a program that reads slowly, in order and whole', async () => {
+    const { sessionId } = await client.create(createParams('stty raw -echo; echo ready; head -c 1000000 | md5sum'));
+    const viewer = await Viewer.open(client, { sessionId });
+    await waitFor('the program', () => viewer.text.includes('ready'));
+    const input = Buffer.from(Array.from({ length: 1_000_000 }, (_, index) => 32 + (index % 90)));
+    await client.write(sessionId, input);
+    await waitFor('the digest', () => viewer.exited);
+    assert.ok(viewer.text.includes(createHash('md5').update(input).digest('hex')), viewer.text);
+  });
+
+  it('refuse input beyond a bound for a program that does not read, and go on with all others', async () => {
+    const { sessionId } = await client.create(createParams('stty raw -echo; echo ready; exec sleep 1000'));
+    const viewer = await Viewer.open(client, { sessionId });
+    await waitFor('the program', () => viewer.text.includes('ready'));
+    await assert.rejects(client.write(sessionId, Buffer.alloc(4_000_000, 0x61)), { reason: 'ResourceLimit' });
+    const other = await client.create(createParams('read line; echo "got $line"'));
+    const otherViewer = await Viewer.open(client, { sessionId: other.sessionId });
+    await client.write(other.sessionId, Buffer.from('it\n'));
+    await waitFor('the other program', () => otherViewer.text.includes('got it'));
+  });
+
+  it('reach the foreground program with a signal and spare the shell', async () => {
+    const { sessionId } = await client.create(createParams('', { file: '/bin/bash', args: ['--norc', '-i'] }));
+    const viewer = await Viewer.open(client, { sessionId });
+    await client.write(sessionId, Buffer.from('bash -c \'echo star""ted; exec sleep 1000\'; echo status $?\r'));
+    await waitFor('the program', () => viewer.text.includes('started\r\n'));
+    await client.signal(sessionId, 'SIGTERM');
+    await waitFor('its status', () => viewer.text.includes('status 143'));
+    assert.equal((await client.list())[0]?.exit, null);
+  });
+
+  it('tell exit codes and signals apart', async () => {
+    const cases = [
+      { script: 'exit 0', exit: { exitCode: 0, signal: null } },
+      { script: 'exit 255', exit: { exitCode: 255, signal: null } },
+      { script: 'kill -TERM $$', exit: { exitCode: null, signal: 15 } },
+      { script: 'exec /nosuch', exit: { exitCode: 127, signal: null } },
+    ];
+    for (const { script, exit } of cases) {
+      const { sessionId } = await client.create(createParams(script));
+      const viewer = await Viewer.open(client, { sessionId });
+      const { exitCode, signal } = await waitFor(script, () => viewer.exited);
+      assert.deepEqual({ exitCode, signal }, exit, script);
+    }
+  });
+
+  it('end the whole tree of a session on close: jobs, stopped programs, and those that ignore SIGHUP', async () => {
+    const script =
+      'sleep 1000 & echo $!; (trap "" HUP TERM; echo $(exec sh -c "echo \\$PPID"); while :; do sleep 1; done) & sleep 1000';
+    const { sessionId, pid } = await client.create(createParams('', { file: '/bin/bash', args: ['--norc', '-i'] }));
+    const viewer = await Viewer.open(client, { sessionId });
+    await client.write(sessionId, Buffer.from(`${script}\r`));
+    const pids = await waitFor('three processes', () => {
+      const found = [...viewer.text.matchAll(/^(\d+)\r$/gm)].map((match) => Number(match[1]));
+      return found.length >= 2 && found;
+    });
+    await client.write(sessionId, Buffer.from([26]));
+    await waitFor('the job to stop', () => viewer.text.includes('Stopped'));
+    const ended: string[] = [];
+    client.onSessionsChanged(({ sessionId: changed, change }) => changed === sessionId && ended.push(change));
+    await client.close(sessionId);
+    await waitFor('the processes to end', () => [pid, ...pids].every((one) => !isAlive(one)));
+    assert.deepEqual(await client.list(), []);
+    assert.deepEqual(ended, ['exited', 'removed']);
+    assert.deepEqual(
+      viewer.events.map(({ kind }) => kind),
+      ['exited', 'ended'],
+    );
+  });
+
+  it('are refused with what is wrong when a program cannot be started', async () => {
+    const file = path.join(world.dataFolder, 'not-executable');
+    writeFileSync(file, 'text', { mode: 0o644 });
+    const create = (more: object) => client.create(createParams('true', more));
+    const cases: [object, string, RegExp][] = [
+      [{ file: '/bin/nosuch' }, 'InvalidShell', /\/bin\/nosuch does not exist/],
+      [{ file: 'nosuch-anywhere' }, 'InvalidShell', /no program "nosuch-anywhere" in the PATH/],
+      [{ file: '/tmp' }, 'InvalidShell', /\/tmp is not a program/],
+      [{ file: '/etc/passwd/x' }, 'InvalidShell', /a part of its path is a file/],
+      [{ cwd: '/nosuch' }, 'InvalidCwd', /\/nosuch does not exist/],
+      [{ cwd: '/etc/passwd' }, 'InvalidCwd', /\/etc\/passwd is not a folder/],
+      [{ cwd: 'relative' }, 'InvalidCwd', /must be an absolute path/],
+      [{ env: { 'A=B': 'x' } }, 'InvalidEnvironment', /"A=B" cannot be the name/],
+      [{ env: { '': 'x' } }, 'InvalidEnvironment', /cannot be the name/],
+      [{ env: { A: 'x\0y' } }, 'InvalidEnvironment', /A holds a NUL/],
+      [{ env: { A: 5 } }, 'InvalidEnvironment', /A must be text/],
+      [{ env: { A: 'x'.repeat(600_000) } }, 'InvalidEnvironment', /524288 are allowed/],
+      [{ file }, 'InvalidShell', process.getuid?.() === 0 ? /./ : /may not be used/],
+      [{ cols: 0 }, 'InvalidParams', /"cols" of "create" must be a whole number from 1 to 1000/],
+      [{ rows: 1.5 }, 'InvalidParams', /"rows"/],
+      [{ args: ['a\0b'] }, 'InvalidParams', /"args"/],
+      [{ metadata: 'é'.repeat(2_049) }, 'InvalidParams', /at most 4096 bytes/],
+      [{ surprise: 1 }, 'InvalidParams', /has no parameter "surprise"/],
+    ];
+    for (const [more, reason, message] of cases) {
+      await assert.rejects(create(more), { reason, message }, JSON.stringify(more).slice(0, 80));
+    }
+    assert.deepEqual(await client.list(), []);
+  });
+
+  it('are refused for sessions that are not there or have exited', async () => {
+    const unknown = '0'.repeat(32);
+    await assert.rejects(client.write(unknown, Buffer.from('x')), { reason: 'NotFound' });
+    await assert.rejects(client.resize(unknown, { cols: 80, rows: 24 }), { reason: 'NotFound' });
+    await assert.rejects(client.subscribe({ sessionId: unknown }), { reason: 'NotFound' });
+    await assert.rejects(client.close(unknown), { reason: 'NotFound' });
+    const { sessionId } = await client.create(createParams('read done'));
+    await assert.rejects(client.forget(sessionId), { reason: 'InvalidParams', message: /still runs/ });
+    await assert.rejects(client.subscribe({ sessionId, fromOffset: 1_000 }), { reason: 'InvalidParams' });
+    await assert.rejects(client.setCheckpoint(sessionId, { offset: 9, data: Buffer.alloc(0) }), {
+      reason: 'InvalidParams',
+    });
+    await client.write(sessionId, Buffer.from('\n'));
+    await waitFor('the exit', async () => (await client.list())[0]?.exit ?? undefined);
+    await assert.rejects(client.write(sessionId, Buffer.from('x')), { reason: 'Conflict' });
+    await assert.rejects(client.signal(sessionId, 'SIGINT'), { reason: 'Conflict' });
+    await assert.rejects(client.resize(sessionId, { cols: 80, rows: 24 }), { reason: 'Conflict' });
+  });
+
+  it('keep metadata and a checkpoint of the greatest size, and list more sessions than fit into one answer', async () => {
+    const metadata = '\u0001'.repeat(4_096);
+    const created = [];
+    for (let index = 0; index < 40; index++) {
+      created.push((await client.create(createParams('read done', { metadata }))).sessionId);
+    }
+    const listed = await client.list();
+    assert.deepEqual(
+      listed.map((session) => session.sessionId),
+      created,
+    );
+    assert.ok(listed.every((session) => session.metadata === metadata));
+    const [first] = created;
+    await client.setMetadata(first!, 'changed');
+    const data = Buffer.alloc(786_432, 5);
+    await client.setCheckpoint(first!, { offset: 0, data });
+    assert.equal((await client.list())[0]?.metadata, 'changed');
+    assert.deepEqual(await client.getCheckpoint(first!), { offset: 0, data });
+    assert.equal(await client.getCheckpoint(created[1]!), null);
+    const tooLarge = { offset: 0, data: Buffer.alloc(786_433) };
+    await assert.rejects(client.setCheckpoint(first!, tooLarge), {
+      reason: 'InvalidParams',
+      message: /786432 are allowed/,
+    });
+  }).timeout(60_000);
+
+  it('end early by their signal, and a program that was started all the same is closed again', async () => {
+    const controller = new AbortController();
+    const creation = client.create(createParams('read done'), controller.signal);
+    controller.abort();
+    await assert.rejects(creation, { reason: 'Cancelled' });
+    await assert.rejects(client.list(controller.signal), { reason: 'Cancelled' });
+    const changes: string[] = [];
+    const listening = client.onSessionsChanged(({ change }) => changes.push(change));
+    await waitFor('the program to be closed', () => changes.includes('removed'));
+    listening.dispose();
+    assert.deepEqual(await client.list(), []);
+  });
+
+  it('are all rejected with Unavailable, and subscriptions ended, when the host is killed', async () => {
+    const own = await PtyHostWorld.open();
+    try {
+      const victim = await own.client();
+      const { sessionId } = await victim.create(createParams('read done'));
+      const viewer = await Viewer.open(victim, { sessionId });
+      let reason: string | undefined;
+      victim.onClosed((error) => (reason = error.reason));
+      const closing = victim.close(sessionId);
+      process.kill(victim.identity.pid, 'SIGKILL');
+      await assert.rejects(closing, { reason: 'Unavailable' });
+      assert.equal(reason, 'Unavailable');
+      assert.deepEqual(viewer.events, [{ kind: 'ended' }]);
+      await assert.rejects(victim.list(), { reason: 'Unavailable' });
+    } finally {
+      await own.close();
+    }
+  });
+
+  it('notice within 17 s that the host has stopped answering', async () => {
+    const own = await PtyHostWorld.open();
+    let pid: number | undefined;
+    try {
+      const victim = await own.client();
+      pid = victim.identity.pid;
+      process.kill(pid, 'SIGSTOP');
+      const pending = assert.rejects(victim.list(), { reason: 'TimedOut' });
+      let message = '';
+      victim.onClosed((error) => (message = error.message));
+      await pending;
+      await waitFor('the heartbeat to fail', () => message !== '', 17_000);
+      assert.match(message, /has not answered for 11 s/);
+    } finally {
+      if (pid !== undefined) process.kill(pid, 'SIGCONT');
+      await own.close();
+    }
+  }).timeout(40_000);
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    // ESRCH: it has ended.
+    return false;
+  }
+}
