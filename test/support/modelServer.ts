@@ -130,6 +130,9 @@ export class ModelServer {
   }
 
   private async answerChat(chat: ChatRequest, response: ServerResponse): Promise<void> {
+    const problem = findProblem(chat);
+    if (problem !== undefined)
+      return sendJson(response, 400, { error: { message: problem, type: 'invalid_request_error' } });
     const reply = this.takeReply(chat);
     if (!reply) {
       const last = textOf(chat.messages.at(-1)).slice(0, 200);
@@ -147,6 +150,24 @@ export class ModelServer {
     if (reply && reply.repeat !== true) this.replies.splice(index, 1);
     return reply;
   }
+}
+
+/** What a real endpoint refuses: a tool call without its one answer, an answer without its call, arguments that are no JSON. */
+function findProblem({ messages }: ChatRequest): string | undefined {
+  const open = new Set<string>();
+  for (const message of messages) {
+    if (message.role === 'tool') {
+      if (!open.delete(message.tool_call_id ?? '')) return `No tool call precedes the answer ${message.tool_call_id}.`;
+      continue;
+    }
+    if (open.size > 0)
+      return `An assistant message with tool calls must be followed by answers to: ${[...open].join()}.`;
+    for (const call of message.tool_calls ?? []) {
+      if (typeof JSON.parse(call.function.arguments) !== 'object') return `The arguments of ${call.id} are no object.`;
+      open.add(call.id);
+    }
+  }
+  return open.size > 0 ? `There are tool calls without an answer: ${[...open].join()}.` : undefined;
 }
 
 function fits({ when }: ScriptedReply, { messages }: ChatRequest): boolean {

@@ -1,0 +1,236 @@
+import * as assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import * as path from 'node:path';
+import type { ConversationSummary } from '../../../server/protocol/session.ts';
+import { systemClock } from '../../../server/src/base/clock.ts';
+import { JournalStore } from '../../../server/src/storage/journalStore.ts';
+import { AgentWorld } from '../../support/agentWorld.ts';
+import { calls, says } from '../../support/modelScript.ts';
+import { recordingLogger } from '../../support/recordingLogger.ts';
+import { TestClient } from '../../support/testClient.ts';
+import { waitFor } from '../../support/waitFor.ts';
+
+describe('Conversations', () => {
+  let world: AgentWorld;
+
+  beforeEach(async () => {
+    world = await AgentWorld.open();
+  });
+
+  afterEach(async () => {
+    await world.close();
+    assert.equal(world.client.closeListenerCount, 0, 'no listener is left on the client');
+  });
+
+  it('can be cancelled at any moment, and go on afterwards', async () => {
+    const stages = [
+      {
+        name: 'before the first byte',
+        reply: { delayMs: 60_000, stream: [] },
+        until: () => world.model.chats.length > 0,
+      },
+      {
+        name: 'in the middle of the text',
+        reply: { stream: [{ text: 'Half an ans' }, { stall: true }] },
+        until: () => world.client.events.some(({ update }) => update.sessionUpdate === 'agent_message_chunk'),
+      },
+      {
+        name: 'between the pieces of a tool call',
+        reply: {
+          stream: [
+            {
+              raw: 'data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"x","type":"function","function":{"name":"read_file","arguments":"{"}}]}}]}\n\n',
+            },
+            { stall: true },
+          ],
+        },
+        until: () => world.model.chats.length > 0,
+      },
+      {
+        name: 'while it waits to try again',
+        reply: { status: 503, headers: { 'retry-after': '30' } },
+        until: () => world.model.chats.length > 0,
+      },
+    ] as const;
+    for (const { name, reply, until } of stages) {
+      world.client.events.length = 0;
+      world.model.requests.length = 0;
+      world.model.play({ models: ['test-model'] });
+      const sessionId = await world.begin(reply);
+      const turn = world.prompt(sessionId, 'hello');
+      await waitFor(name, until);
+      world.sessions.cancel(sessionId);
+      assert.equal((await turn).stopReason, 'cancelled', name);
+      assert.equal((await world.update('turn_ended')).stopReason, 'cancelled', name);
+      if ('stream' in reply) {
+        await waitFor(`the request to be ended ${name}`, () => world.model.requests.at(-1)?.wasAborted);
+      }
+      world.model.willReply(says('Here again.'));
+      assert.equal((await world.prompt(sessionId, 'again')).stopReason, 'end_turn', name);
+      world.sessions.detach(sessionId, world.client);
+    }
+  });
+
+  it('run one turn at a time', async () => {
+    const sessionId = await world.begin({ stream: [{ text: 'Wait' }, { stall: true }] });
+    const turn = world.prompt(sessionId, 'one');
+    await world.update('agent_message_chunk');
+    await assert.rejects(world.prompt(sessionId, 'two'), { reason: 'Conflict' });
+    await assert.rejects(world.sessions.delete(sessionId), { reason: 'Conflict' });
+    world.sessions.cancel(sessionId);
+    await turn;
+    assert.equal(world.model.chats.length, 1);
+  });
+
+  it('take the next prompt as soon as a client has seen the end of the turn', async () => {
+    const sessionId = await world.begin(says('One.'), says('Two.'));
+    const turn = world.prompt(sessionId, 'one');
+    await world.update('turn_ended');
+    assert.equal((await world.prompt(sessionId, 'two')).stopReason, 'end_turn');
+    await turn;
+  });
+
+  it('show every client that watches the same events, and go on when one leaves', async () => {
+    const other = new TestClient();
+    const sessionId = await world.begin({
+      stream: [{ text: 'a' }, { waitMs: 200 }, { text: 'b' }, { finish: 'stop' }],
+    });
+    await world.sessions.attach(sessionId, undefined, other);
+    const request = new AbortController();
+    const turn = world.prompt(sessionId, 'hello', world.context(world.client, request.signal));
+    await world.update('agent_message_chunk');
+    request.abort();
+    world.client.close();
+    assert.equal((await turn).stopReason, 'end_turn');
+    assert.deepEqual(
+      other.events.map(({ sequence }) => sequence),
+      other.events.map((_event, index) => index + 1),
+    );
+    other.close();
+    assert.equal(other.closeListenerCount, 0);
+  });
+
+  it('end a turn whose caller has gone when nobody watches it', async () => {
+    world.model.willReply({ stream: [{ text: 'a' }, { stall: true }] });
+    const { sessionId } = await world.sessions.create(world.workspaceFolder);
+    const request = new AbortController();
+    const turn = world.prompt(sessionId, 'hello', world.context(new TestClient('http'), request.signal));
+    await waitFor('the model to be asked', () => world.model.chats.length > 0);
+    request.abort();
+    assert.equal((await turn).stopReason, 'cancelled');
+  });
+
+  it('stop at the number of model calls that the settings allow, and say how to go on', async () => {
+    world.configure({ 'agent.maxStepsPerTurn': 2 });
+    const look = (id: string) => calls({ id, name: 'list_files', arguments: { pattern: `*.${id}` } });
+    const sessionId = await world.begin(look('a'), look('b'), look('c'));
+    assert.equal((await world.prompt(sessionId, 'hello')).stopReason, 'max_turn_requests');
+    const ended = await world.update('turn_ended');
+    assert.match(ended.error?.message ?? '', /2 model calls.*agent\.maxStepsPerTurn.*Continue/);
+    world.model.play({ models: ['test-model'], replies: [says('Done.')] });
+    assert.equal((await world.sessions.goOn(sessionId, world.context())).stopReason, 'end_turn');
+  });
+
+  it('can only be read while another server holds them, and be written once that one lets go', async () => {
+    const sessionId = await world.begin(says('One.'));
+    await world.prompt(sessionId, 'one');
+    await world.sessions.close();
+    const { logger } = recordingLogger();
+    // Its process table is the real one, so it has to be this process that holds the lock.
+    const otherStore = new JournalStore({ dataFolder: world.dataFolder, logger, clock: systemClock });
+    const held = await otherStore.open(sessionId);
+    assert.equal(held.access, 'write');
+    await world.restart();
+    const attached = await world.sessions.attach(sessionId, undefined, world.client);
+    assert.equal(attached.access, 'read');
+    await assert.rejects(world.prompt(sessionId, 'two'), { reason: 'Conflict', message: /Another window holds this/ });
+    const before = world.client.events.length;
+    await held.append([{ sessionUpdate: 'session_info_update', title: 'Named elsewhere' }]);
+    await waitFor('the event of the other server', () => world.client.events.length > before);
+    await held.close();
+    await otherStore.dispose();
+    world.model.willReply(says('Two.'));
+    assert.equal((await world.prompt(sessionId, 'two')).stopReason, 'end_turn');
+    const numbers = world.client.events.slice(before).map(({ sequence }) => sequence);
+    assert.deepEqual(
+      numbers,
+      Array.from({ length: numbers.length }, (_value, index) => numbers[0]! + index),
+    );
+  });
+
+  it('have the first line of the first prompt as their title, and are listed with the latest first', async () => {
+    const first = await world.begin(says('One.'));
+    await world.prompt(first, '\n  Explain   the parser\nin detail');
+    const second = await world.begin(says('Two.'));
+    await world.prompt(second, 'Another matter');
+    const list = await world.sessions.list(undefined);
+    assert.deepEqual(
+      list.map(({ sessionId, title }) => [sessionId, title]),
+      [
+        [second, 'Another matter'],
+        [first, 'Explain the parser'],
+      ],
+    );
+    assert.deepEqual(await world.sessions.list('/somewhere/else'), []);
+    await world.restart();
+    assert.deepEqual(
+      (await world.sessions.list(undefined)).map(({ title }) => title),
+      ['Another matter', 'Explain the parser'],
+    );
+    await world.sessions.delete(first);
+    assert.deepEqual(
+      (await world.sessions.list(undefined)).map(({ sessionId }) => sessionId),
+      [second],
+    );
+    await assert.rejects(world.sessions.attach(first, undefined, world.client), { reason: 'NotFound' });
+  });
+
+  it('tell every client when they begin and end a turn', async () => {
+    const sessionId = await world.begin(says('One.'));
+    await world.prompt(sessionId, 'one');
+    const running = world.broadcasts.flatMap(({ method, params }) => {
+      const { session } = params as { session?: ConversationSummary | null };
+      return method === 'session/changed' && session ? [session.running] : [];
+    });
+    assert.deepEqual(running, [false, true, true, false]);
+  });
+
+  it('use the model that was chosen for them, also after a restart', async () => {
+    const sessionId = await world.begin(says('One.'), says('Two.'));
+    await assert.rejects(world.sessions.setConfigOption(sessionId, 'model', 'nowhere/model'), { reason: 'NotFound' });
+    const options = await world.sessions.setConfigOption(sessionId, 'model', 'openai-compatible/special/model');
+    assert.equal(options[0]?.currentValue, 'openai-compatible/special/model');
+    await world.prompt(sessionId, 'one');
+    await world.restart();
+    await world.prompt(sessionId, 'two');
+    assert.deepEqual(
+      world.model.chats.map(({ model }) => model),
+      ['special/model', 'special/model'],
+    );
+  });
+
+  it('say how to set up a model where there is none', async () => {
+    world.configure({ 'providers.openaiCompatible.baseUrl': '' });
+    world.catalog.invalidate();
+    const { sessionId } = await world.sessions.create(world.workspaceFolder);
+    await assert.rejects(world.prompt(sessionId, 'hello'), {
+      reason: 'Unavailable',
+      message: /No model is set up\. Start Ollama/,
+    });
+    world.configure({});
+    world.model.play({ models: ['a', 'b'] });
+    world.catalog.invalidate();
+    await assert.rejects(world.prompt(sessionId, 'hello'), {
+      reason: 'NotFound',
+      message: /Several models.*Choose one/,
+    });
+  });
+
+  it('do not start in a folder that is none', async () => {
+    const file = path.join(world.workspaceFolder, 'file');
+    await writeFile(file, '');
+    for (const cwd of [file, path.join(file, 'below'), 'relative', '/no/such/folder']) {
+      await assert.rejects(world.sessions.create(cwd), { reason: 'InvalidCwd' });
+    }
+  });
+});
