@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { CommandEntry } from './commandTable.ts';
+import type { CommandEntry } from './commandEntry.ts';
 
 /** A selection that is longer is cut; the agent can read the rest of the file by itself. */
 const maxSelectionChars = 50_000;

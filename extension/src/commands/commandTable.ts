@@ -1,37 +1,13 @@
 import * as vscode from 'vscode';
 import { toDisposable, DisposableStore, type Disposable } from '../base/disposable.ts';
 import { showError } from '../errors.ts';
-import type { Log } from '../log.ts';
-import type { AgentPanelView } from '../panels/agentPanelView.ts';
-import type { TerminalPanels } from '../panels/terminalPanel.ts';
-import type { Secrets } from '../secrets.ts';
-import type { ServerClient } from '../server/serverClient.ts';
 import type { ServerSupervisor } from '../server/serverSupervisor.ts';
 import { settingsPrefix } from '../settings.ts';
-import type { AssistantTerminals } from '../terminals/assistantTerminals.ts';
 import { agentCommands } from './agentCommands.ts';
+import type { CommandEntry, CommandServices } from './commandEntry.ts';
 import { configurationCommands } from './configurationCommands.ts';
 import { operationCommands } from './operationCommands.ts';
 import { terminalCommands } from './terminalCommands.ts';
-
-export interface CommandServices {
-  readonly supervisor: ServerSupervisor;
-  readonly client: ServerClient;
-  readonly agentPanel: AgentPanelView;
-  readonly terminals: AssistantTerminals;
-  readonly terminalPanels: TerminalPanels;
-  readonly secrets: Secrets;
-  readonly log: vscode.LogOutputChannel;
-}
-
-export interface CommandEntry {
-  /**
-   * What the command does while no server runs. `works`: the same, it needs none. `waits`: it waits until the server is
-   * back, for 10 seconds, and then says that it is not.
-   */
-  readonly withoutServer: 'works' | 'waits';
-  readonly run: (services: CommandServices) => Promise<void> | void;
-}
 
 /** How long a command waits for a server that is starting or restarting. */
 const waitMs = 10_000;
@@ -58,7 +34,7 @@ async function runCommand(entry: CommandEntry, services: CommandServices): Promi
     if (entry.withoutServer === 'waits') await waitForServer(services.supervisor);
     await entry.run(services);
   } catch (error) {
-    showError(error, services.log satisfies Log);
+    showError(error, services.log);
   }
 }
 

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import type { ResultOf } from '../../../server/protocol/contract.ts';
 import type { Secrets } from '../secrets.ts';
 import { settingsPrefix } from '../settings.ts';
-import type { CommandEntry, CommandServices } from './commandTable.ts';
+import type { CommandEntry, CommandServices } from './commandEntry.ts';
 
 interface KeyEntry extends vscode.QuickPickItem {
   /** The name by which the server asks for the key. */

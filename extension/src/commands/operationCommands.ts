@@ -1,4 +1,4 @@
-import type { CommandEntry } from './commandTable.ts';
+import type { CommandEntry } from './commandEntry.ts';
 
 /** Commands about the server itself. */
 export const operationCommands = {

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import type { TerminalInfo } from '../../../server/protocol/terminal.ts';
 import type { AssistantTerminals } from '../terminals/assistantTerminals.ts';
-import type { CommandEntry } from './commandTable.ts';
+import type { CommandEntry } from './commandEntry.ts';
 
 /** Commands about terminals. */
 export const terminalCommands = {

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { CodedError } from '../../../server/protocol/errors.ts';
-import type { EditorHandlers } from './editorHandlers.ts';
+import type { EditorHandlers } from './editorHandler.ts';
 import { toRange } from './positions.ts';
 
 type DocumentMethods = 'editor/readBuffer' | 'editor/applyEdit' | 'editor/open';

@@ -1,13 +1,8 @@
-import type { ParsedParamsOf, ResultOf, ServerToClientMethod } from '../../../server/protocol/contract.ts';
 import type { Secrets } from '../secrets.ts';
 import { createDocumentHandlers } from './documentHandlers.ts';
+import type { EditorHandlers } from './editorHandler.ts';
 import { createLanguageFeatureHandlers } from './languageFeatureHandlers.ts';
 import { createLanguageModelHandlers, type LanguageModelEvents } from './languageModelHandlers.ts';
-
-/** One function for each question that the server may ask of the editor. */
-export type EditorHandlers = {
-  readonly [M in ServerToClientMethod]: (params: ParsedParamsOf<M>, signal: AbortSignal) => Promise<ResultOf<M>>;
-};
 
 /** Everything that the server may ask of this window. */
 export function createEditorHandlers(secrets: Secrets, events: LanguageModelEvents): EditorHandlers {

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import type { ResultOf } from '../../../server/protocol/contract.ts';
-import type { EditorHandlers } from './editorHandlers.ts';
+import type { EditorHandlers } from './editorHandler.ts';
 import { fromLocation, fromRange } from './positions.ts';
 
 type FeatureMethods = 'editor/diagnostics' | 'editor/definition' | 'editor/references' | 'editor/symbols';

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import type { ParamsOf, ParsedParamsOf } from '../../../server/protocol/contract.ts';
 import { CodedError } from '../../../server/protocol/errors.ts';
 import { describeError } from '../log.ts';
-import type { EditorHandlers } from './editorHandlers.ts';
+import type { EditorHandlers } from './editorHandler.ts';
 
 type ModelMethods = 'languageModel/list' | 'languageModel/request' | 'languageModel/cancel';
 type Message = ParsedParamsOf<'languageModel/request'>['messages'][number];

@@ -1,7 +1,8 @@
 import { CodedError } from '../../../server/protocol/errors.ts';
 import type { TerminalId } from '../../../server/protocol/terminal.ts';
 import type { Disposable } from '../base/disposable.ts';
-import type { TerminalHub, TerminalWatch } from '../terminals/terminalHub.ts';
+import type { TerminalHub } from '../terminals/terminalHub.ts';
+import type { TerminalWatch } from '../terminals/terminalViewer.ts';
 
 /** Sends a notification to the view. */
 export type Notify = (method: string, params: object) => void;

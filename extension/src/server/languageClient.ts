@@ -21,7 +21,7 @@ import { CodedError, errorTable, isErrorReason, type ErrorReason } from '../../.
 import type { HandshakeAnswer, InitializationOptions } from '../../../server/protocol/server.ts';
 import { toDisposable, type Disposable } from '../base/disposable.ts';
 import { Emitter } from '../base/emitter.ts';
-import type { EditorHandlers } from '../editor/editorHandlers.ts';
+import type { EditorHandlers } from '../editor/editorHandler.ts';
 import { describeError } from '../log.ts';
 import type { Cancellation, ServerConnection } from './runningServer.ts';
 import type { ServerProcess } from './serverProcess.ts';

@@ -1,7 +1,7 @@
 import type { LogOutputChannel } from 'vscode';
 import type { InitializationOptions } from '../../../server/protocol/server.ts';
 import { systemClock } from '../base/clock.ts';
-import type { EditorHandlers } from '../editor/editorHandlers.ts';
+import type { EditorHandlers } from '../editor/editorHandler.ts';
 import type { ConnectOptions } from './languageClient.ts';
 import type { LaunchServer, RunningServer, ServerConnection } from './runningServer.ts';
 import { ServerProcess } from './serverProcess.ts';

@@ -1,18 +1,7 @@
 import { CodedError } from '../../../server/protocol/errors.ts';
 import type { TerminalId, TerminalInfo } from '../../../server/protocol/terminal.ts';
 import { describeError, logFailure, type Log } from '../log.ts';
-import type { TerminalServer, TerminalWatch } from './terminalHub.ts';
-
-/** Something that shows a terminal. It is given bytes in order, each once, and says what it has consumed. */
-export interface TerminalViewer {
-  onOutput(data: Uint8Array, offset: number): void;
-  /** The bytes between the offsets are no longer kept anywhere. */
-  onGap(fromOffset: number, toOffset: number): void;
-  /** The program has ended and every byte was given before. Null where a signal ended it. */
-  onExited(exitCode: number | null, signal: number | undefined): void;
-  /** The terminal is gone from the server; nothing more will come. */
-  onForgotten(): void;
-}
+import type { TerminalServer, TerminalViewer, TerminalWatch } from './terminalViewer.ts';
 
 /** A viewer that is this far behind what it was given gets no more until it has caught up. */
 const lagBytes = 2_097_152;

@@ -1,20 +1,8 @@
-import type { TerminalId, TerminalInfo } from '../../../server/protocol/terminal.ts';
+import type { TerminalId } from '../../../server/protocol/terminal.ts';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import type { Log } from '../log.ts';
-import type { ServerClient } from '../server/serverClient.ts';
-import { SharedAttachment, type TerminalViewer } from './sharedAttachment.ts';
-
-/** What the hub needs of the server. */
-export type TerminalServer = Pick<ServerClient, 'request' | 'notify' | 'onNotification' | 'onNewServer'>;
-
-/** One viewer's hold on a terminal; disposing it ends the viewer's output, not the terminal. */
-export interface TerminalWatch extends Disposable {
-  readonly terminal: TerminalInfo;
-  /** Offset of the first byte that this viewer gets. */
-  readonly fromOffset: number;
-  /** The viewer has consumed everything up to `offset`. */
-  acknowledge(offset: number): void;
-}
+import { SharedAttachment } from './sharedAttachment.ts';
+import type { TerminalServer, TerminalViewer, TerminalWatch } from './terminalViewer.ts';
 
 /**
  * The terminals that this window watches. The server knows the window as one client with one attachment a terminal;

@@ -3,7 +3,8 @@ import type { TerminalId } from '../../../server/protocol/terminal.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Disposable } from '../base/disposable.ts';
 import { PacedWriter } from './pacedWriter.ts';
-import type { TerminalHub, TerminalWatch } from './terminalHub.ts';
+import type { TerminalHub } from './terminalHub.ts';
+import type { TerminalWatch } from './terminalViewer.ts';
 
 export interface ScreenEvents {
   /** The program has ended, and everything it wrote is on the screen. */

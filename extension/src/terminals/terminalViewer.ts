@@ -1,0 +1,26 @@
+import type { TerminalInfo } from '../../../server/protocol/terminal.ts';
+import type { Disposable } from '../base/disposable.ts';
+import type { ServerClient } from '../server/serverClient.ts';
+
+/** What those who watch terminals need of the server. */
+export type TerminalServer = Pick<ServerClient, 'request' | 'notify' | 'onNotification' | 'onNewServer'>;
+
+/** One viewer's hold on a terminal; disposing it ends the viewer's output, not the terminal. */
+export interface TerminalWatch extends Disposable {
+  readonly terminal: TerminalInfo;
+  /** Offset of the first byte that this viewer gets. */
+  readonly fromOffset: number;
+  /** The viewer has consumed everything up to `offset`. */
+  acknowledge(offset: number): void;
+}
+
+/** Something that shows a terminal. It is given bytes in order, each once, and says what it has consumed. */
+export interface TerminalViewer {
+  onOutput(data: Uint8Array, offset: number): void;
+  /** The bytes between the offsets are no longer kept anywhere. */
+  onGap(fromOffset: number, toOffset: number): void;
+  /** The program has ended and every byte was given before. Null where a signal ended it. */
+  onExited(exitCode: number | null, signal: number | undefined): void;
+  /** The terminal is gone from the server; nothing more will come. */
+  onForgotten(): void;
+}
