@@ -12,5 +12,5 @@ export const initialSettings: Readonly<Record<string, unknown>> = {
   'workbench.startupEditor': 'none',
   'workbench.tips.enabled': false,
   'workbench.secondarySideBar.defaultVisibility': 'hidden',
-  'chat.commandCenter.enabled': false,
+  'chat.agentsControl.enabled': 'hidden',
 };

@@ -103,6 +103,18 @@ export class Workbench {
     await input.press('Enter');
   }
 
+  /** Trusts the open folder, as a person does from the banner of the restricted mode. */
+  async trustFolder(): Promise<void> {
+    await this.command('Workspaces: Manage Workspace Trust');
+    await this.page
+      .locator('.workspace-trust-editor .monaco-button', { hasText: /^Trust$/ })
+      .first()
+      .click();
+    await this.page.locator('.statusbar-item', { hasText: 'Restricted Mode' }).waitFor({ state: 'hidden' });
+    await this.page.locator('.monaco-modal-editor-block .codicon-close').first().click();
+    await this.page.locator('.monaco-modal-editor-block').waitFor({ state: 'hidden' });
+  }
+
   /** The notification with this text; wait for it with `waitFor`, click its buttons with `toastButton`. */
   toast(text: string | RegExp): Locator {
     return this.page
