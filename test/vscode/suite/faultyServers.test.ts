@@ -53,6 +53,10 @@ describe('A faulty server in the real extension host', () => {
   before(() => {
     log = vscode.window.createOutputChannel('Faulty servers', { log: true });
     process.on('unhandledRejection', onUnhandled);
+    const probe = new PopupCounter();
+    void vscode.window.showInformationMessage('Is this seen?');
+    probe.dispose();
+    assert.deepEqual(probe.shown, ['Is this seen?'], 'messages that pop up could not be seen');
   });
 
   beforeEach(() => {
