@@ -102,16 +102,6 @@ export function secretHeldBy(path: string): string | undefined {
   return compiled.find((rule) => rule.matches(segments) || rule.matches(withoutStreams))?.holds;
 }
 
-/**
- * The same table for ripgrep's `--iglob`, so that a search passes secret files over. The exceptions are passed over
- * too: a pattern without `!` would make ripgrep search nothing else.
- */
-export const secretSearchGlobs: readonly string[] = rules.flatMap(({ names = [], folders = [], paths = [] }) => [
-  ...names.map((name) => `!**/${name}`),
-  ...folders.flatMap((folder) => [`!**/${folder}`, `!**/${folder}/**`]),
-  ...paths.map((end) => `!**/${end}`),
-]);
-
 function compile({ holds, names = [], folders = [], paths = [] }: SecretRule): CompiledRule {
   const namePatterns = names.map(patternOf);
   const endPatterns = paths.map((end) => end.split('/').map(patternOf));

@@ -1,6 +1,6 @@
 import * as assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { secretHeldBy, secretSearchGlobs } from '../../../server/src/security/secretFiles.ts';
+import { secretHeldBy } from '../../../server/src/security/secretFiles.ts';
 
 const secret = [
   '.env',
@@ -110,11 +110,6 @@ describe('secret files', () => {
     for (const name of harmless) {
       for (const path of [name, `/work/${name}`]) assert.equal(secretHeldBy(path), undefined, path);
     }
-  });
-
-  it('has a pattern for a search that passes over each of them', () => {
-    assert.ok(secretSearchGlobs.length > 50);
-    assert.ok(secretSearchGlobs.every((glob) => /^!\*\*\/[^\\[\]{}]+$/.test(glob)));
   });
 
   it('answers for any text', () => {
