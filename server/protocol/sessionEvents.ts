@@ -76,7 +76,7 @@ export const sessionUpdate = z.discriminatedUnion('sessionUpdate', [
     rawInput: z.unknown().optional(),
     content: z.array(toolCallContent).optional(),
     locations: z.array(location).optional(),
-    /** Set in a snapshot, where a call and its updates are one event. */
+    /** Only in a snapshot, where an update may have become part of its call. */
     rawOutput: z.unknown().optional(),
     /** Name by which the model called the tool. */
     toolName: z.string().optional(),

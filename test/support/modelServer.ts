@@ -112,36 +112,32 @@ export class ModelServer {
     const recorded: RecordedRequest = { method, path, headers: request.headers, chat, wasAborted: false };
     if (this.requests.length < maxRecordedRequests) this.requests.push(recorded);
     response.once('close', () => (recorded.wasAborted = !response.writableFinished));
-    if (this.script.apiKey !== undefined && request.headers.authorization !== `Bearer ${this.script.apiKey}`) {
-      return sendJson(response, 401, { error: { message: 'Incorrect API key provided.', code: 'invalid_api_key' } });
-    }
-    if (chat) return this.answerChat(chat, response);
-    const { models, ollamaModels } = this.script;
-    if (/^(\/v1)?\/models$/.test(path) && models) {
-      return sendJson(response, 200, {
-        object: 'list',
-        data: models.map((id) => ({ id, object: 'model', owned_by: 'test' })),
-      });
-    }
-    if (path === '/api/tags' && ollamaModels) {
-      return sendJson(response, 200, { models: ollamaModels.map((name) => ({ name, model: name, size: 1 })) });
-    }
-    return sendJson(response, 404, { error: { message: `There is nothing at ${method} ${path}.` } });
-  }
-
-  private async answerChat(chat: ChatRequest, response: ServerResponse): Promise<void> {
-    const problem = findProblem(chat);
-    if (problem !== undefined)
-      return sendJson(response, 400, { error: { message: problem, type: 'invalid_request_error' } });
-    const reply = this.takeReply(chat);
-    if (!reply) {
-      const last = textOf(chat.messages.at(-1)).slice(0, 200);
-      return sendJson(response, 500, { error: { message: `The script has no reply for this request: ${last}` } });
-    }
+    const reply = this.replyTo(recorded);
     if (reply.delayMs !== undefined) await sleepUnlessClosed(response, reply.delayMs);
     if (response.destroyed) return;
-    if ('stream' in reply) await new ReplyStream(chat, reply, response).send();
-    else sendPlain(response, reply);
+    if (chat && 'stream' in reply) await new ReplyStream(chat, reply, response).send();
+    else if ('status' in reply) sendPlain(response, reply);
+  }
+
+  private replyTo({ method, path, headers, chat }: RecordedRequest): ScriptedReply {
+    const { apiKey, models, ollamaModels } = this.script;
+    if (apiKey !== undefined && headers.authorization !== `Bearer ${apiKey}`) {
+      return refusal(401, 'Incorrect API key provided.');
+    }
+    if (chat) {
+      const problem = findProblem(chat);
+      if (problem !== undefined) return refusal(400, problem);
+      const last = messageText(chat.messages.at(-1)).slice(0, 200);
+      return this.takeReply(chat) ?? refusal(500, `The script has no reply for this request: ${last}`);
+    }
+    if (/^(\/v1)?\/models$/.test(path) && models) {
+      const data = models.map((id) => ({ id, object: 'model', owned_by: 'test' }));
+      return { status: 200, body: { object: 'list', data } };
+    }
+    if (path === '/api/tags' && ollamaModels) {
+      return { status: 200, body: { models: ollamaModels.map((name) => ({ name, model: name, size: 1 })) } };
+    }
+    return refusal(404, `There is nothing at ${method} ${path}.`);
   }
 
   private takeReply(chat: ChatRequest): ScriptedReply | undefined {
@@ -176,12 +172,13 @@ function fits({ when }: ScriptedReply, { messages }: ChatRequest): boolean {
   const user = messages.findLast(({ role }) => role === 'user');
   return (
     (when.lastRole === undefined || last?.role === when.lastRole) &&
-    (when.contains === undefined || textOf(last).includes(when.contains)) &&
-    (when.userContains === undefined || textOf(user).includes(when.userContains))
+    (when.contains === undefined || messageText(last).includes(when.contains)) &&
+    (when.userContains === undefined || messageText(user).includes(when.userContains))
   );
 }
 
-function textOf(message: ChatMessage | undefined): string {
+/** The text of a message, whichever of the two forms it has. */
+export function messageText(message: ChatMessage | undefined): string {
   const content = message?.content;
   if (typeof content === 'string') return content;
   return (content ?? []).map((part) => part.text ?? '').join('');
@@ -313,8 +310,8 @@ function sendPlain(response: ServerResponse, { status, headers = {}, body = '' }
   response.writeHead(status, { 'content-type': 'text/plain', ...headers }).end(body);
 }
 
-function sendJson(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+function refusal(status: number, message: string): PlainReply {
+  return { status, body: { error: { message } } };
 }
 
 /** `node test/support/modelServer.ts --port N --script file.json` prints `{"origin","baseUrl"}` and serves until killed. */

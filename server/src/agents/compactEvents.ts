@@ -20,8 +20,9 @@ export interface CompactedEvents {
 }
 
 /**
- * Makes few events that fold to the same view as `events`: neighbouring chunks of one message become one, a tool call
- * and its updates become one `tool_call`, and of values that replace each other the last stays. Beyond the limits the
+ * Makes few events that fold to the same view as `events`: neighbouring chunks of one message become one, of a tool
+ * call's events those stay that change its status (when it started and ended is shown too), and of values that replace
+ * each other the last stays. Beyond the limits the
  * oldest turns are left out, but not what they set for the whole conversation (title, options, usage).
  */
 export function compactEvents(
@@ -48,7 +49,10 @@ export function compactEvents(
     chars += turnChars;
   }
   const leftOut = turns.slice(0, at + 1);
-  return { events: [...settledBefore(leftOut), ...kept.flat()], hasEarlier: leftOut.some((turn) => turn.length > 0) };
+  return {
+    events: [...settledBefore(leftOut), ...kept.flat()],
+    hasEarlier: leftOut.flat().some(({ update }) => replacementKey(update) === undefined),
+  };
 }
 
 function splitTurns(events: readonly SessionEvent[]): SessionEvent[][] {
@@ -86,7 +90,7 @@ function replacementKey(update: SessionUpdate): string | undefined {
 function compactTurn(events: readonly SessionEvent[]): SessionEvent[] {
   const result: (SessionEvent | undefined)[] = [];
   const indexByKey = new Map<string, number>();
-  const indexByToolCall = new Map<string, number>();
+  const calls = new Map<string, { index: number; status: string }>();
   for (const event of events) {
     const { update } = event;
     const previous = result.at(-1);
@@ -95,14 +99,15 @@ function compactTurn(events: readonly SessionEvent[]): SessionEvent[] {
       result[result.length - 1] = merged;
       continue;
     }
-    if (update.sessionUpdate === 'tool_call') indexByToolCall.set(update.toolCallId, result.length);
-    if (update.sessionUpdate === 'tool_call_update') {
-      const index = indexByToolCall.get(update.toolCallId);
-      const call = index === undefined ? undefined : result[index];
-      if (index !== undefined && call) {
-        result[index] = { ...call, update: mergeToolCall(call.update, update) };
+    if (update.sessionUpdate === 'tool_call' || update.sessionUpdate === 'tool_call_update') {
+      const call = calls.get(update.toolCallId);
+      const kept = call && result[call.index];
+      const status = update.status ?? call?.status;
+      if (update.sessionUpdate === 'tool_call_update' && kept && status === call.status) {
+        result[call.index] = { ...kept, update: mergeToolCall(kept.update, update) };
         continue;
       }
+      if (status !== undefined) calls.set(update.toolCallId, { index: result.length, status });
     }
     const key = replacementKey(update);
     if (key !== undefined) {
@@ -115,8 +120,9 @@ function compactTurn(events: readonly SessionEvent[]): SessionEvent[] {
   return result.filter((event) => event !== undefined);
 }
 
-function mergeToolCall(call: SessionUpdate, update: SessionUpdate): SessionUpdate {
-  return { ...call, ...update, sessionUpdate: 'tool_call' } as SessionUpdate;
+/** An update that changes no status becomes part of the event of its call before it. */
+function mergeToolCall(kept: SessionUpdate, update: SessionUpdate): SessionUpdate {
+  return { ...kept, ...update, sessionUpdate: kept.sessionUpdate } as SessionUpdate;
 }
 
 /** The two as one event, if they are chunks of one message and hold nothing but text. */

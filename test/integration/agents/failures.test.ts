@@ -2,6 +2,7 @@ import * as assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { CodedError, type ErrorReason } from '../../../server/protocol/errors.ts';
+import { messageText } from '../../support/modelServer.ts';
 import { calls, says, type ScriptedReply } from '../../support/modelScript.ts';
 import { AgentWorld } from '../../support/agentWorld.ts';
 
@@ -206,7 +207,7 @@ describe('A turn whose model misbehaves', () => {
     const result = await world.prompt(sessionId, 'hello');
     assert.equal(result.stopReason, 'end_turn');
     const answer = world.model.chats[1]?.messages.at(-1);
-    assert.match(String(answer?.content), /not valid JSON.*\n.*\{"path": "a\.tx/);
+    assert.match(messageText(answer), /not valid JSON.*\n.*\{"path": "a\.tx/);
     assert.equal(world.model.chats[1]?.messages.at(-2)?.tool_calls?.[0]?.function.arguments, '{}');
   });
 
@@ -217,8 +218,8 @@ describe('A turn whose model misbehaves', () => {
     );
     assert.equal((await world.prompt(sessionId, 'hello')).stopReason, 'end_turn');
     const [first, second] = world.model.chats[1]?.messages.slice(-2) ?? [];
-    assert.match(String(first?.content), /There is no tool "make_coffee"\. The tools are: read_file/);
-    assert.match(String(second?.content), /does not fit read_file/);
+    assert.match(messageText(first), /There is no tool "make_coffee"\. The tools are: read_file/);
+    assert.match(messageText(second), /does not fit read_file/);
   });
 
   it('ends a turn in which the model makes nothing but mistakes', async () => {

@@ -5,6 +5,7 @@ import type { ConversationId, SessionEvent } from '../../../server/protocol/sess
 import { systemClock } from '../../../server/src/base/clock.ts';
 import { JournalStore } from '../../../server/src/storage/journalStore.ts';
 import { AgentWorld } from '../../support/agentWorld.ts';
+import { messageText } from '../../support/modelServer.ts';
 import { calls, says, type ScriptedReply } from '../../support/modelScript.ts';
 import { recordingLogger } from '../../support/recordingLogger.ts';
 
@@ -115,7 +116,7 @@ describe('A conversation after its server was killed', function () {
       world.model.play({ models: ['test-model'], replies: [says('I see.')] });
       await world.sessions.goOn(sessionId, world.context());
       const answer = world.model.chats.at(-1)?.messages.findLast(({ role }) => role === 'tool');
-      assert.match(String(answer?.content), expected);
+      assert.match(messageText(answer), expected);
     }
   });
 

@@ -45,16 +45,17 @@ describe('A turn of the agent', () => {
     const result = await world.prompt(sessionId, 'what is in a.txt?');
     assert.equal(result.stopReason, 'end_turn');
     const [first, second] = world.model.chats;
-    assert.equal(first?.messages[0]?.role, 'system');
+    assert.ok(first && second);
+    assert.equal(first.messages[0]?.role, 'system');
     assert.deepEqual(
-      first?.tools?.map((tool) => tool.function.name),
+      first.tools?.map((tool) => tool.function.name),
       ['read_file', 'list_files', 'search', 'run_command'],
     );
     assert.deepEqual(
-      second?.messages.slice(1).map(({ role }) => role),
+      second.messages.slice(1).map(({ role }) => role),
       ['user', 'assistant', 'tool'],
     );
-    assert.deepEqual(second?.messages.at(-1), { role: 'tool', tool_call_id: 'call_1', content: '1\tfirst\n2\tsecond' });
+    assert.deepEqual(second.messages.at(-1), { role: 'tool', tool_call_id: 'call_1', content: '1\tfirst\n2\tsecond' });
     assert.equal((await world.update('tool_call')).title, 'Read a.txt');
   });
 });
