@@ -41,7 +41,7 @@ async function buildPtyHost(): Promise<string> {
   return bundleFile;
 }
 
-/** A data folder of its own with everything a test of the pty host needs. `close` leaves no process behind. */
+/** A data folder of its own with everything a test of the pty host needs. `close` makes sure that nothing is left. */
 export class PtyHostWorld {
   readonly dataFolder: string;
   readonly logLines: string[];
@@ -49,6 +49,7 @@ export class PtyHostWorld {
   private readonly logger = recordingLogger();
   private readonly launchers: PtyHostLauncher[] = [];
   private readonly bundleFile: string;
+  private readonly socketsBefore = openSockets();
 
   static async open(): Promise<PtyHostWorld> {
     return new PtyHostWorld(await builtPtyHost());
@@ -97,6 +98,7 @@ export class PtyHostWorld {
   async close(): Promise<void> {
     for (const launcher of this.launchers) launcher.dispose();
     await this.endHost();
+    await waitFor('every socket to be closed', () => openSockets() <= this.socketsBefore);
     this.folder.remove();
   }
 
@@ -221,6 +223,11 @@ export const typescriptOptions = [
   '--disable-warning=ExperimentalWarning',
   '--disable-warning=MODULE_TYPELESS_PACKAGE_JSON',
 ];
+
+/** Unix sockets (and pipes) that this process has open. */
+function openSockets(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === 'PipeWrap').length;
+}
 
 function processes(): { pid: number; commandLine: string }[] {
   return readdirSync('/proc')

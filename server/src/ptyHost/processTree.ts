@@ -21,6 +21,13 @@ export async function listSessionProcesses(leader: number): Promise<ProcessEntry
   return process.platform === 'linux' ? await listFromProc(leader) : await listFromPs(leader);
 }
 
+/** Whether a process runs. One that has ended and waits to be collected by its parent does not. */
+export async function isRunning(pid: number): Promise<boolean> {
+  if (process.platform !== 'linux') return sendSignal(pid, 0);
+  const stat = await readProcStat(pid);
+  return stat !== undefined && stat.state !== 'Z';
+}
+
 /** The process group that has the terminal of `pid`, or undefined where the process is gone or has no terminal. */
 export async function readForegroundGroup(pid: number): Promise<number | undefined> {
   let group: number;

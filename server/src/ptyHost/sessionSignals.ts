@@ -2,6 +2,7 @@ import { PtyProtocolError } from '../ptyProtocol/errors.ts';
 import type { PtySignal } from '../ptyProtocol/messages.ts';
 import {
   endWindowsTree,
+  isRunning,
   listSessionProcesses,
   readForegroundGroup,
   sendSignal,
@@ -45,7 +46,8 @@ export async function endSession(session: Session): Promise<void> {
     // A stopped process takes the signal only once it goes on.
     sendSignal(pid, 'SIGCONT');
   }
-  const areGone = () => members.every(({ pid }) => !sendSignal(pid, 0)) && session.exit !== null;
+  const areGone = async () =>
+    session.exit !== null && !(await Promise.all(members.map(({ pid }) => isRunning(pid)))).includes(true);
   if (await waitUntil(areGone, endGraceMs)) return;
   for (const { pid } of await stillThere(session.pid, members)) sendSignal(pid, 'SIGKILL');
   await waitUntil(() => session.exit !== null, killLimitMs);
@@ -80,9 +82,9 @@ async function signalOnWindows(session: Session, signal: PtySignal): Promise<voi
   session.write(Buffer.from([3]));
 }
 
-async function waitUntil(condition: () => boolean, limitMs: number): Promise<boolean> {
+async function waitUntil(condition: () => boolean | Promise<boolean>, limitMs: number): Promise<boolean> {
   const deadlineMs = performance.now() + limitMs;
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > deadlineMs) return false;
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }

@@ -71,8 +71,8 @@ describe('What a terminal shares with others', function () {
     const ours = openSync('/etc/hostname', 'r');
     const shells = [];
     for (let index = 0; index < 5; index++) {
-      const [file, args] = index % 2 === 0 ? ['/bin/bash', ['--norc', '-i']] : ['/bin/sh', ['-i']];
-      shells.push(await client.create(createParams('', { file: file as string, args: args as string[] })));
+      const shell = index % 2 === 0 ? { file: '/bin/bash', args: ['--norc', '-i'] } : { file: '/bin/sh', args: ['-i'] };
+      shells.push(await client.create(createParams('', shell)));
     }
     closeSync(ours);
     const terminals = new Set<string>();

@@ -30,7 +30,7 @@ describe('Requests to the pty host', () => {
     await waitFor('the second size', () => viewer.text.includes('43 132'));
     const [session] = await client.list();
     assert.equal(session?.cols, 132);
-    assert.equal(session?.producedBytes, viewer.receivedBytes);
+    assert.equal(session.producedBytes, viewer.receivedBytes);
   });
 
   it('carry a megabyte of input to a program that reads slowly, in order and whole', async () => {
