@@ -56,6 +56,7 @@ export const englishStrings = {
   'conversation.jumpToLatest': 'Jump to latest',
   'conversation.deleted': 'This conversation was deleted.',
   'conversation.notFound': 'The conversation “{title}” no longer exists, so a new one was started.',
+  'conversation.eventsMissing': 'Part of the conversation did not arrive from the server.',
   'conversation.retryLoad': 'Try again',
   'conversation.thinking': 'Thinking',
   'conversation.thought': 'Thoughts',

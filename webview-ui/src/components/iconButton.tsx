@@ -1,5 +1,6 @@
 import type { Ref, TargetedMouseEvent } from 'preact';
-import { Icon, type IconName } from './icon.tsx';
+import type { IconName } from './glyphs.ts';
+import { Icon } from './icon.tsx';
 
 export interface IconButtonProps {
   readonly icon: IconName;

@@ -1,6 +1,6 @@
 import { memo } from 'preact/compat';
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import { glyphOf } from '../components/icon.tsx';
+import { glyphOf } from '../components/glyphs.ts';
 import { t } from '../strings.ts';
 import type { LinkTarget } from './links.ts';
 import { MarkdownBlocks } from './markdownBlocks.ts';

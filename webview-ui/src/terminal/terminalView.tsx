@@ -78,7 +78,7 @@ export function TerminalView(props: TerminalViewProps) {
   }, [bridge, terminalId]);
 
   return (
-    <div class={props.rows === 'fill' ? 'terminal terminalFill' : 'terminal'}>
+    <div class={props.rows === 'fill' ? 'terminalView terminalViewFill' : 'terminalView'}>
       <div class="terminalScreen" ref={element} />
       {isLoading && failure === null && <div class="terminalMessage">{t('terminal.loading')}</div>}
       {failure !== null && (

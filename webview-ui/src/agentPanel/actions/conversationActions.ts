@@ -158,9 +158,9 @@ export class ConversationActions implements Disposable {
     this.eventsWhileAttaching = null;
     const knownSequence = present?.sessionId === answer.sessionId ? present.view.sequence : 0;
     this.clearPendingPrompt(answer.events.filter((event) => event.sequence > knownSequence));
-    this.foldLive(missed);
-    // A hole in what was missed has begun another attach, which ends later.
-    if (!this.state.isLoading.value) this.attachEnded();
+    // A hole in what was missed begins another attach, which tells by itself when it has ended.
+    const isUpToDate = this.foldLive(missed);
+    if (isUpToDate) this.attachEnded();
   }
 
   private reportAttachFailure(wanted: string, error: unknown): void {
@@ -183,18 +183,20 @@ export class ConversationActions implements Disposable {
     else if (this.eventsWhileAttaching.length < maxEventsWhileAttaching) this.eventsWhileAttaching.push(event);
   }
 
-  private foldLive(events: readonly SessionEvent[]): void {
+  /** Answers whether the view is up to date now; false where it has to be attached again. */
+  private foldLive(events: readonly SessionEvent[]): boolean {
     const conversation = this.state.conversation.value;
-    if (conversation === null || events.length === 0) return;
+    if (conversation === null || events.length === 0) return true;
     const { view, hasHole } = foldEvents(conversation.view, events);
     if (view !== conversation.view) {
       this.state.conversation.value = { ...conversation, view };
       this.clearPendingPrompt(events);
       this.attachesInARow = 0;
     }
-    if (!hasHole) return;
+    if (!hasHole) return true;
     if (this.attachesInARow < maxAttachesInARow) void this.attach(conversation.sessionId);
-    else this.reportAttachFailure(conversation.sessionId, new CodedError('Internal', t('error.serverRestarted')));
+    else this.reportAttachFailure(conversation.sessionId, new CodedError('Internal', t('conversation.eventsMissing')));
+    return false;
   }
 
   private clearPendingPrompt(events: readonly SessionEvent[]): void {

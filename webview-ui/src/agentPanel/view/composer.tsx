@@ -22,7 +22,8 @@ export function Composer() {
   const { state, turns, conversations } = usePanel();
   const input = useRef<HTMLTextAreaElement>(null);
   const block = state.composerBlock.value;
-  const isRunning = state.isRunning.value;
+  const isStopped = state.server.value.state === 'stopped';
+  const isRunning = state.isRunning.value && !isStopped;
   const draft = state.draft.value;
   const focusRequests = state.focusRequests.value;
   // A draft may be written while the server is away; only sending has to wait.
@@ -59,7 +60,7 @@ export function Composer() {
           rows={1}
           value={draft}
           disabled={isReadOnly}
-          placeholder={block === null ? t('composer.placeholder') : t(blockTexts[block])}
+          placeholder={t(placeholderOf(block, isStopped))}
           aria-label={t('composer.label')}
           onInput={(event) => (state.draft.value = event.currentTarget.value)}
           onKeyDown={onKeyDown}
@@ -127,6 +128,11 @@ function ComposerNotices() {
       <IconButton icon="close" label={t('notice.dismiss')} onClick={dismiss} />
     </div>
   );
+}
+
+function placeholderOf(block: ComposerBlock | null, isStopped: boolean): StringKey {
+  if (block === null) return 'composer.placeholder';
+  return block === 'waitingForServer' && isStopped ? 'server.stopped' : blockTexts[block];
 }
 
 function fitHeight(element: HTMLTextAreaElement): void {

@@ -1,5 +1,6 @@
 import type { ProviderStatus } from '../../../../server/protocol/model.ts';
-import { Icon, type IconName } from '../../components/icon.tsx';
+import type { IconName } from '../../components/glyphs.ts';
+import { Icon } from '../../components/icon.tsx';
 import { t, type StringKey } from '../../strings.ts';
 import { usePanel } from './panelContext.ts';
 

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { ToolKind } from '../../../../server/protocol/sessionEvents.ts';
-import { Icon, type IconName } from '../../components/icon.tsx';
+import type { IconName } from '../../components/glyphs.ts';
+import { Icon } from '../../components/icon.tsx';
 import { dropHidden, revealHidden } from '../../markdown/visibleText.ts';
 import { t } from '../../strings.ts';
 import type { ToolCallItem } from '../state/conversationView.ts';
