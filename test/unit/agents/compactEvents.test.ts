@@ -20,7 +20,7 @@ const callContent = fc.array(
 );
 
 /** Any order of events, also such as no turn makes. */
-const anyUpdate: fc.Arbitrary<SessionUpdate> = fc.oneof(
+const anyUpdate = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({ sessionUpdate: fc.constant('agent_message_chunk' as const), messageId, content }),
@@ -81,7 +81,7 @@ const anyUpdate: fc.Arbitrary<SessionUpdate> = fc.oneof(
     requestId: fc.constantFrom('q1', 'q2'),
     optionId: fc.constantFrom('allow_once', null),
   }),
-);
+) as fc.Arbitrary<unknown> as fc.Arbitrary<SessionUpdate>;
 
 function number(updates: readonly SessionUpdate[]): SessionEvent[] {
   return updates.map((update, index) => ({ sequence: index + 1, at: 1_000 + index * 10, update }));

@@ -23,12 +23,19 @@ class SlowJournal {
   }
 
   texts(): [string, string][] {
-    return this.appended.map((update) => {
-      assert.ok(update.sessionUpdate === 'agent_message_chunk' || update.sessionUpdate === 'agent_thought_chunk');
-      assert.ok(update.content.type === 'text');
-      return [update.messageId, update.content.text];
-    });
+    return this.appended.map((update) => [messageIdOf(update), textOf(update)]);
   }
+}
+
+function textOf(update: SessionUpdate): string {
+  assert.ok(update.sessionUpdate === 'agent_message_chunk' || update.sessionUpdate === 'agent_thought_chunk');
+  assert.ok(update.content.type === 'text');
+  return update.content.text;
+}
+
+function messageIdOf(update: SessionUpdate): string {
+  assert.ok(update.sessionUpdate === 'agent_message_chunk' || update.sessionUpdate === 'agent_thought_chunk');
+  return update.messageId;
 }
 
 describe('The stream of an answer', () => {
@@ -117,11 +124,7 @@ describe('The stream of an answer', () => {
           const coalescer = new StreamCoalescer({ append, clock, stepId: 's' });
           for (const piece of pieces) await coalescer.push('text', piece);
           await coalescer.end();
-          const texts = all.map((update) =>
-            'content' in update && !Array.isArray(update.content) && update.content?.type === 'text'
-              ? update.content.text
-              : '',
-          );
+          const texts = all.map(textOf);
           assert.equal(texts.join(''), pieces.join(''));
           assert.ok(texts.every((text) => text.length > 0 && text.length <= 65_536 && text.isWellFormed()));
         },
