@@ -1,0 +1,292 @@
+import * as assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import * as path from 'node:path';
+import { conversationId } from '../../../server/protocol/sessionEvents.ts';
+import { DiskEditorHost } from '../../../server/src/editorHost/diskEditorHost.ts';
+import { PolicyGate } from '../../../server/src/security/policyGate.ts';
+import { FileSearch } from '../../../server/src/tools/fileSearch.ts';
+import type { Effect } from '../../../server/src/tools/ports.ts';
+import { findRipgrep } from '../../../server/src/tools/ripgrep.ts';
+import { ToolRegistry, type ToolOutcome } from '../../../server/src/tools/toolRegistry.ts';
+import { projectFolder } from '../../../scripts/project.ts';
+import { recordingLogger } from '../../support/recordingLogger.ts';
+import { temporaryFolder } from '../../support/temporaryFolder.ts';
+
+const toolsFolder = path.join(projectFolder, 'server/src/tools');
+
+/** A repository with what tools stumble over. */
+function makeWorkspace(root: string): void {
+  const write = (file: string, text: string | Uint8Array): void => {
+    mkdirSync(path.dirname(path.join(root, file)), { recursive: true });
+    writeFileSync(path.join(root, file), text);
+  };
+  mkdirSync(path.join(root, '.git'));
+  write('.git/config', 'needle in git\n');
+  write('.gitignore', 'ignored/\n*.log\n!keep.log\n');
+  write('README.md', '# Needle\nA needle here.\n');
+  write('src/main.ts', 'const needle = 1;\nconst other = 2;\n');
+  write('src/deep/.gitignore', 'secret-plan.txt\n');
+  write('src/deep/secret-plan.txt', 'needle\n');
+  write('src/deep/ünïcode name.ts', '// needle ü\n');
+  write('.github/workflows/ci.yml', 'run: needle\n');
+  write('ignored/a.ts', 'needle\n');
+  write('debug.log', 'needle\n');
+  write('keep.log', 'needle\n');
+  write('.env', 'KEY=needle\n');
+  write('certs/server.pem', 'needle\n');
+  write('image.bin', new Uint8Array([110, 101, 101, 100, 108, 101, 0, 1, 2, 255]));
+  symlinkSync('/etc', path.join(root, 'outside'));
+  symlinkSync('.env', path.join(root, 'innocent.txt'));
+}
+
+const everyFile = [
+  '.github/workflows/ci.yml',
+  '.gitignore',
+  'README.md',
+  'image.bin',
+  'keep.log',
+  'src/deep/.gitignore',
+  'src/deep/ünïcode name.ts',
+  'src/main.ts',
+];
+
+describe('Tools', () => {
+  let folder: ReturnType<typeof temporaryFolder>;
+  let root: string;
+  let checked: Effect[];
+  const oldPath = process.env['PATH'];
+
+  before(() => {
+    folder = temporaryFolder();
+    root = path.join(folder.path, 'repository');
+    mkdirSync(root);
+    makeWorkspace(root);
+  });
+
+  after(() => folder.remove());
+
+  beforeEach(() => (checked = []));
+
+  afterEach(() => (process.env['PATH'] = oldPath));
+
+  async function run(toolName: string, input: unknown, signal = new AbortController().signal): Promise<ToolOutcome> {
+    const { logger } = recordingLogger();
+    const gate = new PolicyGate({ logger });
+    const registry = new ToolRegistry(
+      {
+        policy: {
+          check: (effect, place) => {
+            checked.push(effect);
+            return gate.check(effect, place);
+          },
+        },
+        files: new DiskEditorHost(),
+        search: new FileSearch(() => undefined),
+        commands: { run: () => Promise.reject(new Error('No command may run here.')) },
+      },
+      logger,
+    );
+    return registry.run({
+      toolName,
+      input,
+      conversationId: conversationId.parse('conversation-1'),
+      toolCallId: 'call',
+      place: { cwd: root, workspaceFolders: [root], trusted: true },
+      commandCwd: root,
+      ask: () => Promise.resolve(false),
+      onContent: () => undefined,
+      signal,
+    });
+  }
+
+  function textOf({ content }: ToolOutcome): string {
+    return content
+      .map((part) => (part.type === 'content' && part.content.type === 'text' ? part.content.text : ''))
+      .join('');
+  }
+
+  describe('read_file', () => {
+    it('numbers the lines and gives the part that was asked for', async () => {
+      assert.equal(
+        textOf(await run('read_file', { path: 'src/main.ts' })),
+        '1\tconst needle = 1;\n2\tconst other = 2;',
+      );
+      const part = await run('read_file', { path: 'src/main.ts', startLine: 2, endLine: 9 });
+      assert.equal(textOf(part), '2\tconst other = 2;');
+      assert.equal(part.noteForModel, '(Lines 2 to 2 of 2.)');
+      assert.equal((await run('read_file', { path: 'src/main.ts', startLine: 3 })).status, 'failed');
+    });
+
+    it('cuts long files and long lines, and says where to go on', async () => {
+      writeFileSync(path.join(root, 'long.txt'), `${'x'.repeat(5_000)}\n${'line\n'.repeat(20_000)}`);
+      try {
+        const outcome = await run('read_file', { path: 'long.txt' });
+        const text = textOf(outcome);
+        assert.ok(text.length <= 48_000);
+        assert.match(text.split('\n')[0] ?? '', /^1\tx{2000}… \(5000 characters\)$/);
+        const shownTo = Number(/to (\d+) of 20001/.exec(outcome.noteForModel ?? '')?.[1]);
+        assert.equal(shownTo, text.split('\n').length);
+        const next = await run('read_file', { path: 'long.txt', startLine: shownTo + 1 });
+        assert.match(textOf(next), new RegExp(`^${shownTo + 1}\tline\n`));
+      } finally {
+        writeFileSync(path.join(root, 'long.txt'), '');
+      }
+    });
+
+    it('refuses secrets, also behind another name, what is outside, and what is no text', async () => {
+      for (const file of [
+        '.env',
+        'innocent.txt',
+        'outside/passwd',
+        '../../etc/passwd',
+        '/etc/passwd',
+        'certs/server.pem',
+        'image.bin',
+        'src',
+        'nothing.txt',
+      ]) {
+        const outcome = await run('read_file', { path: file });
+        assert.equal(outcome.status, 'failed', file);
+        assert.doesNotMatch(textOf(outcome), /needle|root:/, file);
+        assert.ok(textOf(outcome).length > 10, file);
+      }
+    });
+  });
+
+  for (const kind of ['ripgrep', 'built-in walk'] as const) {
+    describe(`with the ${kind}`, () => {
+      beforeEach(async function () {
+        if (kind === 'built-in walk') process.env['PATH'] = '/nonexistent';
+        else if ((await findRipgrep(undefined)) === undefined) this.skip();
+      });
+
+      it('list files as git sees them, without secrets', async () => {
+        const outcome = await run('list_files', {});
+        const files = textOf(outcome)
+          .split('\n')
+          .filter((file) => file !== 'long.txt');
+        assert.deepEqual(files.sort(), [...everyFile].sort());
+      });
+
+      it('list what a pattern names, in a folder', async () => {
+        assert.equal(textOf(await run('list_files', { pattern: '*.ts' })), 'src/deep/ünïcode name.ts\nsrc/main.ts');
+        assert.equal(textOf(await run('list_files', { pattern: 'src/*.ts' })), 'src/main.ts');
+        assert.equal(
+          textOf(await run('list_files', { path: 'src', pattern: '**/deep/*.ts' })),
+          'src/deep/ünïcode name.ts',
+        );
+        assert.equal(textOf(await run('list_files', { pattern: '*.py' })), 'No files.');
+        assert.equal((await run('list_files', { path: 'outside' })).status, 'failed');
+        assert.equal((await run('list_files', { path: 'no-such-folder' })).status, 'failed');
+      });
+
+      it('find lines, and none in files that may not be read', async () => {
+        const found = textOf(await run('search', { query: 'needle' }))
+          .split('\n')
+          .sort();
+        assert.deepEqual(found, [
+          '.github/workflows/ci.yml:1: run: needle',
+          'README.md:1: # Needle',
+          'README.md:2: A needle here.',
+          'keep.log:1: needle',
+          'src/deep/ünïcode name.ts:1: // needle ü',
+          'src/main.ts:1: const needle = 1;',
+        ]);
+      });
+
+      it('mind capitals only where the query has some, and take plain text as it is', async () => {
+        assert.equal(textOf(await run('search', { query: 'Needle' })), 'README.md:1: # Needle');
+        assert.equal(textOf(await run('search', { query: 'const .* =' })), 'Nothing found.');
+        assert.equal(textOf(await run('search', { query: '--regexp' })), 'Nothing found.');
+      });
+
+      it('search by expressions, in one file too', async () => {
+        const expected = 'src/main.ts:1: const needle = 1;\nsrc/main.ts:2: const other = 2;';
+        assert.equal(textOf(await run('search', { query: 'const \\w+ = \\d', regex: true })), expected);
+        assert.equal(textOf(await run('search', { query: '^const', regex: true, path: 'src/main.ts' })), expected);
+        const bad = await run('search', { query: '(', regex: true });
+        assert.equal(bad.status, 'failed');
+        assert.match(textOf(bad), /expression cannot be used/);
+      });
+
+      it('survive an expression that would run for years', async () => {
+        writeFileSync(path.join(root, 'long.txt'), `${'a'.repeat(40)}!\n`);
+        try {
+          const startedAt = performance.now();
+          await run('search', { query: '^(a+)+$', regex: true });
+          assert.ok(performance.now() - startedAt < 10_000);
+        } finally {
+          writeFileSync(path.join(root, 'long.txt'), '');
+        }
+      });
+
+      it('go on where a folder cannot be read', async function () {
+        if (process.getuid?.() === 0) this.skip();
+        mkdirSync(path.join(root, 'closed'), { mode: 0 });
+        try {
+          assert.equal((await run('list_files', {})).status, 'completed');
+        } finally {
+          chmodSync(path.join(root, 'closed'), 0o700);
+        }
+      });
+
+      it('give at most 200 lines and say that there are more', async () => {
+        writeFileSync(path.join(root, 'long.txt'), 'many\n'.repeat(150));
+        writeFileSync(path.join(root, 'keep.log'), 'many\n'.repeat(150));
+        try {
+          const outcome = await run('search', { query: 'many' });
+          assert.equal(textOf(outcome).split('\n').length, 200);
+          assert.match(outcome.noteForModel ?? '', /There are more/);
+        } finally {
+          writeFileSync(path.join(root, 'long.txt'), '');
+          writeFileSync(path.join(root, 'keep.log'), 'needle\n');
+        }
+      });
+
+      it('stop at once when the call is cancelled', async () => {
+        await assert.rejects(run('search', { query: 'needle' }, AbortSignal.abort(new Error('stopped'))), /stopped/);
+        const controller = new AbortController();
+        const running = run('list_files', {}, controller.signal);
+        controller.abort(new Error('stopped'));
+        await assert.rejects(running, /stopped/);
+      });
+    });
+  }
+
+  it('ask the gate about every file whose lines are shown', async () => {
+    const shown = textOf(await run('search', { query: 'needle' }))
+      .split('\n')
+      .map((line) => path.join(root, line.split(':', 1)[0] ?? ''));
+    const asked = new Set(checked.map((effect) => ('path' in effect ? effect.path : '')));
+    assert.ok(shown.length > 0);
+    for (const file of shown) assert.ok(asked.has(file), file);
+  });
+
+  it('take null for what a model leaves out, and say what is wrong with other input', async () => {
+    assert.equal((await run('read_file', { path: 'README.md', startLine: null })).status, 'completed');
+    for (const input of [null, 'README.md', [], {}, { path: 5 }, { path: 'a', startLine: 0 }]) {
+      const outcome = await run('read_file', input);
+      assert.equal(outcome.isMistake, true);
+      assert.match(textOf(outcome), /does not fit read_file/);
+    }
+  });
+
+  it('have neither a file system nor processes in reach but through the checked access', () => {
+    const modules = readdirSync(toolsFolder).filter((file) => file.endsWith('Tool.ts') || file === 'tool.ts');
+    assert.ok(modules.length >= 5);
+    const allowed = /^(zod|node:path|\.\/(tool|ports|checkedAccess)\.ts|\.\.\/\.\.\/protocol\/\w+\.ts)$/;
+    for (const file of modules) {
+      const source = readFileSync(path.join(toolsFolder, file), 'utf8');
+      const imports = [...source.matchAll(/from '([^']+)'|import\('([^']+)'\)/g)].map(
+        (match) => match[1] ?? match[2] ?? '',
+      );
+      for (const imported of imports) assert.match(imported, allowed, `${file} imports ${imported}`);
+      assert.doesNotMatch(source, /\brequire\(|process\.(binding|getBuiltinModule)|\bfetch\(/, file);
+    }
+    // Whoever could hand a tool something else is named here.
+    const makers = readdirSync(toolsFolder).filter((file) =>
+      readFileSync(path.join(toolsFolder, file), 'utf8').includes('new CheckedAccess('),
+    );
+    assert.deepEqual(makers, ['toolRegistry.ts']);
+  });
+});
