@@ -69,7 +69,8 @@ export function activate(context: vscode.ExtensionContext): AssistantApi {
   // After this returns, so that loading the language client is no part of the activation.
   const start = setTimeout(() => supervisor.start(), 0);
   own({ dispose: () => clearTimeout(start) });
-  return createApi((context.extension.packageJSON as { version: string }).version, client);
+  const { version } = context.extension.packageJSON as { version: string };
+  return own(createApi(version, { client, hub, log })).api;
 }
 
 /** Ends the server within 2 seconds; the terminals go on in the pty host. */

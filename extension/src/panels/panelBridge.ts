@@ -9,9 +9,9 @@ import type { ServerSupervisor } from '../server/serverSupervisor.ts';
 import { describeFailure } from '../serverMessages.ts';
 import { readWorkspace } from '../settings.ts';
 import type { TerminalHub } from '../terminals/terminalHub.ts';
+import { TerminalWatches } from '../terminals/terminalWatches.ts';
 import { performAction } from './hostActions.ts';
 import { readViewMessage } from './viewMessages.ts';
-import { ViewTerminals } from './viewTerminals.ts';
 
 export interface PanelServices {
   readonly extensionUri: vscode.Uri;
@@ -35,7 +35,7 @@ export class PanelBridge implements Disposable {
   private readonly services: PanelServices;
   private readonly terminalId: string | undefined;
   private readonly store = new DisposableStore();
-  private readonly terminals: ViewTerminals;
+  private readonly terminals: TerminalWatches;
   private readonly pending = new Map<number, vscode.CancellationTokenSource>();
   private readonly attachedSessions = new Set<string>();
   private readonly waitingWishes: Wish[] = [];
@@ -48,7 +48,7 @@ export class PanelBridge implements Disposable {
     this.services = services;
     this.terminalId = terminalId;
     const { client, supervisor, hub } = services;
-    this.terminals = this.store.add(new ViewTerminals(hub, (method, params) => this.notifyView(method, params)));
+    this.terminals = this.store.add(new TerminalWatches(hub, ({ method, params }) => this.notifyView(method, params)));
     this.store.add(webview.onDidReceiveMessage((message: unknown) => this.receive(message)));
     this.store.add(
       client.onAnyNotification(({ method, params }) => {
@@ -56,6 +56,7 @@ export class PanelBridge implements Disposable {
         if (!['terminal/output', 'terminal/gap', 'terminal/exited'].includes(method)) this.notifyView(method, params);
       }),
     );
+    // With a new server process the view attaches again by itself.
     this.store.add(client.onNewServer(() => this.terminals.clear()));
     this.store.add(supervisor.onChanged(() => this.sendContext()));
     this.store.add(vscode.workspace.onDidChangeWorkspaceFolders(() => this.sendContext()));
@@ -175,7 +176,7 @@ export class PanelBridge implements Disposable {
   }
 
   private notifyView(method: string, params: object): void {
-    if (this.isReady) this.post({ kind: 'notification', method, params });
+    if (this.isReady) this.post({ kind: 'notification', method, params: withArrayBuffer(params) });
   }
 
   private postError(id: number, reason: ErrorReason, message: string): void {
@@ -186,6 +187,12 @@ export class PanelBridge implements Disposable {
     if (this.store.isDisposed) return;
     logFailure(this.services.log, 'Sending to a view', this.webview.postMessage(message));
   }
+}
+
+/** Bytes cross to a view fastest as an ArrayBuffer of exactly these bytes, not of all those they were read with. */
+function withArrayBuffer(params: object): object {
+  const { data } = params as { data?: unknown };
+  return data instanceof Uint8Array ? { ...params, data: new Uint8Array(data).buffer } : params;
 }
 
 const viewStringPrefix = 'view.';

@@ -1,42 +1,50 @@
+import type { ParamsOf, ResultOf } from '../../../server/protocol/contract.ts';
 import { CodedError } from '../../../server/protocol/errors.ts';
 import type { TerminalId } from '../../../server/protocol/terminal.ts';
 import type { Disposable } from '../base/disposable.ts';
-import type { TerminalHub } from '../terminals/terminalHub.ts';
-import type { TerminalWatch } from '../terminals/terminalViewer.ts';
+import type { TerminalHub } from './terminalHub.ts';
+import type { TerminalWatch } from './terminalViewer.ts';
 
-/** Sends a notification to the view. */
-export type Notify = (method: string, params: object) => void;
+/** What a watcher is told of its terminals, under the names and with the params of the contract. */
+export type TerminalEvent = {
+  [M in 'terminal/output' | 'terminal/gap' | 'terminal/exited']: { readonly method: M; readonly params: ParamsOf<M> };
+}['terminal/output' | 'terminal/gap' | 'terminal/exited'];
 
-/** More terminals than a view can show. */
+/** More terminals than anybody can look at. */
 const maxWatches = 64;
 
-/** The terminals that one view watches. They share the window's attachment with everything else that watches them. */
-export class ViewTerminals implements Disposable {
+/**
+ * The terminals that one view, or other extensions, watch by the contract's own methods. They share the window's
+ * attachment with everything else that watches them.
+ */
+export class TerminalWatches implements Disposable {
   private readonly hub: TerminalHub;
-  private readonly notify: Notify;
+  private readonly notify: (event: TerminalEvent) => void;
   private readonly watches = new Map<string, TerminalWatch>();
   private isDisposed = false;
 
-  constructor(hub: TerminalHub, notify: Notify) {
+  constructor(hub: TerminalHub, notify: (event: TerminalEvent) => void) {
     this.hub = hub;
     this.notify = notify;
   }
 
   /** Answers `terminal/attach`. Attaching again replaces the former attachment. */
-  async attach(params: object): Promise<object> {
+  async attach(params: object): Promise<ResultOf<'terminal/attach'>> {
     const { sessionId, fromOffset } = readAttach(params);
     this.detach({ sessionId });
-    if (this.watches.size >= maxWatches) throw new CodedError('ResourceLimit', 'This view watches too many terminals.');
+    if (this.watches.size >= maxWatches)
+      throw new CodedError('ResourceLimit', 'Too many terminals are watched at a time.');
     const watch = await this.hub.watch(
       sessionId,
       {
-        // A copy of exactly these bytes: an ArrayBuffer crosses to the view fastest.
-        onOutput: (data, offset) =>
-          this.notify('terminal/output', { sessionId, offset, data: new Uint8Array(data).buffer }),
-        onGap: (from, to) => this.notify('terminal/gap', { sessionId, fromOffset: from, toOffset: to }),
-        onExited: (exitCode, signal) =>
-          this.notify('terminal/exited', { sessionId, exitCode, ...(signal !== undefined && { signal }) }),
-        // The view learns it from `terminal/changed`.
+        onOutput: (data, offset) => this.notify({ method: 'terminal/output', params: { sessionId, offset, data } }),
+        onGap: (from, to) =>
+          this.notify({ method: 'terminal/gap', params: { sessionId, fromOffset: from, toOffset: to } }),
+        onExited: (exitCode, signal) => {
+          const params = { sessionId, exitCode, ...(signal !== undefined && { signal }) };
+          this.notify({ method: 'terminal/exited', params });
+        },
+        // The watcher learns it from `terminal/changed`.
         onForgotten: () => this.watches.delete(sessionId),
       },
       fromOffset,
@@ -61,7 +69,7 @@ export class ViewTerminals implements Disposable {
     if (typeof sessionId === 'string' && typeof offset === 'number') this.watches.get(sessionId)?.acknowledge(offset);
   }
 
-  /** Lets go of all terminals: with a new server process the view attaches again by itself. */
+  /** Lets go of all terminals. */
   clear(): void {
     for (const watch of this.watches.values()) watch.dispose();
     this.watches.clear();
