@@ -1,6 +1,9 @@
 import { globSync } from 'node:fs';
 import { projectFolder } from './project.ts';
 
+/** The packed extension, a Chromium, the VS Code server in the cache folder. */
+export type Preparation = 'package' | 'browser' | 'workbench';
+
 /** One part of the tests, run as a process of its own. */
 export interface Suite {
   readonly name: string;
@@ -8,8 +11,8 @@ export interface Suite {
   readonly patterns: readonly string[];
   /** Run instead of mocha. */
   readonly runner?: string;
-  /** Whether the suite looks at the built and packed extension. */
-  readonly needsPackage: boolean;
+  /** What has to be there before the suite starts, since making it takes longer than a test may. */
+  readonly needs: readonly Preparation[];
   /** The suite is ended, and counts as failed, when it takes longer. */
   readonly limitMs: number;
 }
@@ -21,20 +24,30 @@ export const suites: readonly Suite[] = [
   {
     name: 'unit',
     patterns: ['test/unit/**/*.test.ts', 'test/architecture/**/*.test.ts'],
-    needsPackage: false,
+    needs: [],
     limitMs: 3 * minuteMs,
   },
-  { name: 'integration', patterns: ['test/integration/**/*.test.ts'], needsPackage: true, limitMs: 6 * minuteMs },
-  { name: 'security', patterns: ['test/security/**/*.test.ts'], needsPackage: true, limitMs: 4 * minuteMs },
+  {
+    name: 'integration',
+    patterns: ['test/integration/**/*.test.ts'],
+    needs: ['package', 'browser'],
+    limitMs: 8 * minuteMs,
+  },
+  { name: 'security', patterns: ['test/security/**/*.test.ts'], needs: ['package'], limitMs: 4 * minuteMs },
   {
     name: 'vscode',
     patterns: ['test/vscode/suite/**/*.test.ts'],
     runner: 'test/vscode/run.ts',
-    needsPackage: true,
+    needs: ['package'],
     limitMs: 10 * minuteMs,
   },
-  { name: 'e2e', patterns: ['test/e2e/**/*.test.ts'], needsPackage: true, limitMs: 10 * minuteMs },
-  { name: 'reliability', patterns: ['test/reliability/**/*.test.ts'], needsPackage: true, limitMs: 5 * minuteMs },
+  {
+    name: 'e2e',
+    patterns: ['test/e2e/**/*.test.ts'],
+    needs: ['package', 'browser', 'workbench'],
+    limitMs: 10 * minuteMs,
+  },
+  { name: 'reliability', patterns: ['test/reliability/**/*.test.ts'], needs: ['package'], limitMs: 5 * minuteMs },
 ];
 
 /** The files of a suite, in a fixed order. */

@@ -5,8 +5,10 @@ import { buildProduct, printSizes } from './build.ts';
 import { checks, runCheck } from './checks.ts';
 import { runCommand, runTask } from './command.ts';
 import { formatBytes, projectFolder, testOutputFolder } from './project.ts';
-import { suiteFiles, suites, type Suite } from './suites.ts';
+import { suiteFiles, suites, type Preparation, type Suite } from './suites.ts';
 import { hostTarget, packVsix } from './vsix.ts';
+import { ensureChromium } from './workbench/chromium.ts';
+import { installVscodeServer } from './workbench/vscodeServerInstallation.ts';
 
 const nodeFlags = ['--disable-warning=MODULE_TYPELESS_PACKAGE_JSON'];
 /** VS Code's server needs POSIX; on Windows the suites of the "vscode" part run in VS Code desktop, journeys do not. */
@@ -21,17 +23,18 @@ async function main(): Promise<number> {
     heading('checks');
     for (const check of checks) parts.push(one(await runCheck(check)));
   }
-  let isPacked = true;
-  if (chosen.some((suite) => suite.needsPackage)) {
-    heading('build and package');
-    isPacked = await buildAndPack();
+  const missing = new Set<Preparation>();
+  for (const need of new Set(chosen.filter(isAvailable).flatMap((suite) => suite.needs))) {
+    const isThere = await prepare(need);
+    if (!isThere) missing.add(need);
     // As a stage of the whole it counts like a check; for a single suite only its failure is worth a number.
-    if (names.length === 0 || !isPacked) parts.push(one(isPacked));
+    if (names.length === 0 || !isThere) parts.push(one(isThere));
   }
   for (const suite of chosen) {
     heading(`${suite.name} tests`);
-    if (suite.needsPackage && !isPacked) parts.push(notRun(suite, 'the build failed', 'failed'));
-    else if (unavailable.has(suite.name)) parts.push(notRun(suite, 'not available on Windows', 'skipped'));
+    const lacks = suite.needs.find((need) => missing.has(need));
+    if (!isAvailable(suite)) parts.push(notRun(suite, 'not available on Windows', 'skipped'));
+    else if (lacks) parts.push(notRun(suite, `there is no ${lacks}`, 'failed'));
     else parts.push(await runSuite(suite));
   }
   const sum = (key: keyof Totals) => parts.reduce((total, part) => total + part[key], 0);
@@ -48,17 +51,31 @@ function findSuite(name: string): Suite {
   return suite;
 }
 
-async function buildAndPack(): Promise<boolean> {
+function isAvailable(suite: Suite): boolean {
+  return !unavailable.has(suite.name);
+}
+
+/** Makes what suites need; tells why when it cannot. */
+async function prepare(need: Preparation): Promise<boolean> {
+  heading(need);
   try {
-    printSizes(await buildProduct({ minify: true }));
-    const file = await packVsix(hostTarget(), { quiet: true });
-    console.log(`✔ ${path.basename(file)} (${formatBytes((await fs.stat(file)).size)})`);
+    console.log(`✔ ${await preparations[need]()}`);
     return true;
   } catch (error) {
     console.log(`✖ ${error instanceof Error ? error.message : String(error)}`);
     return false;
   }
 }
+
+const preparations: Readonly<Record<Preparation, () => Promise<string>>> = {
+  package: async () => {
+    printSizes(await buildProduct({ minify: true }));
+    const file = await packVsix(hostTarget(), { quiet: true });
+    return `${path.basename(file)} (${formatBytes((await fs.stat(file)).size)})`;
+  },
+  browser: () => ensureChromium((line) => console.log(line)),
+  workbench: async () => path.dirname((await installVscodeServer((line) => console.log(line))).mainScript),
+};
 
 /** Runs a suite to its end and returns its totals; a suite that breaks off counts as one more failure. */
 async function runSuite(suite: Suite): Promise<Totals> {
