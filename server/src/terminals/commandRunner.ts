@@ -42,6 +42,14 @@ const stopPauseMs = 1_500;
 const keepExitedMs = 30_000;
 const windowBytes = 1_048_576;
 const maxShells = 64;
+/** A pager would wait for a key that nobody presses; advertisements for updates cost tokens. */
+const quietVariables = {
+  PAGER: 'cat',
+  GIT_PAGER: 'cat',
+  MANPAGER: 'cat',
+  NO_UPDATE_NOTIFIER: '1',
+  NPM_CONFIG_UPDATE_NOTIFIER: 'false',
+};
 const size = { cols: 120, rows: 30 };
 
 /**
@@ -108,8 +116,7 @@ export class CommandRunner {
       file: shell.file,
       args: shell.argsFor(commandLine),
       cwd: request.cwd,
-      // A pager would wait for a key that nobody presses.
-      env: { PAGER: 'cat', GIT_PAGER: 'cat', MANPAGER: 'cat', GIT_TERMINAL_PROMPT: '0' },
+      env: quietVariables,
       ...size,
       name: commandLine.split('\n', 1)[0]?.slice(0, 80) ?? 'command',
       owner: { kind: 'agent', conversationId, toolCallId, commandLine },

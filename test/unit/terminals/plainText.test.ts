@@ -9,6 +9,13 @@ describe('Plain text of terminal output', () => {
     ['shows a progress bar as it was at last', '10%\r50%\r100%\r\ndone', '100%\ndone'],
     ['keeps what a shorter overwrite left', 'abcdef\rxy', 'xycdef'],
     ['applies backspaces', 'helo\b\blp', 'help'],
+    [
+      'shows nothing of a spinner that erased itself',
+      '\x1b[1G\x1b[0K⠙\x1b[1G\x1b[0K> test\n\x1b[1G⠹\x1b[1G\x1b[0Ksh: no',
+      '> test\nsh: no',
+    ],
+    ['erases a whole line', 'abc\x1b[2K\rx', 'x'],
+    ['fills a column that was jumped over', '\x1b[4Gx', '   x'],
     ['keeps tabs', 'a\tb', 'a\tb'],
     ['drops other control characters', 'a\x07\x00b\x7f', 'ab'],
     ['counts characters, not code units, when overwriting', '😀😀\rx', 'x😀'],
