@@ -237,7 +237,7 @@ describe('the agent panel', function () {
       });
       view.page.on('request', (request) => scripts.push(request.url()));
       await view.page.getByText('npm test').first().waitFor();
-      assert.deepEqual(scripts, [], 'xterm is not loaded before it is needed');
+      assert.equal(scripts.length, 0, 'xterm is not loaded before it is needed');
       await sendUpdates(view.host, running.slice(3), 4);
       await view.host.waitForRequest('terminal/attach');
       assert.ok(scripts.some((url) => url.includes('xtermScreen')));
@@ -247,7 +247,7 @@ describe('the agent panel', function () {
         sessionId: terminalId,
         offset: 10,
       });
-      await view.page.locator('.xterm-rows').click();
+      await view.page.locator('.xterm-screen').click();
       await view.page.keyboard.type('y');
       assert.deepEqual(await view.host.waitForRequest('terminal/write'), { sessionId: terminalId, data: 'y' });
       const output = Array.from({ length: 30 }, (_, line) => `line ${line}`).join('\n');
@@ -343,8 +343,26 @@ describe('the agent panel', function () {
       user(`question ${index}`, `u${index}`),
       agent(`answer ${index}`, `a${index}`),
     ]).flat();
-    const view = await openConversation(updates);
+    const { promise: measured, resolve: startAnswer } = Promise.withResolvers<undefined>();
+    const view = await openConversation([], {
+      prepare: (host) =>
+        host.answer('session/attach', async () => {
+          await measured;
+          return attached(eventsOf(updates));
+        }),
+    });
+    await view.host.waitForRequest('session/attach');
+    const paintedMs = view.page.evaluate(async () => {
+      const { promise: arrived, resolve } = Promise.withResolvers<number>();
+      window.addEventListener('message', () => resolve(performance.now()), { capture: true, once: true });
+      const arrivedAt = await arrived;
+      while (document.querySelector('.agentMessage') === null) await new Promise(requestAnimationFrame);
+      return performance.now() - arrivedAt;
+    });
+    await view.page.getByRole('button', { name: 'Model: gpt-5' }).waitFor();
+    startAnswer(undefined);
     await view.page.getByText('answer 4999').waitFor();
+    console.log(`      painted ${updates.length} events in ${(await paintedMs).toFixed(0)} ms`);
     assert.equal(await view.page.locator('.entry').count(), 200);
     const isAtEnd = () =>
       view.page.locator('.conversationScroll').evaluate((e) => e.scrollHeight - e.clientHeight - e.scrollTop < 32);

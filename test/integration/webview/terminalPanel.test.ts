@@ -80,13 +80,13 @@ describe('the terminal panel', function () {
 
   it("answers a program's questions once, and not those of the history", async () => {
     const view = await openTerminal((host) =>
-      host.answer('terminal/attach', () => ({ terminal: terminalInfo({ producedBytes: 8 }), fromOffset: 0 })),
+      host.answer('terminal/attach', () => ({ terminal: terminalInfo({ producedBytes: 11 }), fromOffset: 0 })),
     );
     await view.host.sendOutput(terminalId, 0, '\u001b[6nold \u001b[c');
     await screen(view).getByText('old').waitFor();
     await view.host.sendOutput(terminalId, 11, 'new\u001b[6n');
     const { data } = await view.host.waitForRequest('terminal/write');
-    assert.match(data, /^\u001b\[\?1;2c$|^\u001b\[1;8R$/);
+    assert.equal(data, '\u001b[1;8R');
   });
 
   it('shows how the program ended', async () => {
@@ -119,13 +119,12 @@ describe('the terminal panel', function () {
   it('copies the selection', async () => {
     const view = await openTerminal();
     await view.host.sendOutput(terminalId, 0, 'copy-this-word');
-    await screen(view)
-      .getByText('copy-this-word')
-      .dblclick({ position: { x: 20, y: 5 } });
+    const word = await screen(view).getByText('copy-this-word').boundingBox();
+    await view.page.mouse.dblclick(word!.x + 20, word!.y + 5);
     await view.page.keyboard.press('Control+Shift+C');
     const action = await view.host.waitForAction();
-    assert.equal(action.action, 'copyText');
-    assert.match(action.action === 'copyText' ? action.text : '', /copy/);
+    assert.ok(action.action === 'copyText');
+    assert.match(action.text, /copy/);
   });
 
   it('acknowledges a flood as it is drawn, to the last byte', async () => {

@@ -161,6 +161,15 @@ describe('the fold of a conversation', () => {
     assert.equal(withoutRunningTurn(idle), idle);
   });
 
+  it('shows an interrupted turn once when the server says so as well', () => {
+    const view = withoutRunningTurn(fold([user('go'), turnStarted()]));
+    const { view: later } = foldEvents(view, eventsOf([turnEnded('interrupted')], 3));
+    assert.deepEqual(
+      later.items.map((item) => item.type),
+      ['user', 'turnEnd'],
+    );
+  });
+
   it('passes over kinds of events that it does not know', () => {
     const unknown = { sessionUpdate: 'from_the_future' } as unknown as SessionUpdate;
     const view = fold([user('one'), unknown, agent('two')]);

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import * as path from 'node:path';
 import { readPersistedState } from '../../../webview-ui/src/agentPanel/state/persistedState.ts';
-import { setTranslations, t } from '../../../webview-ui/src/strings.ts';
+import { englishStrings, setTranslations, t } from '../../../webview-ui/src/strings.ts';
 
 describe('the texts of the views', () => {
   afterEach(() => setTranslations({}));
@@ -13,7 +15,18 @@ describe('the texts of the views', () => {
   it('are replaced by translations, key by key', () => {
     setTranslations({ 'tool.exitCode': 'Code {code}' });
     assert.equal(t('tool.exitCode', { code: 3 }), 'Code 3');
-    assert.equal(t('composer.send'), 'Send');
+    assert.equal(t('composer.sendHint'), 'Send (Enter)');
+  });
+
+  it('are all used', () => {
+    const folder = path.resolve(import.meta.dirname, '../../../webview-ui/src');
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => /\.tsx?$/.test(name));
+    const sources = files
+      .filter((name) => path.basename(name) !== 'strings.ts')
+      .map((name) => readFileSync(path.join(folder, name), 'utf8'))
+      .join('\n');
+    const unused = Object.keys(englishStrings).filter((key) => !sources.includes(`'${key}'`));
+    assert.deepEqual(unused, []);
   });
 });
 

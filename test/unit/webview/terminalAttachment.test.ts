@@ -56,6 +56,10 @@ class SlowScreen implements TerminalScreen {
     };
   }
 
+  dispose(): void {
+    this.input = null;
+  }
+
   type(data: string): void {
     this.input?.(data);
   }

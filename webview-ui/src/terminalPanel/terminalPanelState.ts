@@ -16,6 +16,8 @@ export function createTerminalPanelState(bridge: Bridge): TerminalPanelState {
   bridge.onContext((context) => {
     setTranslations(context.strings);
     state.context.value = context;
+    // VS Code gives this back to the extension when it brings the panel back after a reload.
+    if (context.terminalId !== undefined) bridge.writeState({ terminalId: context.terminalId });
   });
   return state;
 }

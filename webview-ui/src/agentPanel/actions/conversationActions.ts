@@ -84,7 +84,7 @@ export class ConversationActions implements Disposable {
       throw new CodedError('Unavailable', this.state.notice.value?.text ?? t('error.serverRestarted'));
     }
     const model = this.state.chosenModel.value;
-    if (model !== null) {
+    if (model !== null && this.state.isReachable(model)) {
       await this.bridge.request('session/set_config_option', { sessionId, configId: 'model', value: model });
     }
     return conversation;
@@ -138,7 +138,7 @@ export class ConversationActions implements Disposable {
       const answer = await this.bridge.request('session/attach', params);
       if (number === this.attachNumber) this.showAttached(answer);
     } catch (error) {
-      if (number === this.attachNumber) this.reportAttachFailure(wanted, error);
+      if (number === this.attachNumber) this.reportAttachFailure(error);
     }
   }
 
@@ -151,7 +151,8 @@ export class ConversationActions implements Disposable {
       access: answer.access,
       hasEarlier: answer.hasEarlier || (isContinued && present.hasEarlier),
       configOptions: answer.configOptions,
-      view: answer.running ? folded : withoutRunningTurn(folded),
+      // Of another window's conversation this server does not know whether a turn is running.
+      view: answer.running || answer.access === 'read' ? folded : withoutRunningTurn(folded),
     };
     this.state.isLoading.value = false;
     const missed = this.eventsWhileAttaching ?? [];
@@ -163,13 +164,14 @@ export class ConversationActions implements Disposable {
     if (isUpToDate) this.attachEnded();
   }
 
-  private reportAttachFailure(wanted: string, error: unknown): void {
+  private reportAttachFailure(error: unknown): void {
     this.eventsWhileAttaching = null;
     this.state.isLoading.value = false;
     const isGone = error instanceof CodedError && (error.reason === 'NotFound' || error.reason === 'InvalidParams');
     if (isGone) {
-      this.startNew();
-      this.state.notice.value = { text: t('conversation.notFound', { title: wanted }), isError: false };
+      this.leaveCurrent();
+      this.state.wantedSessionId.value = null;
+      this.state.notice.value = { text: t('conversation.notFound'), isError: false };
     } else if (this.state.isServerUp.value) {
       const retry = { label: t('conversation.retryLoad'), run: () => void this.attachAgain() };
       this.state.notice.value = { text: errorText(error), isError: true, retry };
@@ -195,7 +197,7 @@ export class ConversationActions implements Disposable {
     }
     if (!hasHole) return true;
     if (this.attachesInARow < maxAttachesInARow) void this.attach(conversation.sessionId);
-    else this.reportAttachFailure(conversation.sessionId, new CodedError('Internal', t('conversation.eventsMissing')));
+    else this.reportAttachFailure(new CodedError('Internal', t('conversation.eventsMissing')));
     return false;
   }
 
@@ -223,9 +225,10 @@ export class ConversationActions implements Disposable {
   private forget(sessionId: string): void {
     this.state.sessions.value = this.state.sessions.value?.filter((entry) => entry.sessionId !== sessionId) ?? null;
     if (this.state.wantedSessionId.value !== sessionId) return;
-    this.attachNumber++;
     this.state.conversation.value = null;
-    this.startNew();
+    this.leaveCurrent();
+    this.state.wantedSessionId.value = null;
+    this.state.isLoading.value = false;
   }
 
   private leaveCurrent(): void {

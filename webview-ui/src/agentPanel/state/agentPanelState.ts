@@ -38,7 +38,7 @@ export interface ServerInfo {
 }
 
 /** Why the composer takes no message now. */
-export type ComposerBlock = 'noFolder' | 'readOnly' | 'noModel' | 'waitingForServer';
+export type ComposerBlock = 'noFolder' | 'readOnly' | 'noModel' | 'pickModel' | 'waitingForServer';
 
 /** All that the agent panel draws from. Actions write the signals, views read them. */
 export class AgentPanelState {
@@ -85,7 +85,8 @@ export class AgentPanelState {
       const option = conversation.configOptions.find((candidate) => candidate.id === 'model');
       return firstNonEmpty(set, option?.currentValue, catalog?.defaultModel);
     }
-    return firstNonEmpty(this.chosenModel.value, catalog?.defaultModel);
+    const chosen = this.chosenModel.value;
+    return firstNonEmpty(chosen !== null && this.isReachable(chosen) ? chosen : null, catalog?.defaultModel);
   });
 
   /** Whether the panel must first help to connect a model. */
@@ -96,8 +97,14 @@ export class AgentPanelState {
     if (this.conversation.value?.access === 'read') return 'readOnly';
     if (this.server.value.workspaceFolder === null && this.conversation.value === null) return 'noFolder';
     if (!this.isServerUp.value) return 'waitingForServer';
-    return this.needsSetup.value ? 'noModel' : null;
+    if (this.needsSetup.value) return 'noModel';
+    return this.catalog.value !== null && this.currentModel.value === null ? 'pickModel' : null;
   });
+
+  /** Whether a model that was picked some time ago can still be used; before the list is there, it is believed to be. */
+  isReachable(model: string): boolean {
+    return this.catalog.value?.models.some(({ id }) => id === model) ?? true;
+  }
 }
 
 function firstNonEmpty(...candidates: readonly (string | null | undefined)[]): string | null {

@@ -54,6 +54,7 @@ export interface QuestionItem {
 export interface TurnEndItem {
   readonly type: 'turnEnd';
   readonly key: string;
+  readonly turnId: string;
   readonly stopReason: StopReason;
   readonly error: { readonly reason: string; readonly message: string } | null;
 }

@@ -136,8 +136,11 @@ class ViewDraft {
   endTurn(update: UpdateOf<'turn_ended'>, sequence: number): void {
     this.turn = null;
     this.closeOpenCalls();
-    const { stopReason, error = null } = update;
-    this.items.push({ type: 'turnEnd', key: `end:${update.turnId}:${sequence}`, stopReason, error });
+    const { turnId, stopReason, error = null } = update;
+    const last = this.items.at(-1);
+    // The server's word about an interrupted turn replaces what the view had concluded by itself.
+    if (last?.type === 'turnEnd' && last.turnId === turnId) this.items.pop();
+    this.items.push({ type: 'turnEnd', key: `end:${turnId}:${sequence}`, turnId, stopReason, error });
   }
 
   private appendChunk(update: ChunkUpdate, sequence: number): void {

@@ -14,6 +14,7 @@ const blockTexts = {
   noFolder: 'composer.noFolder',
   readOnly: 'composer.readOnly',
   noModel: 'composer.noModel',
+  pickModel: 'composer.pickModel',
   waitingForServer: 'composer.waitingForServer',
 } as const satisfies Record<ComposerBlock, StringKey>;
 
@@ -23,7 +24,7 @@ export function Composer() {
   const input = useRef<HTMLTextAreaElement>(null);
   const block = state.composerBlock.value;
   const isStopped = state.server.value.state === 'stopped';
-  const isRunning = state.isRunning.value && !isStopped;
+  const isRunning = state.isRunning.value && !isStopped && block !== 'readOnly';
   const draft = state.draft.value;
   const focusRequests = state.focusRequests.value;
   // A draft may be written while the server is away; only sending has to wait.
@@ -34,7 +35,8 @@ export function Composer() {
   }, [draft]);
   useEffect(() => {
     const element = input.current;
-    if (element === null) return;
+    // A panel that opens beside an editor must not take the keyboard away from it.
+    if (element === null || (focusRequests === 0 && !document.hasFocus())) return;
     element.focus();
     element.setSelectionRange(element.value.length, element.value.length);
   }, [focusRequests]);

@@ -19,7 +19,7 @@ export const ConversationEntry = memo(function ConversationEntry({ item, isLast 
     case 'user':
       return <UserMessage item={item} />;
     case 'agent':
-      return <AgentMessage item={item} />;
+      return <AgentMessage item={item} isLast={isLast} />;
     case 'thought':
       return <Thought item={item} isLast={isLast} />;
     case 'tool':
@@ -49,10 +49,12 @@ function UserMessage({ item }: { readonly item: MessageItem }) {
   );
 }
 
-function AgentMessage({ item }: { readonly item: MessageItem }) {
+function AgentMessage({ item, isLast }: ConversationEntryProps & { readonly item: MessageItem }) {
   const controller = usePanel();
+  // A screen reader waits for the end of the message instead of reading each piece of it anew.
+  const isGrowing = isLast && controller.state.conversation.value?.view.turn != null;
   return (
-    <article class="entry agentMessage" aria-label={t('conversation.agent')}>
+    <article class="entry agentMessage" aria-label={t('conversation.agent')} aria-busy={isGrowing}>
       <Markdown
         text={item.text}
         onLink={(target) => followLink(controller, target)}

@@ -31,7 +31,7 @@ function OpenQuestion({ question }: { readonly question: PermissionQuestion }) {
     // The card itself takes the focus, not a button: an Enter that was meant for something else must allow nothing.
     // And somebody who is writing goes on writing.
     const isWriting = state.draft.peek() !== '' || document.activeElement?.closest('.terminalView') != null;
-    if (isNext && !isWriting) card.current?.focus({ preventScroll: true });
+    if (isNext && !isWriting && document.hasFocus()) card.current?.focus({ preventScroll: true });
     if (isNext) card.current?.scrollIntoView({ block: 'nearest' });
   }, [isNext]);
 
