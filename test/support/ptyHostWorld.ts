@@ -208,6 +208,21 @@ export class Viewer {
   }
 }
 
+/**
+ * Waits until a terminal has produced more than `moreThan` bytes and then nothing for several looks in a row: it is
+ * paused, or its program waits. Gives the number of bytes.
+ */
+export async function untilOutputStands(client: PtyHostClient, sessionId: string, moreThan = 0): Promise<number> {
+  let before = -1;
+  let looks = 0;
+  return await waitFor('the output to stand still', async () => {
+    const now = (await client.list()).find((session) => session.sessionId === sessionId)?.producedBytes ?? 0;
+    looks = now === before ? looks + 1 : 0;
+    before = now;
+    return now > moreThan && looks >= 8 && now;
+  });
+}
+
 /** Runs `program` (TypeScript, an ES module) in a Node process of its own, a stand-in for another server. */
 export function runStandIn(program: string, env: NodeJS.ProcessEnv = {}): ChildProcess {
   return spawn(process.execPath, [...typescriptOptions, '-e', program], {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { PtyHostClient } from '../../../server/src/terminals/ptyHostClient.ts';
-import { createParams, PtyHostWorld, Viewer } from '../../support/ptyHostWorld.ts';
+import { createParams, PtyHostWorld, untilOutputStands, Viewer } from '../../support/ptyHostWorld.ts';
 import { waitFor } from '../../support/waitFor.ts';
 
 /** Lines of nine digits, which a terminal turns into eleven bytes each. */
@@ -37,12 +37,7 @@ describe('The exit of a program in the pty host', () => {
     const lines = 200_000;
     const { sessionId } = await client.create(createParams(countTo(lines)));
     const viewer = await Viewer.open(client, { sessionId, windowBytes: 65_536, acknowledging: false });
-    let produced = -1;
-    await waitFor('the output to stand still', async () => {
-      const before = produced;
-      produced = (await client.list()).find((session) => session.sessionId === sessionId)!.producedBytes;
-      return produced > 500_000 && produced === before;
-    });
+    const produced = await untilOutputStands(client, sessionId, 500_000);
     assert.ok(produced < 700_000, `the terminal was not paused: ${produced} bytes`);
     viewer.giveCredit();
     await waitFor('the exit', () => viewer.exited);
@@ -53,12 +48,7 @@ describe('The exit of a program in the pty host', () => {
   it('finds what a paused terminal still held when its program was killed', async () => {
     const { sessionId, pid } = await client.create(createParams(`exec ${countTo(200_000)}`));
     const viewer = await Viewer.open(client, { sessionId, windowBytes: 65_536, acknowledging: false });
-    let produced = -1;
-    await waitFor('the output to stand still', async () => {
-      const before = produced;
-      produced = (await client.list()).find((session) => session.sessionId === sessionId)!.producedBytes;
-      return produced > 500_000 && produced === before;
-    });
+    const produced = await untilOutputStands(client, sessionId, 500_000);
     process.kill(pid, 'SIGKILL');
     const { exit } = await waitFor('the exit in the list', async () =>
       (await client.list()).find((s) => s.sessionId === sessionId && s.exit),

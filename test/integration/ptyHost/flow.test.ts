@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { PtyHostClient } from '../../../server/src/terminals/ptyHostClient.ts';
 import { encodeControl } from '../../../server/src/ptyProtocol/frames.ts';
 import { RawClient } from '../../support/rawPtyHostClient.ts';
-import { createParams, PtyHostWorld, Viewer } from '../../support/ptyHostWorld.ts';
+import { createParams, PtyHostWorld, untilOutputStands, Viewer } from '../../support/ptyHostWorld.ts';
 import { waitFor } from '../../support/waitFor.ts';
 
 const flood = 'exec yes 0123456789abcdef0123456789abcdef';
@@ -24,17 +24,6 @@ describe('Output of the pty host', () => {
   const producedBytes = async (sessionId: string) =>
     (await client.list()).find((session) => session.sessionId === sessionId)!.producedBytes;
 
-  /** Waits until the terminal has produced nothing between two looks: it is paused, or its program waits. */
-  async function untilStill(sessionId: string): Promise<number> {
-    let before = -1;
-    return await waitFor('the output to stand still', async () => {
-      const now = await producedBytes(sessionId);
-      const isStill = now > 0 && now === before;
-      before = now;
-      return isStill && now;
-    });
-  }
-
   async function untilFlowing(sessionId: string): Promise<void> {
     const before = await producedBytes(sessionId);
     await waitFor('the output to flow', async () => (await producedBytes(sessionId)) > before + 1_000_000);
@@ -44,7 +33,7 @@ describe('Output of the pty host', () => {
     const other = await world.client();
     const { sessionId } = await client.create(createParams(flood));
     await Viewer.open(other, { sessionId, acknowledging: false });
-    await untilStill(sessionId);
+    await untilOutputStands(client, sessionId);
     other.dispose();
     await untilFlowing(sessionId);
   });
@@ -52,7 +41,7 @@ describe('Output of the pty host', () => {
   it('goes on when the only viewer is replaced in the middle of a flood', async () => {
     const { sessionId } = await client.create(createParams(flood));
     const first = await Viewer.open(client, { sessionId, acknowledging: false });
-    await untilStill(sessionId);
+    await untilOutputStands(client, sessionId);
     const second = await Viewer.open(client, { sessionId, fromOffset: first.offset });
     first.dispose();
     await waitFor('the new viewer to receive the flood', () => {
@@ -139,7 +128,7 @@ describe('Output of the pty host', () => {
     const params = { sessionId, subscriptionId: 1, windowBytes: 8_388_608 };
     socket.write(encodeControl({ id: 1, method: 'subscribe', params }));
     // Eight megabytes of credit, and nobody reads: socket, then ring, then terminal fill up and stand still.
-    await untilStill(sessionId);
+    await untilOutputStands(client, sessionId);
     const viewer = await Viewer.open(client, { sessionId });
     await waitFor('the other client to receive the flood', () => {
       viewer.dropBytes();
