@@ -23,6 +23,7 @@ import { JournalStore } from '../../server/src/storage/journalStore.ts';
 import { FileSearch } from '../../server/src/tools/fileSearch.ts';
 import type { CommandRunner } from '../../server/src/tools/ports.ts';
 import { ToolRegistry } from '../../server/src/tools/toolRegistry.ts';
+import { FullDisk } from './fullDisk.ts';
 import { TestClient } from './testClient.ts';
 import { ModelServer } from './modelServer.ts';
 import type { ModelScript, ScriptedReply } from './modelScript.ts';
@@ -52,6 +53,7 @@ export class AgentWorld {
   readonly dataFolder: string;
   readonly logLines: string[];
   readonly client = new TestClient();
+  readonly disk = new FullDisk();
   readonly broadcasts: { method: ServerNotification; params: unknown }[] = [];
   readonly settings: SettingsService;
   sessions: SessionService;
@@ -181,7 +183,7 @@ export class AgentWorld {
     const endpoints = new Endpoints(settings, { get: () => Promise.resolve(null) });
     const shared = { endpoints, fetch: globalThis.fetch, clock, logger };
     const catalog = new ModelCatalog({ ...shared, settings, broadcaster });
-    const journals = new JournalStore({ dataFolder, logger, clock });
+    const journals = new JournalStore({ dataFolder, logger, clock, fileSystem: this.disk.fileSystem });
     const { limits, commands = noCommands } = this.options;
     const models = new LanguageModels({ ...shared, catalog, ...(limits && { limits }) });
     const tools = new ToolRegistry(

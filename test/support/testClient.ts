@@ -11,6 +11,8 @@ export class TestClient implements Client {
   readonly kind: Client['kind'];
   /** Events of `session/update`, in the order of their arrival. */
   readonly events: SessionEvent[] = [];
+  /** Called with each event as it arrives. */
+  onEvent: (event: SessionEvent) => void = () => undefined;
   private readonly closeListeners = new Set<() => void>();
 
   constructor(kind: Client['kind'] = 'lsp') {
@@ -23,7 +25,10 @@ export class TestClient implements Client {
   }
 
   notify<M extends ServerNotification>(method: M, params: ParamsOf<M>): void {
-    if (method === 'session/update') this.events.push(params as unknown as SessionEvent);
+    if (method !== 'session/update') return;
+    const event = params as unknown as SessionEvent;
+    this.events.push(event);
+    this.onEvent(event);
   }
 
   request(method: string): Promise<never> {

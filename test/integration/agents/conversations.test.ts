@@ -84,10 +84,50 @@ describe('Conversations', () => {
 
   it('take the next prompt as soon as a client has seen the end of the turn', async () => {
     const sessionId = await world.begin(says('One.'), says('Two.'));
+    const next = new Promise<{ stopReason: string }>((resolve, reject) => {
+      world.client.onEvent = ({ update }) => {
+        if (update.sessionUpdate !== 'turn_ended') return;
+        world.client.onEvent = () => undefined;
+        world.prompt(sessionId, 'two').then(resolve, reject);
+      };
+    });
+    await world.prompt(sessionId, 'one');
+    assert.equal((await next).stopReason, 'end_turn');
+  });
+
+  it('are opened again for writing while they are just being closed to make room', async () => {
+    const ids = [];
+    for (let count = 0; count < 32; count++) ids.push((await world.sessions.create(world.workspaceFolder)).sessionId);
+    const [oldest] = ids;
+    assert.ok(oldest);
+    const creating = world.sessions.create(world.workspaceFolder);
+    const attached = await world.sessions.attach(oldest, undefined, world.client);
+    await creating;
+    assert.equal(attached.access, 'write');
+    assert.ok(world.sessions.openCount <= 32);
+  });
+
+  it('tell that the disk is full, and go on once it is not', async () => {
+    const sessionId = await world.begin({
+      stream: [{ text: 'Half ' }, { waitMs: 300 }, { text: 'more' }, { finish: 'stop' }],
+    });
     const turn = world.prompt(sessionId, 'one');
-    await world.update('turn_ended');
-    assert.equal((await world.prompt(sessionId, 'two')).stopReason, 'end_turn');
-    await turn;
+    await world.update('agent_message_chunk');
+    world.disk.isFull = true;
+    await assert.rejects(turn, { reason: 'Unavailable' });
+    assert.equal((await world.sessions.list(undefined))[0]?.running, false);
+    await assert.rejects(world.prompt(sessionId, 'two'), { reason: 'Unavailable' });
+    world.disk.isFull = false;
+    world.model.willReply(says('Three.'));
+    assert.equal((await world.prompt(sessionId, 'three')).stopReason, 'end_turn');
+    const turns = world.client.events.flatMap(({ update }) =>
+      update.sessionUpdate === 'turn_started'
+        ? ['start']
+        : update.sessionUpdate === 'turn_ended'
+          ? [update.stopReason]
+          : [],
+    );
+    assert.deepEqual(turns, ['start', 'interrupted', 'start', 'end_turn']);
   });
 
   it('show every client that watches the same events, and go on when one leaves', async () => {
