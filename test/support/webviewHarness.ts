@@ -147,7 +147,7 @@ function pageOf(view: string, theme: ThemeName, request: http.IncomingMessage): 
   const source = `http://${request.headers.host ?? ''}`;
   const policy = [
     "default-src 'none'",
-    `script-src 'nonce-${nonce}' ${source}`,
+    `script-src 'nonce-${nonce}'`,
     `style-src ${source} 'unsafe-inline'`,
     `font-src ${source}`,
     `img-src ${source} data:`,

@@ -145,6 +145,7 @@ export const englishStrings = {
   'terminal.exited': '[exited with code {code}]',
   'terminal.exitedBySignal': '[ended by signal {signal}]',
   'terminal.exitedUnknown': '[ended]',
+  'terminal.closed': '[this terminal was closed]',
   'terminal.attachFailed': 'The terminal could not be attached: {reason}',
   'terminal.outputMissing':
     'The server leaves out part of the output. Restart the server if attaching again does not help.',

@@ -102,6 +102,15 @@ describe('the terminal panel', function () {
     );
   });
 
+  it('says when it was closed elsewhere, and knows its terminal after a reload of the window', async () => {
+    const view = await openTerminal();
+    assert.deepEqual(await view.readState(), { terminalId });
+    await view.host.sendOutput(terminalId, 0, 'text');
+    await screen(view).getByText('text').waitFor();
+    await view.host.notify('terminal/changed', { sessionId: terminalId, terminal: null });
+    await screen(view).getByText('[this terminal was closed]').waitFor();
+  });
+
   it('says why it cannot be attached, and tries again when asked', async () => {
     const view = await openTerminal((host) =>
       host.answer('terminal/attach', () => {

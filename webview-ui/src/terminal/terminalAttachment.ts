@@ -61,7 +61,9 @@ export class TerminalAttachment implements Disposable {
       bridge.onNotification('terminal/gap', (params) => this.receiveGap(params)),
       bridge.onNotification('terminal/exited', (params) => this.receiveExit(params)),
       bridge.onNotification('terminal/changed', ({ sessionId, terminal }) => {
-        if (sessionId === this.sessionId && terminal !== null) events.changed(terminal);
+        if (sessionId !== this.sessionId) return;
+        if (terminal === null) this.end(t('terminal.closed'));
+        else events.changed(terminal);
       }),
       screen.onInput((data) => this.type(data)),
     ];
@@ -203,11 +205,17 @@ export class TerminalAttachment implements Disposable {
 
   private receiveExit({ sessionId, exitCode, signal }: ParsedParamsOf<'terminal/exited'>): void {
     // With output left out the exit would come too early; attaching again brings both, in order.
-    if (sessionId !== this.sessionId || this.hasExited || this.receivedOffset === null || this.hasOverflowed) return;
+    if (sessionId !== this.sessionId || this.receivedOffset === null || this.hasOverflowed) return;
+    this.end(exitText(exitCode, signal));
+  }
+
+  /** Says how the terminal has ended, and takes no more input for it. */
+  private end(notice: string): void {
+    if (this.hasExited) return;
     this.hasExited = true;
     this.input = [];
     this.inputChars = 0;
-    this.screen.showNotice(exitText(exitCode, signal));
+    this.screen.showNotice(notice);
     this.events.exited();
   }
 
