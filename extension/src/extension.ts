@@ -26,6 +26,7 @@ let running: ServerSupervisor | undefined;
 
 /** Registers everything and returns; the server is started afterwards. */
 export function activate(context: vscode.ExtensionContext): AssistantApi {
+  const startedAt = performance.now();
   const own = <T extends vscode.Disposable>(item: T): T => {
     context.subscriptions.push(item);
     return item;
@@ -70,6 +71,7 @@ export function activate(context: vscode.ExtensionContext): AssistantApi {
   const start = setTimeout(() => supervisor.start(), 0);
   own({ dispose: () => clearTimeout(start) });
   const { version } = context.extension.packageJSON as { version: string };
+  log.info(`Activated in ${(performance.now() - startedAt).toFixed(1)} ms.`);
   return own(createApi(version, { client, hub, log })).api;
 }
 

@@ -36,6 +36,8 @@ export interface RunningServer extends ServerConnection {
   readonly pid: number | undefined;
   /** Resolves when the process has ended, however it did. */
   readonly exited: Promise<ServerExit>;
+  /** Whether the process has ended; true a moment before `exited` resolves. */
+  readonly hasEnded: boolean;
   /** Ends the process at once. */
   kill(): void;
 }

@@ -6,7 +6,7 @@ import type {
   ServerNotification,
 } from '../../../server/protocol/contract.ts';
 import { CodedError } from '../../../server/protocol/errors.ts';
-import type { Clock } from '../base/clock.ts';
+import { delay, type Clock } from '../base/clock.ts';
 import { DisposableStore, toDisposable, type Disposable } from '../base/disposable.ts';
 import { Emitter } from '../base/emitter.ts';
 import { describeError, logFailure, type Log } from '../log.ts';
@@ -21,6 +21,25 @@ export interface RequestOptions {
   readonly timeoutMs?: number;
 }
 
+/**
+ * Requests that may be sent again when the server died over them: asking twice does no harm. All others reject then,
+ * since whether they took effect is unknown.
+ */
+const repeatable: ReadonlySet<ClientToServerMethod> = new Set<ClientToServerMethod>([
+  'server/health',
+  'server/info',
+  'server/capabilities',
+  'terminal/list',
+  'terminal/attach',
+  'terminal/resize',
+  'session/list',
+  'session/attach',
+  'model/list',
+  'model/status',
+]);
+
+/** The end of a connection may be noticed before the end of its process is, but not by much. */
+const exitNoticeMs = 500;
 const defaultWaitMs = 10_000;
 const defaultTimeoutMs = 35_000;
 
@@ -49,26 +68,25 @@ export class ServerClient implements Disposable {
   }
 
   /**
-   * Sends a request. A server that is down is waited for; one that dies while it works on the request makes this reject
-   * with `Unavailable`, since whether the request took effect is then unknown.
+   * Sends a request. A server that is down is waited for. One that dies while it works on the request is waited for too
+   * where asking again does no harm; else this rejects with `Unavailable`.
    */
   async request<M extends ClientToServerMethod>(
     method: M,
     params: ParamsOf<M>,
     options: RequestOptions = {},
   ): Promise<ResultOf<M>> {
-    const server = await this.supervisor.whenUsable(options.waitMs ?? defaultWaitMs);
-    const waiting = this.supervisor.requestBegan();
-    const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
-    const limit = Promise.withResolvers<never>();
-    const timer = this.clock.after(timeoutMs, () =>
-      limit.reject(new CodedError('TimedOut', `The server did not answer ${method} within ${timeoutMs / 1000} s.`)),
-    );
-    try {
-      return (await Promise.race([server.request(method, params, options.cancellation), limit.promise])) as ResultOf<M>;
-    } finally {
-      timer.dispose();
-      waiting.dispose();
+    const waitMs = options.waitMs ?? defaultWaitMs;
+    const waitUntil = this.clock.now() + waitMs;
+    for (;;) {
+      const server = await this.supervisor.whenUsable(Math.max(waitUntil - this.clock.now(), 0));
+      try {
+        return await this.send(server, { method, params, options });
+      } catch (error) {
+        const mayRepeat = repeatable.has(method) && this.clock.now() < waitUntil;
+        if (!mayRepeat || !isUnavailable(error) || !(await this.endsSoon(server))) throw error;
+        this.log.info(`The server ended while it worked on ${method}, which is sent again.`);
+      }
     }
   }
 
@@ -99,6 +117,31 @@ export class ServerClient implements Disposable {
     this.disposables.dispose();
   }
 
+  private async send<M extends ClientToServerMethod>(
+    server: RunningServer,
+    { method, params, options }: { method: M; params: ParamsOf<M>; options: RequestOptions },
+  ): Promise<ResultOf<M>> {
+    const waiting = this.supervisor.requestBegan();
+    const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
+    const limit = Promise.withResolvers<never>();
+    const timer = this.clock.after(timeoutMs, () =>
+      limit.reject(new CodedError('TimedOut', `The server did not answer ${method} within ${timeoutMs / 1000} s.`)),
+    );
+    try {
+      return (await Promise.race([server.request(method, params, options.cancellation), limit.promise])) as ResultOf<M>;
+    } finally {
+      timer.dispose();
+      waiting.dispose();
+    }
+  }
+
+  private async endsSoon(server: RunningServer): Promise<boolean> {
+    const settled = new AbortController();
+    await Promise.race([server.exited, delay(this.clock, exitNoticeMs, settled.signal)]);
+    settled.abort();
+    return server.hasEnded;
+  }
+
   private follow(generation: number): void {
     const server: RunningServer | undefined = this.supervisor.usableServer;
     if (!server || generation === this.generation) return;
@@ -107,4 +150,8 @@ export class ServerClient implements Disposable {
     this.subscription = server.onNotification((method, params) => this.received.fire({ method, params }));
     this.generations.fire(generation);
   }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof CodedError && error.reason === 'Unavailable';
 }

@@ -32,6 +32,9 @@ export function createServerLauncher(options: LauncherOptions): LaunchServer {
     return {
       pid: process_.child.pid,
       exited: process_.exited,
+      get hasEnded() {
+        return process_.hasEnded;
+      },
       kill: () => process_.kill(),
       handshake: connection.handshake,
       get lastMessageAt() {

@@ -50,8 +50,12 @@ export class ServerProcess {
     void this.exited.then(() => clock.after(drainMs, () => releaseOutput.forEach((release) => release())));
   }
 
+  get hasEnded(): boolean {
+    return this.child.pid === undefined || this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
   kill(): void {
-    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill('SIGKILL');
+    if (!this.hasEnded) this.child.kill('SIGKILL');
   }
 }
 

@@ -40,7 +40,8 @@ export class ServerSupervisor implements Disposable {
   private readonly changed: Emitter<ServerStatus>;
   private readonly crashes = new CrashWindow();
   private status_: ServerStatus = {
-    state: 'stopped',
+    // Not "stopped": a request that comes before the start waits for it.
+    state: 'starting',
     generation: 0,
     restarts: 0,
     version: undefined,
@@ -68,7 +69,8 @@ export class ServerSupervisor implements Disposable {
 
   /** The server to which a request can be sent now, if there is one. */
   get usableServer(): RunningServer | undefined {
-    return isUsable(this.status_.state) ? this.server : undefined;
+    // The state follows the end of a process a moment later, in which nothing must be sent to it.
+    return isUsable(this.status_.state) && this.server?.hasEnded === false ? this.server : undefined;
   }
 
   /** Number of listeners now registered. */

@@ -1,6 +1,7 @@
 import type { Log } from '../../../extension/src/log.ts';
 import type { HealthReport } from '../../../extension/src/server/healthMonitor.ts';
 import type { RunningServer, ServerExit } from '../../../extension/src/server/runningServer.ts';
+import { CodedError } from '../../../server/protocol/errors.ts';
 import type { HandshakeAnswer } from '../../../server/protocol/server.ts';
 import type { FakeClock } from './fakeClock.ts';
 
@@ -12,7 +13,9 @@ export class ScriptedServer implements RunningServer {
   readonly handshake: Promise<HandshakeAnswer>;
   killed = 0;
   shutDownRequests = 0;
+  hasEnded = false;
   asked = 0;
+  readonly requests: string[] = [];
   endsWhenAsked = true;
   private readonly clock: FakeClock;
   private readonly exit = Promise.withResolvers<ServerExit>();
@@ -37,12 +40,16 @@ export class ScriptedServer implements RunningServer {
   }
 
   dies(signal: string | null = 'SIGKILL'): this {
+    this.hasEnded = true;
     this.exit.resolve({ code: signal === null ? 1 : null, signal });
     return this;
   }
 
   request(method: string): Promise<unknown> {
-    if (method !== 'server/health') return new Promise(() => undefined);
+    if (method !== 'server/health') {
+      this.requests.push(method);
+      return this.exited.then(() => Promise.reject(new CodedError('Unavailable', 'The server has gone.')));
+    }
     this.asked += 1;
     const asked = this.health();
     void asked.then(() => (this.lastMessageAt = this.clock.now()));

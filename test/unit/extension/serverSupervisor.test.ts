@@ -13,7 +13,7 @@ describe('The supervision of the server', () => {
   /** What the next servers do, by the order of their starts. */
   let script: ((server: ScriptedServer) => void)[];
 
-  function supervise(makeServer = () => new ScriptedServer(clock)): void {
+  function prepare(makeServer = () => new ScriptedServer(clock)): void {
     supervisor = new ServerSupervisor({
       clock,
       log,
@@ -28,6 +28,10 @@ describe('The supervision of the server', () => {
     supervisor.onChanged(({ state }) => {
       if (states.at(-1) !== state) states.push(state);
     });
+  }
+
+  function supervise(makeServer?: () => ScriptedServer): void {
+    prepare(makeServer);
     supervisor.start();
   }
 
@@ -227,6 +231,16 @@ describe('The supervision of the server', () => {
     servers[1]?.becomesReady();
     await settle();
     assert.equal(await patient, servers[1]);
+  });
+
+  it('lets a request wait that comes before the start', async () => {
+    script = [(server) => server.becomesReady()];
+    prepare();
+    const early = supervisor.whenUsable(5_000);
+    await clock.advance(100);
+    supervisor.start();
+    await clock.advance(100);
+    assert.equal(await early, servers[0]);
   });
 
   it('refuses a request at once when it has given up, and restarts when told', async () => {

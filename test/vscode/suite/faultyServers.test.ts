@@ -103,7 +103,7 @@ describe('A faulty server in the real extension host', () => {
     supervise('blocksMainThread');
     await until('the server is ready', () => supervisor.status.state === 'ready');
     const [first] = pids;
-    const request = assert.rejects(client.request('terminal/list', {}), { reason: 'Unavailable' });
+    const request = assert.rejects(client.request('terminal/create', {}), { reason: 'Unavailable' });
     await until('a second server is ready', () => supervisor.status.generation === 2);
     await request;
     assert.equal(isAlive(first!), false);
