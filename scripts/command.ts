@@ -21,6 +21,8 @@ export interface CommandResult {
 
 /** Kept output beyond this is cut at the front: the end of a log tells why a command failed. */
 const keptOutputChars = 1_000_000;
+/** How long a command that is told to end has for ending what it started in groups of their own. */
+const orderlyEndMs = 3_000;
 const isWindows = process.platform === 'win32';
 const running = new Set<ChildProcess>();
 
@@ -44,7 +46,8 @@ export function runCommand(command: string, args: readonly string[], options: Co
     child.stderr?.on('data', keep);
     const limit = setTimeout(() => {
       timedOut = true;
-      killGroup(child);
+      killGroup(child, 'SIGTERM');
+      setTimeout(() => killGroup(child), orderlyEndMs).unref();
     }, options.timeoutMs);
     child.on('error', (error) => {
       clearTimeout(limit);
@@ -94,9 +97,7 @@ export function killGroup(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL
 
 /** Runs a task of the npm scripts: its commands end with it, and a failure is told in its message alone. */
 export async function runTask(task: () => Promise<number>): Promise<void> {
-  process.on('exit', () => {
-    for (const child of running) killGroup(child);
-  });
+  process.on('exit', endRunning);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => process.exit(130));
   }
@@ -106,6 +107,14 @@ export async function runTask(task: () => Promise<number>): Promise<void> {
     console.error(describe(error));
     process.exitCode = 1;
   }
+}
+
+/** Called while the process exits, when nothing asynchronous happens any more. */
+function endRunning(): void {
+  if (running.size === 0) return;
+  for (const child of running) killGroup(child, 'SIGTERM');
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, orderlyEndMs);
+  for (const child of running) killGroup(child);
 }
 
 function describe(error: unknown): string {

@@ -74,7 +74,7 @@ const preparations: Readonly<Record<Preparation, () => Promise<string>>> = {
     return `${path.basename(file)} (${formatBytes((await fs.stat(file)).size)})`;
   },
   browser: () => ensureChromium((line) => console.log(line)),
-  workbench: async () => path.dirname((await installVscodeServer((line) => console.log(line))).mainScript),
+  workbench: async () => path.resolve((await installVscodeServer((line) => console.log(line))).mainScript, '../..'),
 };
 
 /** Runs a suite to its end and returns its totals; a suite that breaks off counts as one more failure. */

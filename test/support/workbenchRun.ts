@@ -61,6 +61,7 @@ export class WorkbenchRun {
     for (const name of ['data', 'home', 'sockets']) mkdirSync(path.join(folder, name), { mode: 0o700 });
     const killOnExit = () => killRunProcesses(folder);
     process.once('exit', killOnExit);
+    process.once('SIGTERM', exitOnSignal);
     try {
       await installExtension(installation, folder, vsix);
       const server = await VscodeServer.start({
@@ -91,11 +92,17 @@ export class WorkbenchRun {
   }
 }
 
+/** A signal alone would end the process without its exit listeners, and so leave VS Code behind. */
+function exitOnSignal(): void {
+  process.exit(143);
+}
+
 async function discard(folder: string, killOnExit: () => void): Promise<void> {
   try {
     await endRunProcesses(folder);
   } finally {
     process.removeListener('exit', killOnExit);
+    process.removeListener('SIGTERM', exitOnSignal);
     await fs.rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
 }
