@@ -10,6 +10,9 @@ import type { ParamsOf, ParsedParamsOf, ResultOf, ServerNotification } from '../
 import { CodedError } from '../../server/protocol/errors.ts';
 import { eventually } from './eventually.ts';
 
+/** Far longer than a view takes on a busy machine. */
+const waitLimitMs = 15_000;
+
 type Context = Extract<HostToView, { kind: 'context' }>;
 type Answer<M extends MethodForViews> = (params: ParamsOf<M>) => ResultOf<M> | Promise<ResultOf<M>>;
 type AnyAnswer = (params: object) => unknown;
@@ -88,18 +91,18 @@ export class ScriptedHost {
   /** Waits until the view has called `method` `count` times, and gives the params of the last of these calls. */
   async waitForRequest<M extends MethodForViews>(method: M, count = 1): Promise<ParamsOf<M>> {
     const calls = () => this.received.requests.filter((request) => request.method === method);
-    await eventually(`${count} calls of ${method}`, () => calls().length >= count);
+    await eventually(`${count} calls of ${method}`, () => calls().length >= count, waitLimitMs);
     return calls()[count - 1]?.params as ParamsOf<M>;
   }
 
   async waitForNotification<M extends NotificationForViews>(method: M): Promise<ParamsOf<M>> {
     const sent = () => this.received.notifications.find((notification) => notification.method === method);
-    await eventually(`the notification ${method}`, () => sent() !== undefined);
+    await eventually(`the notification ${method}`, () => sent() !== undefined, waitLimitMs);
     return sent()?.params as ParamsOf<M>;
   }
 
   async waitForAction(): Promise<HostAction> {
-    await eventually('an action', () => this.received.actions.length > 0);
+    await eventually('an action', () => this.received.actions.length > 0, waitLimitMs);
     return this.received.actions.at(-1)!;
   }
 

@@ -70,7 +70,7 @@ export class WebviewHarness {
     const context = await this.browser.newContext({ viewport: { width: widthPx, height: heightPx } });
     this.contexts.push(context);
     const page = await context.newPage();
-    page.setDefaultTimeout(5000);
+    page.setDefaultTimeout(15_000);
     page.on('pageerror', (error) => this.pageErrors.push(error.message));
     page.on('console', (message) => {
       if (message.type() === 'error') this.pageErrors.push(message.text());

@@ -22,7 +22,7 @@ import { WebviewHarness, type OpenView, type ViewOptions } from '../../support/w
 import type { SessionUpdate } from '../../../server/protocol/sessionEvents.ts';
 
 describe('the agent panel', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let harness: WebviewHarness;
 
   before(async () => {

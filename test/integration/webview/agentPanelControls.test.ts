@@ -22,7 +22,7 @@ function summary(id: ConversationId, title: string): ConversationSummary {
 }
 
 describe("the agent panel's controls", function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let harness: WebviewHarness;
 
   before(async () => {

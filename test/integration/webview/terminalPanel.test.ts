@@ -6,7 +6,7 @@ import type { ScriptedHost } from '../../support/scriptedHost.ts';
 import { WebviewHarness, type OpenView } from '../../support/webviewHarness.ts';
 
 describe('the terminal panel', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let harness: WebviewHarness;
 
   before(async () => {
