@@ -1,6 +1,6 @@
 import type { PtyExit } from '../ptyProtocol/messages.ts';
 import { OutputRing } from './outputRing.ts';
-import { Subscription, type SubscriptionOptions } from './subscription.ts';
+import { Subscription, type OutputSource, type SubscriptionOptions } from './subscription.ts';
 
 /**
  * A terminal is paused when the fastest of its viewers is `high` bytes behind, and goes on when that one has come within
@@ -15,7 +15,7 @@ export interface FlowGate {
 }
 
 /** A session's output on its way from the terminal through the ring to every viewer. */
-export class OutputFlow {
+export class OutputFlow implements OutputSource {
   readonly ring: OutputRing;
   /** Set once the program has ended and its last byte is in the ring. */
   exit: PtyExit | null = null;

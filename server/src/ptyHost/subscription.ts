@@ -1,8 +1,8 @@
 import { allocateOutput } from '../ptyProtocol/binaryFrames.ts';
 import { PtyProtocolError } from '../ptyProtocol/errors.ts';
 import { maxOutputBytes } from '../ptyProtocol/limits.ts';
-import type { PtyHostNotifications } from '../ptyProtocol/messages.ts';
-import type { OutputFlow } from './outputFlow.ts';
+import type { PtyExit, PtyHostNotifications } from '../ptyProtocol/messages.ts';
+import type { OutputRing } from './outputRing.ts';
 
 /** The way to one client, as its subscriptions see it. */
 export interface ClientPort {
@@ -10,6 +10,13 @@ export interface ClientPort {
   readonly isCongested: boolean;
   send(frame: Buffer): void;
   notify<N extends keyof PtyHostNotifications>(method: N, params: PtyHostNotifications[N]): void;
+}
+
+/** What is read: a session's output as far as it has come. */
+export interface OutputSource {
+  readonly ring: OutputRing;
+  readonly exit: PtyExit | null;
+  readonly checkpointOffset: number | null;
 }
 
 /** Who reads, from where, and with how much credit. */
@@ -27,7 +34,7 @@ export interface SubscriptionOptions {
  */
 export class Subscription {
   readonly options: SubscriptionOptions;
-  private readonly flow: OutputFlow;
+  private readonly source: OutputSource;
   private position: number;
   private acknowledgedOffset: number;
   /** Sent before the last gap and not yet acknowledged: it uses credit although the cursor has jumped on. */
@@ -35,8 +42,8 @@ export class Subscription {
   private lastGap = { from: 0, to: 0 };
   private toldExit = false;
 
-  constructor(flow: OutputFlow, options: SubscriptionOptions) {
-    this.flow = flow;
+  constructor(source: OutputSource, options: SubscriptionOptions) {
+    this.source = source;
     this.options = options;
     this.position = options.cursor;
     this.acknowledgedOffset = options.cursor;
@@ -72,23 +79,23 @@ export class Subscription {
   /** Sends what credit, socket and ring allow; after the last byte of an ended session, its exit. */
   flush(): void {
     const { port } = this.options;
-    while (this.position < this.flow.ring.end && this.creditBytes > 0 && !port.isCongested) {
+    while (this.position < this.source.ring.end && this.creditBytes > 0 && !port.isCongested) {
       this.skipGap();
-      const count = Math.min(this.creditBytes, this.flow.ring.end - this.position, maxOutputBytes);
+      const count = Math.min(this.creditBytes, this.source.ring.end - this.position, maxOutputBytes);
       const { frame, data } = allocateOutput(this.options.subscriptionId, this.position, count);
-      this.flow.ring.copyTo(data, this.position);
+      this.source.ring.copyTo(data, this.position);
       this.position += count;
       port.send(frame);
     }
-    if (this.position === this.flow.ring.end) this.tellExit();
+    if (this.position === this.source.ring.end) this.tellExit();
   }
 
   /** Moves to the oldest byte kept where the ring has overtaken the cursor, and says what was passed over. */
   private skipGap(): void {
-    const { start } = this.flow.ring;
+    const { start } = this.source.ring;
     if (this.position >= start) return;
     const { subscriptionId, port } = this.options;
-    const { checkpointOffset } = this.flow;
+    const { checkpointOffset } = this.source;
     port.notify('gap', { subscriptionId, from: this.position, to: start, checkpointOffset });
     this.unacknowledgedBeforeGapBytes += this.position - this.acknowledgedOffset;
     this.lastGap = { from: this.position, to: start };
@@ -97,9 +104,9 @@ export class Subscription {
   }
 
   private tellExit(): void {
-    if (!this.flow.exit || this.toldExit) return;
+    if (!this.source.exit || this.toldExit) return;
     this.toldExit = true;
     const { subscriptionId, sessionId, port } = this.options;
-    port.notify('exited', { subscriptionId, sessionId, endOffset: this.flow.ring.end, ...this.flow.exit });
+    port.notify('exited', { subscriptionId, sessionId, endOffset: this.source.ring.end, ...this.source.exit });
   }
 }

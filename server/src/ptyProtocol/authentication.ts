@@ -53,7 +53,7 @@ export async function loadOrCreateToken(file: string): Promise<Buffer> {
     await fs.promises.rm(temporary, { force: true });
   }
   const token = readToken(file);
-  if (!token) throw new Error(`The token file ${file} vanished while it was being read; try again.`);
+  if (!token) throw new Error(`The token file ${nameOf(file)} vanished while it was being read; try again.`);
   return token;
 }
 
@@ -70,14 +70,21 @@ export function readToken(file: string): Buffer | undefined {
     const stat = fs.fstatSync(descriptor);
     const isPrivate = process.platform === 'win32' || ((stat.mode & 0o077) === 0 && stat.uid === process.getuid?.());
     if (!isPrivate) {
-      throw new Error(`The token file ${file} is not private to this user; delete it, and a new one is made.`);
+      throw new Error(`The token file ${nameOf(file)} is not private to this user; delete it, and a new one is made.`);
     }
     const token = Buffer.alloc(tokenBytes);
     if (stat.size !== tokenBytes || fs.readSync(descriptor, token) !== tokenBytes) {
-      throw new Error(`The token file ${file} is damaged: it must have ${tokenBytes} bytes. Delete it, and a new one is made.`);
+      throw new Error(
+        `The token file ${nameOf(file)} is damaged: it must have ${tokenBytes} bytes. Delete it, and a new one is made.`,
+      );
     }
     return token;
   } finally {
     fs.closeSync(descriptor);
   }
+}
+
+/** The file as it is named to a person: where it stands in the data folder, without the data folder's own path. */
+function nameOf(file: string): string {
+  return `${path.basename(path.dirname(file))}/${path.basename(file)}`;
 }

@@ -70,7 +70,8 @@ export interface PtySubscribeResult {
 }
 
 /**
- * Requests that travel as JSON, each with its params and result. Input (WRITE) and screen checkpoints travel in binary
+ * Requests that travel as JSON, `{ id, method, params }`, each with its params and the result that stands in the answer
+ * `{ id, result }`; a refused one is answered by `{ id, error: { code, message } }`. Input (WRITE) and screen checkpoints travel in binary
  * frames beside them; see `binaryFrames.ts`.
  */
 export interface PtyRequests {
@@ -97,13 +98,13 @@ export interface PtyRequests {
 }
 export type PtyMethod = keyof PtyRequests;
 
-/** What a client says without wanting an answer. */
+/** What a client says without wanting an answer: `{ notify, params }`. */
 export interface PtyClientNotifications {
   /** Everything before `offset` has been consumed, so as much more may be sent. */
   acknowledge: { readonly subscriptionId: number; readonly offset: number };
 }
 
-/** What the host says unasked. */
+/** What the host says unasked: `{ notify, params }`. */
 export interface PtyHostNotifications {
   /** The bytes from `from` to `to` were dropped from the ring before this subscription came to them. */
   gap: {
@@ -120,20 +121,6 @@ export interface PtyHostNotifications {
   sessionsChanged: { readonly sessionId: string; readonly change: PtySessionChange };
 }
 export type PtySessionChange = 'created' | 'exited' | 'removed' | 'metadata';
-
-/** Control messages, each the JSON body of a CONTROL frame. */
-export interface PtyRequestMessage {
-  readonly id: number;
-  readonly method: string;
-  readonly params: unknown;
-}
-export type PtyResponseMessage =
-  | { readonly id: number; readonly result: unknown }
-  | { readonly id: number; readonly error: { readonly code: PtyErrorCode; readonly message: string } };
-export interface PtyNotificationMessage {
-  readonly notify: string;
-  readonly params: unknown;
-}
 
 /** Messages of the handshake, in this order: client, host, client, host. Nonces and proofs are 64 hex digits. */
 export interface PtyHandshake {

@@ -82,7 +82,7 @@ export class PtyHostConnection implements Disposable {
     this.listener = parts.listener;
     this.identity = parts.identity;
     this.socket.on('error', (error) =>
-      this.close(unavailable(`The connection to the pty host failed: ${error.message}`, error)),
+      this.close(unavailable(`The connection to the pty host failed (${codeOf(error)}).`, error)),
     );
     this.socket.on('close', () => this.close(unavailable('The pty host closed the connection or has ended.')));
     this.socket.on('data', (chunk: Buffer) => this.receive(chunk));
@@ -212,7 +212,7 @@ function connect(address: string): Promise<Socket> {
     const socket = connectSocket(address);
     const onError = (error: Error) => {
       socket.destroy();
-      reject(unavailable(`No pty host answers at its address: ${error.message}`, error));
+      reject(unavailable(`No pty host answers at its address (${codeOf(error)})`, error));
     };
     socket.once('error', onError);
     socket.once('connect', () => {
@@ -220,6 +220,11 @@ function connect(address: string): Promise<Socket> {
       resolve(socket);
     });
   });
+}
+
+/** The system's name for what went wrong. Its whole message would show paths. */
+function codeOf(error: NodeJS.ErrnoException): string {
+  return error.code ?? error.name;
 }
 
 function lateWaiting(onLateResult: (result: unknown) => void): Waiting {

@@ -49,7 +49,12 @@ export class PtyHostLauncher implements Disposable {
    */
   async client(signal?: AbortSignal): Promise<PtyHostClient> {
     if (this.current && !this.current.isClosed) return this.current;
-    this.pending ??= this.connect().finally(() => (this.pending = undefined));
+    this.pending ??= this.connect()
+      .catch((error: unknown) => {
+        this.options.log.error('The pty host could not be reached', { error });
+        throw presentable(error);
+      })
+      .finally(() => (this.pending = undefined));
     return await raceWithSignal(this.pending, signal);
   }
 
@@ -83,7 +88,7 @@ export class PtyHostLauncher implements Disposable {
     }
     const why = starter.failure ?? (lastError instanceof Error ? lastError.message : 'it did not come up');
     throw unavailable(
-      `No pty host could be reached within ${connectLimitMs / 1000} s: ${why}. Its log is ${paths.logFile}.`,
+      `No pty host could be reached within ${connectLimitMs / 1000} s: ${why}. See logs/pty-host.log in the data folder.`,
       lastError,
     );
   }
@@ -160,6 +165,17 @@ export function hostEnvironment(): NodeJS.ProcessEnv {
   );
   const runAsNode = process.versions['electron'] === undefined ? {} : { ELECTRON_RUN_AS_NODE: '1' };
   return { ...Object.fromEntries(kept), ...runAsNode };
+}
+
+/** What may cross the boundary of the server: a reason and a way out, but no path of this machine. */
+function presentable(error: unknown): CodedError {
+  if (error instanceof CodedError) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === undefined) return unavailable(message, error);
+  return unavailable(
+    `The data folder cannot be used for the pty host (${code}); check that it can be written and has room.`,
+    error,
+  );
 }
 
 function raceWithSignal<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

@@ -72,7 +72,7 @@ async function readFiles({ bundleFile, nodePtyFolder }: PtyHostFiles): Promise<S
   const names = (await fs.readdir(nodePtyFolder, { recursive: true })).map((name) => name.replaceAll('\\', '/'));
   const needed = names.filter(isNeededOfNodePty).sort();
   if (!needed.some((name) => name.endsWith('.node'))) {
-    throw new Error(`node-pty in ${nodePtyFolder} has no native part for this platform; install it again with a compiler.`);
+    throw new Error(`node-pty has no native part for this platform; install it again with a compiler.`);
   }
   const parts = needed.map(async (name) => ({
     name: `node_modules/node-pty/${name}`,
@@ -95,7 +95,9 @@ async function readPart(file: string): Promise<Buffer> {
   try {
     return await fs.readFile(file);
   } catch (error) {
-    throw new Error(`The pty host is not complete: ${file} cannot be read; build or install again.`, { cause: error });
+    throw new Error(`The pty host is not complete: ${path.basename(file)} cannot be read; build or install again.`, {
+      cause: error,
+    });
   }
 }
 

@@ -235,7 +235,19 @@ describe('The life of the pty host', () => {
 
   it('says what is missing when the installation is not complete', async () => {
     const bundleFile = path.join(world.dataFolder, 'nothing', 'ptyHost.js');
-    await assert.rejects(world.client({ bundleFile }), /pty host is not complete: .*nothing.*build or install again/);
+    await assert.rejects(world.client({ bundleFile }), {
+      reason: 'Unavailable',
+      message: 'The pty host is not complete: ptyHost.js cannot be read; build or install again.',
+    });
+  });
+
+  it('says that the data folder cannot be used, without its path', async () => {
+    const dataFolder = path.join(world.dataFolder, 'file');
+    writeFileSync(dataFolder, '');
+    await assert.rejects(world.client({ dataFolder }), {
+      reason: 'Unavailable',
+      message: 'The data folder cannot be used for the pty host (ENOTDIR); check that it can be written and has room.',
+    });
   });
 
   it('says within its time limit that no host comes up, and where its log is', async () => {
@@ -248,7 +260,7 @@ describe('The life of the pty host', () => {
     }
     await assert.rejects(world.client({ bundleFile: path.join(broken, 'ptyHost.js') }), {
       reason: 'Unavailable',
-      message: /within 10 s: its process ended with exit code 9\. Its log is .*pty-host\.log/,
+      message: /within 10 s: its process ended with exit code 9\. See logs\/pty-host\.log in the data folder/,
     });
   }).timeout(20_000);
 
