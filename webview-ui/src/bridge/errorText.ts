@@ -5,8 +5,3 @@ import { t } from '../strings.ts';
 export function errorText(error: unknown): string {
   return error instanceof CodedError ? error.message : t('error.unexpected', { detail: String(error) });
 }
-
-/** Whether somebody asked for the failure, so that there is nothing to report. */
-export function isCancelled(error: unknown): boolean {
-  return error instanceof CodedError && error.reason === 'Cancelled';
-}
