@@ -54,6 +54,7 @@ export class ServerSupervisor implements Disposable {
   private monitor: HealthMonitor | undefined;
   private waitingRequests = 0;
   private launches = 0;
+  private launchedAt = 0;
   private run: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
   private isEnding = false;
   private disposed = false;
@@ -188,6 +189,7 @@ export class ServerSupervisor implements Disposable {
   }
 
   private launch(): RunningServer {
+    this.launchedAt = this.options.clock.now();
     const server = this.options.launch(this.launches);
     this.launches += 1;
     this.server = server;
@@ -220,7 +222,10 @@ export class ServerSupervisor implements Disposable {
 
   private becomeReady(answer: HandshakeAnswer): void {
     const readyAt = this.options.clock.now();
-    this.options.log.info(`The server is ready: version ${answer.version}, instance ${answer.instanceId}.`);
+    const ms = readyAt - this.launchedAt;
+    this.options.log.info(
+      `The server is ready after ${ms} ms: version ${answer.version}, instance ${answer.instanceId}.`,
+    );
     this.update({
       state: this.launches > 1 ? 'recovered' : 'ready',
       generation: this.status_.generation + 1,
