@@ -43,7 +43,9 @@ export const terminalCommands = {
       }
       const confirm = vscode.l10n.t('End All');
       const answer = await vscode.window.showWarningMessage(
-        vscode.l10n.t('End all {0} terminals?', active.length),
+        active.length === 1
+          ? vscode.l10n.t('End the one terminal that runs?')
+          : vscode.l10n.t('End all {0} terminals?', active.length),
         {
           modal: true,
           detail: vscode.l10n.t('This also ends terminals that other windows show, and commands of agents.'),

@@ -185,7 +185,10 @@ export class PanelBridge implements Disposable {
 
   private post(message: HostToView): void {
     if (this.store.isDisposed) return;
-    logFailure(this.services.log, 'Sending to a view', this.webview.postMessage(message));
+    // It rejects while the window closes, when nobody is there to miss the message.
+    this.webview.postMessage(message).then(undefined, (error: unknown) => {
+      this.services.log.debug(`A view did not get a message: ${describeError(error)}`);
+    });
   }
 }
 

@@ -42,9 +42,13 @@ export class TerminalPanels implements vscode.WebviewPanelSerializer, Disposable
   /** Brings a panel back after a reload. */
   deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
     const { terminalId } = (state ?? {}) as { terminalId?: unknown };
-    if (typeof terminalId === 'string') this.fill(panel, terminalId);
-    // A panel that was closed by the reload before it knew its terminal has nothing to show.
-    else panel.dispose();
+    if (typeof terminalId === 'string') {
+      this.fill(panel, terminalId);
+    } else {
+      // The window was reloaded before the panel knew its terminal: it has nothing to show.
+      this.services.log.warn('A terminal panel without a terminal is not brought back.');
+      panel.dispose();
+    }
     return Promise.resolve();
   }
 

@@ -38,7 +38,7 @@ export class ServerProcess {
     const { child } = this;
     const releaseOutput = [
       readLines(child.stdout, new OutputLines(clock, (line) => log.info(`[server] ${line}`))),
-      readLines(child.stderr, new OutputLines(clock, (line) => log.warn(`[server] ${line}`))),
+      readLines(child.stderr, new OutputLines(clock, (line) => writeServerLine(log, line))),
     ];
     this.exited = new Promise<ServerExit>((resolve) => {
       child.once('exit', (code, signal) => resolve({ code, signal }));
@@ -66,6 +66,12 @@ export class ServerProcess {
 export function cleanEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const kept = Object.entries(environment).filter(([name]) => !/^(?:VSCODE_|ELECTRON_)/i.test(name));
   return { ...Object.fromEntries(kept), ...(process.versions['electron'] && { ELECTRON_RUN_AS_NODE: '1' }) };
+}
+
+/** A line of the server's logger keeps its level, and leaves its time to the log. Other lines are warnings. */
+export function writeServerLine(log: Log, line: string): void {
+  const [, level, text] = /^\d{4}-\d\d-\d\dT[\d:.]+Z (trace|debug|info|warn|error) (.*)$/.exec(line) ?? [];
+  log[(level ?? 'warn') as 'trace' | 'debug' | 'info' | 'warn' | 'error'](`[server] ${text ?? line}`);
 }
 
 /** Reads until the returned function is called, which also lets go of a pipe that somebody else still holds. */

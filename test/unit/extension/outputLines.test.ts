@@ -1,7 +1,8 @@
 import * as assert from 'node:assert/strict';
 import { OutputLines } from '../../../extension/src/server/outputLines.ts';
-import { cleanEnvironment } from '../../../extension/src/server/serverProcess.ts';
+import { cleanEnvironment, writeServerLine } from '../../../extension/src/server/serverProcess.ts';
 import { FakeClock } from './fakeClock.ts';
+import { memoryLog } from './scriptedServer.ts';
 
 describe('What a server writes', () => {
   let clock: FakeClock;
@@ -36,6 +37,20 @@ describe('What a server writes', () => {
     await clock.advance(1_000);
     output.push(Buffer.from('again\n'));
     assert.deepEqual(lines.slice(200), ['(800 lines left out: more than 200 in a second)', 'again']);
+  });
+});
+
+describe("A line of the server's log", () => {
+  it('keeps its level, and is a warning where it has none', () => {
+    const log = memoryLog();
+    writeServerLine(log, '2026-01-02T03:04:05.678Z info Ready pid=1');
+    writeServerLine(log, '2026-01-02T03:04:05.678Z error Broken');
+    writeServerLine(log, '(node:1) Warning: something');
+    assert.deepEqual(log.lines, [
+      'info: [server] Ready pid=1',
+      'error: [server] Broken',
+      'warn: [server] (node:1) Warning: something',
+    ]);
   });
 });
 

@@ -18,8 +18,6 @@ export function createTerminalPanelState(bridge: Bridge): TerminalPanelState {
     state.context.value = context;
     // After a reload of the window, VS Code gives this to whoever brings the panel back.
     bridge.writeState({ terminalId: context.terminalId ?? null });
-    // VS Code gives this back to the extension when it brings the panel back after a reload.
-    if (context.terminalId !== undefined) bridge.writeState({ terminalId: context.terminalId });
   });
   return state;
 }
