@@ -108,7 +108,19 @@ export default {
       from: { path: '^server/protocol/(errors|version|panelBridge)\\.ts$' },
       to: { path: '.', dependencyTypesNot: ['type-only'] },
     },
-    only('base imports itself', 'It is the ground everything stands on.', '^server/src/base/', '^server/src/base/'),
+    only(
+      'base imports itself',
+      'It is the ground everything stands on; of the contract it knows the types.',
+      '^server/src/base/',
+      '^server/(src/base|protocol)/',
+    ),
+    {
+      name: 'base imports types of the contract only',
+      comment: 'Use `import type`: the pty host bundles base, and must not bundle the contract.',
+      severity: 'error',
+      from: { path: '^server/src/base/' },
+      to: { path: '^server/protocol/', dependencyTypesNot: ['type-only'] },
+    },
     only(
       'ptyProtocol imports itself',
       'It is frozen and shared by both ends.',

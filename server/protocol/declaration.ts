@@ -12,17 +12,6 @@ export type Scope = 'none' | 'read' | 'terminal' | 'agent' | 'admin';
 /** The budget that a call counts against. Keystrokes, acknowledgements and health count against none. */
 export type Limit = 'none' | 'api' | 'terminal';
 
-/** Errors that any request may answer, so that a declaration lists only its own. */
-export const commonErrors = [
-  'InvalidParams',
-  'Cancelled',
-  'TimedOut',
-  'Unavailable',
-  'Internal',
-  'Forbidden',
-  'RateLimited',
-] as const satisfies readonly ErrorReason[];
-
 export interface RequestDeclaration<
   D extends Direction = Direction,
   P extends z.ZodType = z.ZodType,
@@ -34,7 +23,10 @@ export interface RequestDeclaration<
   readonly summary: string;
   readonly params: P;
   readonly result: R;
-  /** Reasons beyond `commonErrors`. */
+  /**
+   * Reasons beyond those that any request may answer: InvalidParams, Cancelled, TimedOut, Unavailable, Internal,
+   * Forbidden, RateLimited.
+   */
   readonly errors: readonly ErrorReason[];
   readonly scope: Scope;
   readonly limit: Limit;

@@ -28,6 +28,9 @@ const violations: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'extension/src/b.ts': "import { shape } from '../../server/protocol/shape.ts'; export const b = shape;",
   },
   'base imports itself': { 'server/src/base/c.ts': "import { rpc } from '../rpc/ok.ts'; export const c = rpc;" },
+  'base imports types of the contract only': {
+    'server/src/base/d.ts': "import { shape } from '../../protocol/shape.ts'; export const d = shape;",
+  },
   'ptyProtocol imports itself': {
     'server/src/ptyProtocol/a.ts': "import { ground } from '../base/ground.ts'; export const a = ground;",
   },

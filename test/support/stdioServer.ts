@@ -19,7 +19,8 @@ export interface WireMessage {
 /** The environment of a child server: this one's, with a data folder of its own and no provider's keys. */
 export function serverEnvironment(dataFolder: string): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = { ...process.env, AI_DEV_ASSISTANT_HOME: dataFolder };
-  for (const name of ['OPENAI_API_KEY', 'OPENAI_BASE_URL', 'OLLAMA_HOST', 'NODE_OPTIONS']) Reflect.deleteProperty(env, name);
+  for (const name of ['OPENAI_API_KEY', 'OPENAI_BASE_URL', 'OLLAMA_HOST', 'NODE_OPTIONS'])
+    Reflect.deleteProperty(env, name);
   return env;
 }
 
@@ -68,7 +69,9 @@ export class StdioServer {
   }
 
   answerTo(id: number | string | null): Promise<WireMessage> {
-    return waitFor(`an answer to ${String(id)}`, () => this.messages.find((m) => m.id === id && m.method === undefined));
+    return waitFor(`an answer to ${String(id)}`, () =>
+      this.messages.find((m) => m.id === id && m.method === undefined),
+    );
   }
 
   async initialize(options: object = {}): Promise<WireMessage> {

@@ -1,4 +1,3 @@
-import type { InitializeParams } from 'vscode-languageserver/node';
 import { fileURLToPath } from 'node:url';
 import { CodedError } from '../../protocol/errors.ts';
 import { initializationOptions, type HandshakeAnswer } from '../../protocol/server.ts';
@@ -6,7 +5,7 @@ import { contractVersion, isCompatible } from '../../protocol/version.ts';
 import type { Client } from '../base/handlers.ts';
 import type { Logger, LogLevel } from '../base/logger.ts';
 import { createServer, type Server } from '../createServer.ts';
-import { serveIpc, serveStdio } from '../transports/languageServerTransport.ts';
+import { serveIpc, serveStdio, type ClientIntroduction } from '../transports/languageServerTransport.ts';
 import { prepareDataFolder, resolveDataFolder } from './dataFolder.ts';
 import { createProcessLogger } from './processLogger.ts';
 
@@ -35,7 +34,7 @@ export function runLsp(options: LspOptions): void {
   });
 }
 
-function initialize(server: Server, client: Client, params: InitializeParams, logger: Logger): HandshakeAnswer {
+function initialize(server: Server, client: Client, params: ClientIntroduction, logger: Logger): HandshakeAnswer {
   const handshake = initializationOptions.safeParse(params.initializationOptions ?? defaultOptions(params));
   if (!handshake.success) {
     const detail = handshake.error.issues[0]?.message ?? 'invalid';
@@ -63,7 +62,7 @@ function initialize(server: Server, client: Client, params: InitializeParams, lo
 }
 
 /** What an editor that knows nothing of us is taken to have said: its folders, which nobody has called trusted. */
-function defaultOptions(params: InitializeParams): unknown {
+function defaultOptions(params: ClientIntroduction): unknown {
   const folders = (params.workspaceFolders ?? [])
     .filter((folder) => folder.uri.startsWith('file:'))
     .map((folder) => ({ path: fileURLToPath(folder.uri), name: folder.name }));

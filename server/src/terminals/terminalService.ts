@@ -91,7 +91,18 @@ export class TerminalService implements Disposable {
       const host = await this.host();
       await this.checkLimit(host);
       const { file, args, cwd, cols, rows } = program;
-      const { sessionId } = await host.create({ file, args, cwd, env, cols, rows, metadata: encodeMetadata(metadata) });
+      // An agent's command is never idle: however long it is silent, it ends by itself or by its time limit.
+      const isShell = program.owner.kind === 'person';
+      const size = { cols, rows };
+      const { sessionId } = await host.create({
+        file,
+        args,
+        cwd,
+        env,
+        ...size,
+        isShell,
+        metadata: encodeMetadata(metadata),
+      });
       return await this.get(sessionId as TerminalId);
     } finally {
       this.starting--;

@@ -3,7 +3,7 @@ import { CodedError } from '../../protocol/errors.ts';
 import type { TerminalId } from '../../protocol/terminal.ts';
 import type { FileList, FileSearch, TextMatches } from './fileSearch.ts';
 import type { CommandOutcome, CommandRunner, Effect, FileReader, PolicyGate } from './ports.ts';
-import type { ToolCallContext } from './tool.ts';
+import type { ToolCallContext } from './toolCallContext.ts';
 
 const maxOutputChars = 48_000;
 

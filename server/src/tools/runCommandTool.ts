@@ -1,7 +1,8 @@
 import * as path from 'node:path';
 import { z } from 'zod';
 import type { CommandOutcome } from './ports.ts';
-import { defineTool, textContent, type ToolCallContext, type ToolResult } from './tool.ts';
+import { defineTool, textContent, type ToolResult } from './tool.ts';
+import type { ToolCallContext } from './toolCallContext.ts';
 
 const defaultTimeoutMs = 10 * 60_000;
 const maxTimeoutMs = 60 * 60_000;

@@ -8,7 +8,8 @@ import { listFilesTool } from './listFilesTool.ts';
 import { readFileTool } from './readFileTool.ts';
 import { runCommandTool } from './runCommandTool.ts';
 import { searchTool } from './searchTool.ts';
-import { textContent, type Tool, type ToolCallContext, type ToolCallTitle, type ToolResult } from './tool.ts';
+import { textContent, type Tool, type ToolCallTitle, type ToolResult } from './tool.ts';
+import type { ToolCallContext } from './toolCallContext.ts';
 
 const tools: readonly Tool[] = [readFileTool, listFilesTool, searchTool, runCommandTool];
 

@@ -7,7 +7,6 @@ import {
   StreamMessageWriter,
   type CancellationToken,
   type Connection,
-  type InitializeParams,
   type MessageReader,
   type MessageWriter,
 } from 'vscode-languageserver/node';
@@ -23,11 +22,17 @@ import type { Router } from '../rpc/router.ts';
 import { GuardedMessageReader } from './guardedMessageReader.ts';
 import { bytesToBase64 } from './wireBytes.ts';
 
+/** What we read of LSP's `InitializeParams`. */
+export interface ClientIntroduction {
+  readonly initializationOptions?: unknown;
+  readonly workspaceFolders?: readonly { readonly uri: string; readonly name: string }[] | null;
+}
+
 export interface LanguageServerOptions {
   readonly router: Router;
   readonly logger: Logger;
   /** Takes the client's side of the handshake and gives ours. What it throws refuses the client. */
-  readonly initialize: (client: Client, params: InitializeParams) => HandshakeAnswer;
+  readonly initialize: (client: Client, params: ClientIntroduction) => HandshakeAnswer;
   /** Ends the server's services; awaited before `shutdown` is answered. */
   readonly shutdown: () => Promise<void>;
 }
