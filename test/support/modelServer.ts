@@ -322,4 +322,10 @@ async function main(): Promise<void> {
   console.log(JSON.stringify({ origin: server.origin, baseUrl: server.baseUrl }));
 }
 
-if (process.argv[1] === import.meta.filename) await main();
+// No await here: suites that are bundled as CommonJS import this file too.
+if (process.argv[1] === import.meta.filename) {
+  main().catch((error: unknown) => {
+    console.error(error instanceof Error ? error.message : String(error));
+    process.exitCode = 1;
+  });
+}

@@ -36,6 +36,8 @@ export async function bundleSuites(): Promise<SuiteBundle> {
     external: ['vscode', 'mocha', 'node-pty'],
     sourcemap: 'inline',
     logLevel: 'warning',
+    // Fixtures that are programs as well ask whether they were started; in a bundle they never were.
+    logOverride: { 'empty-import-meta': 'silent' },
   });
   const manifest = {
     name: 'suites',
