@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
-import { CodedError, type ErrorReason } from '../../server/protocol/errors.ts';
+import type { ErrorReason } from '../../server/protocol/errors.ts';
+import { isCodedError } from './codedError.ts';
 import { describeError, logFailure, type Log } from './log.ts';
 
 type Translate = (args: Readonly<Record<string, string | number>>) => string;
@@ -13,7 +14,7 @@ const serverMessages: Partial<Record<ErrorReason, { readonly needs: readonly str
     needs: ['active', 'max'],
     text: ({ active, max }) =>
       vscode.l10n.t(
-        '{0} terminals are open, and the setting allows {1}. Close one, or raise the setting.',
+        'Open terminals: {0}. The setting allows {1}: close one, or raise the setting.',
         active ?? '',
         max ?? '',
       ),
@@ -30,7 +31,7 @@ const serverMessages: Partial<Record<ErrorReason, { readonly needs: readonly str
 
 /** A sentence for the person about what went wrong. */
 export function messageFor(error: unknown): string {
-  if (!(error instanceof CodedError)) {
+  if (!isCodedError(error)) {
     return vscode.l10n.t('Something went wrong in the extension: {0}', describeError(error));
   }
   const known = serverMessages[error.reason];
@@ -45,9 +46,9 @@ interface Remedy {
 
 /** Shows an error with the buttons that help; what the person is told also goes to the log. */
 export function showError(error: unknown, log: Log): void {
-  if (error instanceof CodedError && error.reason === 'Cancelled') return;
+  if (isCodedError(error) && error.reason === 'Cancelled') return;
   const message = messageFor(error);
-  log.error(error instanceof CodedError ? `${error.reason}: ${error.message}` : asError(error));
+  log.error(isCodedError(error) ? `${error.reason}: ${error.message}` : asError(error));
   const remedies = remediesFor(error);
   const labels = remedies.map(({ label }) => label);
   const answered = vscode.window.showErrorMessage(message, ...labels).then(async (label) => {
@@ -62,7 +63,7 @@ function asError(error: unknown): Error {
 
 function remediesFor(error: unknown): readonly Remedy[] {
   const showLog = { label: vscode.l10n.t('Show Log'), run: command('aiDevAssistant.showLog') };
-  if (!(error instanceof CodedError)) return [showLog];
+  if (!isCodedError(error)) return [showLog];
   switch (error.reason) {
     case 'ResourceLimit':
       return [openSettings('aiDevAssistant.terminals.max')];

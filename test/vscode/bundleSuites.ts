@@ -2,7 +2,7 @@ import { globSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { build } from 'esbuild';
-import { projectFolder, testOutputFolder } from '../../scripts/project.ts';
+import { projectFolder, readManifest, testOutputFolder } from '../../scripts/project.ts';
 
 /** What VS Code is given: an extension that does nothing but carry the suites. */
 export interface SuiteBundle {
@@ -43,7 +43,10 @@ export async function bundleSuites(): Promise<SuiteBundle> {
     name: 'suites',
     publisher: 'ai-dev-assistant-tests',
     version: '0.0.0',
-    engines: { vscode: '*' },
+    // Never activated; but only an extension with code is told apart from others by VS Code's API.
+    main: './extensionHost.js',
+    // Of the extension that is tested: what VS Code does for an extension depends on it.
+    engines: { vscode: readManifest().engines['vscode'] },
     extensionKind: ['workspace'],
   };
   await fs.writeFile(path.join(extensionFolder, 'package.json'), JSON.stringify(manifest));

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
-import { CodedError, type ErrorReason } from '../../../server/protocol/errors.ts';
+import type { ErrorReason } from '../../../server/protocol/errors.ts';
+import { isCodedError } from '../codedError.ts';
 import type { HostToView, MethodForViews, ViewToHost } from '../../../server/protocol/panelBridge.ts';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import { messageFor } from '../errors.ts';
@@ -129,8 +130,8 @@ export class PanelBridge implements Disposable {
     try {
       this.post({ kind: 'response', id, result: await this.perform(request, source.token) });
     } catch (error) {
-      if (!(error instanceof CodedError)) this.services.log.error(`${request.method}: ${describeError(error)}`);
-      this.postError(id, error instanceof CodedError ? error.reason : 'Internal', messageFor(error));
+      if (!isCodedError(error)) this.services.log.error(`${request.method}: ${describeError(error)}`);
+      this.postError(id, isCodedError(error) ? error.reason : 'Internal', messageFor(error));
     } finally {
       this.pending.delete(id);
       source.dispose();

@@ -18,6 +18,7 @@ import {
 } from 'vscode-languageclient/node';
 import type { ServerNotification } from '../../../server/protocol/contract.ts';
 import { CodedError, errorTable, isErrorReason, type ErrorReason } from '../../../server/protocol/errors.ts';
+import { isCodedError } from '../codedError.ts';
 import type { HandshakeAnswer, InitializationOptions } from '../../../server/protocol/server.ts';
 import { toDisposable, type Disposable } from '../base/disposable.ts';
 import { Emitter } from '../base/emitter.ts';
@@ -168,7 +169,7 @@ async function answer(
   try {
     return await handler(params, abort.signal);
   } catch (error) {
-    const reason = error instanceof CodedError ? error.reason : 'Internal';
+    const reason = isCodedError(error) ? error.reason : 'Internal';
     return new ResponseError(errorTable[reason].code, describeError(error), { reason });
   } finally {
     listener.dispose();

@@ -6,6 +6,7 @@ import type {
   ServerNotification,
 } from '../../../server/protocol/contract.ts';
 import { CodedError } from '../../../server/protocol/errors.ts';
+import { isCodedError } from '../codedError.ts';
 import { delay, type Clock } from '../base/clock.ts';
 import { DisposableStore, toDisposable, type Disposable } from '../base/disposable.ts';
 import { Emitter } from '../base/emitter.ts';
@@ -153,5 +154,5 @@ export class ServerClient implements Disposable {
 }
 
 function isUnavailable(error: unknown): boolean {
-  return error instanceof CodedError && error.reason === 'Unavailable';
+  return isCodedError(error) && error.reason === 'Unavailable';
 }

@@ -1,4 +1,5 @@
 import { CodedError } from '../../../server/protocol/errors.ts';
+import { isCodedError } from '../codedError.ts';
 import type { HandshakeAnswer } from '../../../server/protocol/server.ts';
 import { contractVersion, isCompatible } from '../../../server/protocol/version.ts';
 import { delay, type Clock } from '../base/clock.ts';
@@ -213,7 +214,7 @@ export class ServerSupervisor implements Disposable {
       if (!isAborted(signal)) this.becomeReady(answer);
       return undefined;
     } catch (error) {
-      const kind = error instanceof CodedError && error.reason === 'Unsupported' ? 'incompatible' : 'handshakeFailed';
+      const kind = isCodedError(error) && error.reason === 'Unsupported' ? 'incompatible' : 'handshakeFailed';
       return { kind, detail: describeError(error) };
     } finally {
       limit.abort();

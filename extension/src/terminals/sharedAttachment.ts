@@ -1,4 +1,5 @@
 import { CodedError } from '../../../server/protocol/errors.ts';
+import { isCodedError } from '../codedError.ts';
 import type { TerminalId, TerminalInfo } from '../../../server/protocol/terminal.ts';
 import { describeError, logFailure, type Log } from '../log.ts';
 import type { TerminalServer, TerminalViewer, TerminalWatch } from './terminalViewer.ts';
@@ -80,7 +81,7 @@ export class SharedAttachment {
     this.attach().then(
       () => (this.rejoins = 0),
       (error: unknown) => {
-        const mayPass = error instanceof CodedError && error.retryable;
+        const mayPass = isCodedError(error) && error.retryable;
         this.options.log.warn(`Terminal ${this.options.sessionId} could not be attached: ${describeError(error)}`);
         if (!mayPass) this.forgotten();
         else if (++this.rejoins < maxRejoins) this.rejoin();

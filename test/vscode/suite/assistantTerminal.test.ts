@@ -163,6 +163,20 @@ describe('A VS Code terminal on a shell of the pty host', () => {
     { what: 'a folder that is a file', params: { shell: '/bin/sh', cwd: '/etc/passwd' }, says: /passwd/ },
     { what: 'a variable with a bad name', params: { shell: '/bin/sh', env: { 'A=B': 'x' } }, says: /A=B/ },
   ];
+  it('says in one message how many terminals the setting allows when there are so many', async () => {
+    const settings = vscode.workspace.getConfiguration('aiDevAssistant');
+    const first = open({ shell: '/bin/sh' });
+    await until('the first is there', () => first.text.includes('prompt>'));
+    await settings.update('terminals.max', 1, vscode.ConfigurationTarget.Global);
+    try {
+      const second = open({ shell: '/bin/sh' });
+      await until('the second tab is asked to close', () => second.closed === 1);
+      assert.deepEqual(popups.shown, ['Open terminals: 1. The setting allows 1: close one, or raise the setting.']);
+    } finally {
+      await settings.update('terminals.max', undefined, vscode.ConfigurationTarget.Global);
+    }
+  });
+
   for (const { what, params, says } of refusals) {
     it(`says in one message what is wrong about ${what}, and closes`, async () => {
       const view = open(params);

@@ -19,6 +19,7 @@ describe("An agent's commands in VS Code's terminal panel", () => {
   let hub: TerminalHub;
   let screen: ConversationTerminal;
   let text = '';
+  const conversations: string[] = [];
   const own: { dispose: () => unknown }[] = [];
   const terminalsBefore = new Set(vscode.window.terminals);
   const tabs = (): vscode.Terminal[] => vscode.window.terminals.filter((terminal) => !terminalsBefore.has(terminal));
@@ -52,6 +53,7 @@ describe("An agent's commands in VS Code's terminal panel", () => {
   });
 
   after(async () => {
+    for (const sessionId of conversations) await api.request('session/delete', { sessionId });
     screen.close();
     for (const item of own) item.dispose();
     for (const tab of tabs()) tab.dispose();
@@ -68,6 +70,7 @@ describe("An agent's commands in VS Code's terminal panel", () => {
   it('follow one another in one tab, live, open to typing, each with its end', async () => {
     const cwd = vscode.workspace.workspaceFolders![0]!.uri.fsPath;
     const { sessionId } = await api.request('session/new', { cwd });
+    conversations.push(sessionId);
     const seen = new Set<string>();
     own.push(
       api.onNotification('session/update', ({ update }) => {
@@ -85,7 +88,7 @@ describe("An agent's commands in VS Code's terminal panel", () => {
     await api.request('session/attach', { sessionId });
     const turn = api.request('session/prompt', { sessionId, prompt: [{ type: 'text', text: 'Run both.' }] });
     await until('the first command runs on the screen', () => text.includes('one-1'));
-    assert.equal(tabs().length, 1, 'the conversation has a tab as soon as a command runs');
+    await until('the conversation has a tab while its command runs', () => tabs().length === 1);
     assert.match(tabs()[0]!.name, /^AI: /);
     screen.handleInput('typed\r');
     const { stopReason } = await turn;
@@ -100,6 +103,5 @@ describe("An agent's commands in VS Code's terminal panel", () => {
     assert.equal(tabs().length, 1, 'all commands of a conversation share one tab');
     const results = model.chats.at(-1)!.messages.filter(({ role }) => role === 'tool');
     assert.match(JSON.stringify(results[0]), /heard typed/);
-    await api.request('session/delete', { sessionId });
   });
 });
