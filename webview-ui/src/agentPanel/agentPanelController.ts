@@ -25,7 +25,9 @@ export class AgentPanelController implements Disposable {
     this.conversations = new ConversationActions(bridge, this.state, () => this.turns.settlePendingPrompt());
     this.turns = new TurnActions(bridge, this.state, this.conversations);
     this.models = new ModelActions(bridge, this.state);
-    this.restore(readPersistedState(bridge.readState()));
+    const past = bridge.readState();
+    this.restore(readPersistedState(past));
+    if (past === undefined || past === null) this.conversations.startWithoutPast();
     this.subscriptions = [
       bridge.onContext((context) => this.receiveContext(context)),
       bridge.onWish((wish) => this.fulfil(wish)),

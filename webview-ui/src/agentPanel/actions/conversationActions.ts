@@ -27,6 +27,7 @@ export class ConversationActions implements Disposable {
   private attachesInARow = 0;
   private eventsWhileAttaching: SessionEvent[] | null = null;
   private attachedGeneration = -1;
+  private hasNoPast = false;
   private readonly attachEnded: () => void;
 
   /** `attachEnded` is called whenever the panel is up to date with its conversation again. */
@@ -49,7 +50,27 @@ export class ConversationActions implements Disposable {
     const wanted = this.state.wantedSessionId.value;
     if (wanted !== null) void this.attach(wanted);
     else this.attachEnded();
+    if (this.hasNoPast) void this.openLatest();
     if (this.state.sessions.value !== null) void this.refreshList();
+  }
+
+  /**
+   * Says that no former life of this view is known: a new window, or one whose state VS Code could not save in time. It
+   * then goes on with the conversation that was used last, unless that one belongs to another window.
+   */
+  startWithoutPast(): void {
+    this.hasNoPast = true;
+    this.state.isLoading.value = true;
+  }
+
+  private async openLatest(): Promise<void> {
+    this.hasNoPast = false;
+    const number = this.attachNumber;
+    await this.refreshList();
+    const latest = this.state.sessions.value?.[0];
+    this.state.isLoading.value = false;
+    const isUntouched = number === this.attachNumber && this.state.wantedSessionId.value === null;
+    if (latest?.access === 'write' && isUntouched) await this.open(latest.sessionId);
   }
 
   /** Shows another conversation. */
