@@ -207,6 +207,27 @@ describe("the agent panel's controls", function () {
     });
   });
 
+  describe('where nothing is known of a former life of the view', () => {
+    const open = (latest: Partial<ConversationSummary>) =>
+      harness.open('agentPanel', {
+        prepare: (host) =>
+          withModels(host)
+            .answer('session/list', () => ({ sessions: [{ ...summary(otherId, 'The last one'), ...latest }] }))
+            .answer('session/attach', () => attached(eventsOf([user('where were we')]))),
+      });
+
+    it('goes on with the conversation that was used last', async () => {
+      const view = await open({});
+      await view.page.getByText('where were we').waitFor();
+    });
+
+    it('begins a new one where another window holds the last', async () => {
+      const view = await open({ access: 'read' });
+      await view.page.getByText('What shall we work on?').waitFor();
+      assert.equal(await view.page.getByText('where were we').count(), 0);
+    });
+  });
+
   it('speaks the language that the extension host gives it', async () => {
     const view = await harness.open('agentPanel', {
       prepare: (host) => withModels(host).prepareContext({ strings: { 'empty.title': 'Woran arbeiten wir?' } }),
