@@ -20,6 +20,7 @@ import { pushChanges, readSettings, readWorkspace } from './settings.ts';
 import { StatusBar } from './statusBar.ts';
 import { AssistantTerminals } from './terminals/assistantTerminals.ts';
 import { ConversationTerminals } from './terminals/conversationTerminals.ts';
+import { ShownTerminals } from './terminals/shownTerminals.ts';
 import { TerminalHub } from './terminals/terminalHub.ts';
 
 let running: ServerSupervisor | undefined;
@@ -54,7 +55,8 @@ export function activate(context: vscode.ExtensionContext): AssistantApi {
   const hub = own(new TerminalHub(client, log));
   const terminalServices = { client, hub, clock, log };
   const panelServices = { extensionUri, client, supervisor, hub, log };
-  const terminals = own(new AssistantTerminals({ ...terminalServices, memory: context.workspaceState }));
+  const memory = new ShownTerminals(context.globalStorageUri.fsPath, readWorkspace());
+  const terminals = own(new AssistantTerminals({ ...terminalServices, memory }));
   own(new ConversationTerminals(terminalServices));
   const agentPanel = own(new AgentPanelView(panelServices));
   const terminalPanels = own(new TerminalPanels(panelServices));

@@ -5,14 +5,13 @@ import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import { describeError, logFailure } from '../log.ts';
 import type { ServerClient } from '../server/serverClient.ts';
 import { AssistantTerminal, type TerminalOrigin, type TerminalServices } from './assistantTerminal.ts';
+import type { ShownTerminals } from './shownTerminals.ts';
 
-/** Ids of the terminals that this window shows, so that they are shown again after a reload. */
-const shownKey = 'aiDevAssistant.shownTerminals';
 export const profileId = 'aiDevAssistant.terminal';
 
 export interface AssistantTerminalsOptions extends TerminalServices {
   readonly client: Pick<ServerClient, 'request' | 'onNewServer' | 'onNotification'>;
-  readonly memory: vscode.Memento;
+  readonly memory: ShownTerminals;
 }
 
 /**
@@ -25,7 +24,8 @@ export class AssistantTerminals implements Disposable {
   private readonly shown = new Map<vscode.Terminal, AssistantTerminal>();
   /** Those whose VS Code terminal has not been reported yet. */
   private readonly awaited = new Set<AssistantTerminal>();
-  private hasRestored = false;
+  private restored: 'no' | 'begun' | 'yes' = 'no';
+  private front = '';
 
   constructor(options: AssistantTerminalsOptions) {
     this.options = options;
@@ -36,6 +36,7 @@ export class AssistantTerminals implements Disposable {
     );
     this.store.add(vscode.window.onDidOpenTerminal((terminal) => this.opened(terminal)));
     this.store.add(vscode.window.onDidCloseTerminal((terminal) => this.closed(terminal)));
+    this.store.add(vscode.window.onDidChangeActiveTerminal(() => this.rememberFront()));
     this.store.add(
       options.client.onNewServer(() => logFailure(options.log, 'Bringing back terminals', this.restore())),
     );
@@ -116,16 +117,27 @@ export class AssistantTerminals implements Disposable {
 
   /** Once in a window, at its first server: later servers find the viewers still there. */
   private async restore(): Promise<void> {
-    if (this.hasRestored) return;
-    this.hasRestored = true;
-    const wanted = new Set(this.options.memory.get<readonly string[]>(shownKey, []));
-    if (wanted.size === 0) return;
-    for (const terminal of await this.list()) {
+    if (this.restored !== 'no') return;
+    this.restored = 'begun';
+    const { shown: before, front } = await this.options.memory.read();
+    this.restored = 'yes';
+    const wanted = new Set(before);
+    // VS Code fills an open terminal panel with a shell of its own before we can; one that is closed stays closed.
+    const isPanelOpen = vscode.window.activeTerminal !== undefined;
+    for (const terminal of wanted.size === 0 ? [] : await this.list()) {
       const { sessionId, name, status } = terminal;
       if (!wanted.has(sessionId) || status !== 'active' || this.find(sessionId)) continue;
-      vscode.window.createTerminal(this.optionsFor(this.make({ kind: 'attach', sessionId }), name));
+      const shown = vscode.window.createTerminal(this.optionsFor(this.make({ kind: 'attach', sessionId }), name));
+      if (sessionId === front && isPanelOpen) shown.show(true);
     }
     this.remember();
+  }
+
+  private rememberFront(): void {
+    // No terminal at all is what a closing window looks like.
+    if (!vscode.window.activeTerminal) return;
+    this.front = this.activeId ?? '';
+    this.write();
   }
 
   private find(sessionId: TerminalId): vscode.Terminal | undefined {
@@ -133,11 +145,16 @@ export class AssistantTerminals implements Disposable {
   }
 
   private remember(): void {
-    // Before the terminals of the last time were brought back, there is nothing new worth forgetting them for.
-    if (!this.hasRestored) return;
+    if (vscode.window.activeTerminal) this.front = this.activeId ?? '';
+    this.write();
+  }
+
+  private write(): void {
+    // Before the terminals of the last time were read, there is nothing new worth forgetting them for.
+    if (this.restored !== 'yes') return;
     const all = [...this.shown.values(), ...this.awaited];
-    const ids = [...new Set(all.flatMap((pty) => pty.sessionId ?? []))];
-    logFailure(this.options.log, 'Remembering the terminals', this.options.memory.update(shownKey, ids));
+    const shown = [...new Set(all.flatMap((pty) => pty.sessionId ?? []))];
+    logFailure(this.options.log, 'Remembering the terminals', this.options.memory.write({ shown, front: this.front }));
   }
 }
 

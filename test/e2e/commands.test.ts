@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { ModelServer } from '../support/modelServer.ts';
+import { Workbench } from '../support/workbench.ts';
+
+const key = 'key-for-the-fixture-0123456789';
+
+/** What a person reaches from the palette and the status bar, on the real workbench. */
+describe('A person at the palette', function () {
+  this.timeout(120_000);
+  this.bail(true);
+  let model: ModelServer;
+  let workbench: Workbench;
+  let shellPid = '';
+
+  before(async () => {
+    model = await ModelServer.start({ models: ['behind-a-key'], apiKey: key });
+    workbench = await Workbench.start({
+      name: 'commands',
+      settings: { 'aiDevAssistant.providers.openai.baseUrl': model.baseUrl },
+    });
+    await workbench.statusBarItem('AI Assistant').waitFor();
+  });
+  afterEach(async function () {
+    if (this.currentTest?.state === 'failed') await workbench.screenshot('commands-failed');
+  });
+  after(async () => {
+    await workbench.dispose();
+    await model.close();
+  });
+
+  it('sets a key, which the server then uses', async () => {
+    await workbench.command('AI Assistant: Set API Key');
+    await workbench.pick('OpenAI');
+    await workbench.page.locator('.quick-input-widget input[type=password]').waitFor();
+    await workbench.enter(key);
+    await workbench.toast('The API key of OpenAI is set').waitFor();
+    await workbench.command('AI Assistant: Select Model');
+    await workbench.pick('behind-a-key');
+    assert.ok(model.requests.some(({ headers }) => headers.authorization === `Bearer ${key}`));
+    const item = workbench.statusBarItem('AI Assistant');
+    await item.hover();
+    await workbench.page.locator('.monaco-hover', { hasText: 'Model: openai/behind-a-key' }).first().waitFor();
+  });
+
+  it('forgets the key again', async () => {
+    await workbench.command('AI Assistant: Forget API Key');
+    await workbench.pick('OpenAI');
+    await workbench.toast('The API key of OpenAI is forgotten').waitFor();
+  });
+
+  it('finds the terminal with the same shell after a reload', async () => {
+    await workbench.command('AI Assistant: New Terminal');
+    await workbench.until('a prompt', async () => (await workbench.terminalText()) !== '');
+    await workbench.typeInTerminal('echo "shell is [$$]"\n');
+    const readPid = async () => /shell is \[(\d+)\]/.exec(await workbench.terminalText())?.[1];
+    shellPid = await workbench.until('the shell to say its process id', readPid);
+    await workbench.reload();
+    // VS Code in a browser saves late whether its panel was open, so it may have to be opened.
+    await workbench.statusBarItem('AI Assistant').waitFor();
+    await workbench.command('Terminal: Focus Terminal');
+    assert.equal(await workbench.until('the same text after the reload', readPid), shellPid);
+    await workbench.typeInTerminal('echo "again [$$]"\n');
+    await workbench.until('the same shell to answer', async () =>
+      (await workbench.terminalText()).includes(`again [${shellPid}]`),
+    );
+  });
+
+  it('finds the same terminal in the editor area after a reload', async () => {
+    await workbench.command('AI Assistant: Open Terminal in Editor Area');
+    await (await workbench.webview('.xterm')).locator('.xterm-rows', { hasText: `again [${shellPid}]` }).waitFor();
+    await workbench.reload();
+    await (await workbench.webview('.xterm')).locator('.xterm-rows', { hasText: `again [${shellPid}]` }).waitFor();
+  });
+
+  it('reaches the log and a restart from the status bar', async () => {
+    const before = workbench.processes(/server\.js.* lsp --node-ipc/).map(({ pid }) => pid);
+    await workbench.statusBarItem('AI Assistant').click();
+    await workbench.pick('Restart Server');
+    await workbench.until('another server', () =>
+      Promise.resolve(workbench.processes(/server\.js.* lsp --node-ipc/).some(({ pid }) => !before.includes(pid))),
+    );
+  });
+
+  it('ends all terminals after having been asked', async () => {
+    await workbench.command('AI Assistant: End All Terminals');
+    await workbench.page.locator('.monaco-dialog-box').getByRole('button', { name: 'End All' }).click();
+    await workbench.until('the shell to end', () =>
+      Promise.resolve(!workbench.processes(/./).some(({ pid }) => String(pid) === shellPid)),
+    );
+  });
+});
