@@ -50,8 +50,11 @@ export interface Server {
   readonly clients: ClientRegistry;
   readonly health: HealthService;
   readonly instanceId: string;
-  /** Takes settings and workspace as a client gave them, and marks the server as started. */
-  configure(handshake: InitializationOptions): void;
+  /**
+   * Takes settings and workspace as a client gave them, and marks the server as started: `recovered` where the one
+   * before it ended uncleanly, which a client's count of restarts says if nobody else does.
+   */
+  configure(handshake: InitializationOptions, recovered?: boolean): void;
   /** Attaches a client that has shaken hands. An editor is asked for secrets and buffers from then on. */
   connect(client: Client, handshake: InitializationOptions): HandshakeAnswer;
   /** Ends everything this server started, except the terminals, which live on. */
@@ -126,11 +129,11 @@ export function createServer({ dataFolder, logger, environment }: ServerOptions)
     instanceId,
   });
 
-  const configure = (handshake: InitializationOptions): void => {
+  const configure = (handshake: InitializationOptions, recovered = handshake.restarts > 0): void => {
     settings.replace(handshake.settings);
     workspace.replace(handshake.workspace);
     ripgrepPath = handshake.ripgrepPath;
-    health.markStarted({ restarts: handshake.restarts, recovered: handshake.restarts > 0 });
+    health.markStarted({ restarts: handshake.restarts, recovered });
   };
   return {
     router,

@@ -1,4 +1,5 @@
 import type { LogLevel } from '../base/logger.ts';
+import { createProcessTable } from '../base/processTable.ts';
 import { CodedError } from '../../protocol/errors.ts';
 import { createServer } from '../createServer.ts';
 import { checkHostAndOrigin } from '../security/hostGuard.ts';
@@ -7,6 +8,7 @@ import { HttpTransport, type RequestGuard } from '../transports/httpTransport.ts
 import { prepareDataFolder, resolveDataFolder } from './dataFolder.ts';
 import { localHandshake } from './localClient.ts';
 import { createProcessLogger } from './processLogger.ts';
+import { ServeRecord } from './serveRecord.ts';
 import { readSettingsFile } from './settingsFile.ts';
 
 export interface ServeOptions {
@@ -17,7 +19,10 @@ export interface ServeOptions {
   readonly logLevel: LogLevel;
 }
 
-/** Serves HTTP on this machine until SIGINT or SIGTERM. The first line on stdout is JSON and says where. */
+/**
+ * Serves HTTP on this machine until SIGINT or SIGTERM. The first line on stdout is JSON and says where. Where one serves
+ * this data folder already, its line is printed instead.
+ */
 export async function runServe(options: ServeOptions): Promise<void> {
   const { host, port } = options;
   if (host !== '127.0.0.1' && host !== '::1') {
@@ -26,10 +31,16 @@ export async function runServe(options: ServeOptions): Promise<void> {
   const logger = createProcessLogger(options.logLevel);
   const dataFolder = resolveDataFolder(options.dataDir);
   prepareDataFolder(dataFolder);
+  const record = new ServeRecord(dataFolder, createProcessTable());
+  const former = await record.former();
+  if (former.state === 'running') {
+    process.stdout.write(`${JSON.stringify(former.address)}\n`);
+    return;
+  }
   const environment = { ...process.env };
   const handshake = localHandshake(options.workspace, readSettingsFile(dataFolder, environment, logger));
   const server = createServer({ dataFolder, logger, environment });
-  server.configure(handshake);
+  server.configure(handshake, former.state === 'crashed');
   const tokenFile = await ensureTokenFile(dataFolder);
   for (const repair of tokenFile.repairs) logger.warn(repair);
   const transport = new HttpTransport({
@@ -41,12 +52,13 @@ export async function runServe(options: ServeOptions): Promise<void> {
     port,
   });
   const url = await transport.listen();
-  process.stdout.write(
-    `${JSON.stringify({ url, tokenFile: tokenFile.path, pid: process.pid, instanceId: server.instanceId })}\n`,
-  );
+  const address = { url, tokenFile: tokenFile.path, pid: process.pid, instanceId: server.instanceId };
+  await record.write(address);
+  process.stdout.write(`${JSON.stringify(address)}\n`);
   await signalled();
   transport.dispose();
   await server.dispose();
+  await record.remove();
   process.exit(0);
 }
 

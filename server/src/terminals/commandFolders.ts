@@ -1,6 +1,7 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { Logger } from '../base/logger.ts';
+import { createProcessTable } from '../base/processTable.ts';
 
 /**
  * The folder for what this process's commands carry over, named after its pid. Those of processes that are gone are
@@ -16,19 +17,11 @@ async function removeAbandoned(parent: string): Promise<void> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
   });
+  const processes = createProcessTable();
   for (const name of names) {
     const pid = Number.parseInt(name, 10);
-    if (Number.isInteger(pid) && pid !== process.pid && !isAlive(pid)) {
+    if (Number.isInteger(pid) && pid !== process.pid && !(await processes.isAlive({ pid, startedAt: '' }))) {
       await fs.rm(path.join(parent, name), { recursive: true, force: true });
     }
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { statSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { HttpServer } from '../../support/httpServer.ts';
+import { endPtyHostsOf, ptyHostsOf } from '../../support/ptyHostOf.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
+import { waitFor } from '../../support/waitFor.ts';
 
 describe('The server over HTTP', () => {
   const folder = temporaryFolder();
@@ -15,6 +18,9 @@ describe('The server over HTTP', () => {
   });
   after(async () => {
     assert.equal(await server.stop(), 0, 'SIGTERM ends it cleanly');
+    // Calling every method has started a shell, which outlives the server as it should.
+    endPtyHostsOf(folder.path);
+    await waitFor('the pty host to end', () => ptyHostsOf(folder.path).length === 0);
     folder.remove();
   });
 
@@ -105,7 +111,29 @@ describe('The server over HTTP', () => {
   });
 
   it('says which port is taken', () => {
-    const args = ['dist/server.js', 'serve', '--port', server.url.port, '--data-dir', folder.path];
+    const other = temporaryFolder();
+    const args = ['dist/server.js', 'serve', '--port', server.url.port, '--data-dir', other.path];
     assert.throws(() => execFileSync(process.execPath, args, { stdio: 'pipe' }), /another program uses it/);
+    other.remove();
+  });
+
+  it('is found by the next one on the same data folder, which prints the same line', () => {
+    const args = ['dist/server.js', 'serve', '--data-dir', folder.path];
+    const line = execFileSync(process.execPath, args, { stdio: 'pipe' }).toString();
+    assert.equal((JSON.parse(line) as { pid: number }).pid, server.child.pid);
+  });
+
+  it('says that it has recovered where the one before it was killed, and not where it ended by itself', async () => {
+    const other = temporaryFolder();
+    const killed = await HttpServer.start(other.path);
+    killed.child.kill('SIGKILL');
+    await once(killed.child, 'exit');
+    const next = await HttpServer.start(other.path);
+    assert.equal((await next.call('server/health', {})).body['status'], 'recovered');
+    await next.stop();
+    const last = await HttpServer.start(other.path);
+    assert.equal((await last.call('server/health', {})).body['status'], 'ready');
+    await last.stop();
+    other.remove();
   });
 });
