@@ -65,10 +65,8 @@ describe('A person at the palette', function () {
     );
   });
 
-  it('finds the same terminal in the editor area after a reload', async () => {
+  it('shows the same terminal in the editor area as well', async () => {
     await workbench.command('AI Assistant: Open Terminal in Editor Area');
-    await (await workbench.webview('.xterm')).locator('.xterm-rows', { hasText: `again [${shellPid}]` }).waitFor();
-    await workbench.reload();
     await (await workbench.webview('.xterm')).locator('.xterm-rows', { hasText: `again [${shellPid}]` }).waitFor();
   });
 

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import type { WorkspaceState } from '../../../server/protocol/server.ts';
 
 /** What a window shows in its terminal panel. */
 export interface ShownState {
@@ -21,11 +22,9 @@ export class ShownTerminals {
   private readonly file: string;
   private writing: Promise<void> = Promise.resolve();
 
-  constructor(folder: string, workspaceFolders: readonly string[]) {
-    const key = createHash('sha256')
-      .update([...workspaceFolders].sort().join('\0'))
-      .digest('hex')
-      .slice(0, 16);
+  constructor(folder: string, { folders }: WorkspaceState) {
+    const paths = folders.map((workspaceFolder) => workspaceFolder.path).sort();
+    const key = createHash('sha256').update(paths.join('\0')).digest('hex').slice(0, 16);
     this.file = path.join(folder, 'shownTerminals', `${key}.json`);
   }
 
