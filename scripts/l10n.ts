@@ -3,11 +3,10 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { getL10nJson } from '@vscode/l10n-dev';
 import { englishStrings } from '../webview-ui/src/strings.ts';
-import { runTask } from './command.ts';
 import { projectFolder } from './project.ts';
 
 /** The file that translators start from, relative to the repository. */
-export const bundleFile = 'l10n/bundle.l10n.json';
+export const bundleFile = 'extension/l10n/bundle.l10n.json';
 
 /** Strings of the views stand beside those of the extension, with this before their keys. */
 const viewPrefix = 'view.';
@@ -27,13 +26,12 @@ export async function renderStringBundle(): Promise<string> {
   return `${JSON.stringify(Object.fromEntries(entries), undefined, 2)}\n`;
 }
 
-/** Writes the bundle anew. */
-async function main(): Promise<number> {
+/** Writes the bundle anew, and says whether it was stale. */
+export async function writeStringBundle(): Promise<boolean> {
   const file = path.join(projectFolder, bundleFile);
+  const expected = await renderStringBundle();
+  const current = await fs.readFile(file, 'utf8').catch(() => '');
   await fs.mkdir(path.dirname(file), { recursive: true });
-  await fs.writeFile(file, await renderStringBundle());
-  console.log(`${bundleFile}: written`);
-  return 0;
+  if (current !== expected) await fs.writeFile(file, expected);
+  return current !== expected;
 }
-
-if (import.meta.main) await runTask(main);

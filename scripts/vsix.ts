@@ -79,7 +79,7 @@ function shippedManifest(manifest: Manifest): Manifest {
 }
 
 async function copyOwnFiles(stage: string, target: VsixTarget): Promise<void> {
-  const names = ['README.md', 'CHANGELOG.md', 'LICENSE', '.vscodeignore', 'l10n', 'extension/media', 'dist'];
+  const names = ['README.md', 'CHANGELOG.md', 'LICENSE', '.vscodeignore', 'extension/l10n', 'extension/media', 'dist'];
   const translations = (await fs.readdir(projectFolder)).filter((name) => /^package\.nls(\..+)?\.json$/.test(name));
   for (const name of [...names, ...translations]) {
     const source = path.join(projectFolder, name);

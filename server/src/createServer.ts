@@ -83,7 +83,7 @@ export function createServer({ dataFolder, logger, environment }: ServerOptions)
     })),
   );
   const terminals = store.add(new TerminalService({ host: ptyHost, settings, workspace, environment, logger }));
-  const viewers = store.add(new TerminalViewers(terminals));
+  const viewers = store.add(new TerminalViewers(terminals, logger));
   store.add(terminals.onChanged((change) => clients.notifyAll('terminal/changed', change)));
 
   const commands = new CommandRunner({

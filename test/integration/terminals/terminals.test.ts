@@ -182,6 +182,22 @@ describe('Terminals', function () {
     await stdio.result('terminal/close', { sessionId });
   });
 
+  it('tells that a terminal is lost when the pty host itself was killed, and starts new ones', async () => {
+    const { sessionId } = await stdio.result('terminal/create', { shell: 'sh' });
+    await stdio.result('terminal/attach', { sessionId });
+    for (const pid of ptyHostsOf(folder.path)) process.kill(pid, 'SIGKILL');
+    await waitFor('the loss to be told', () =>
+      stdio.messages.some((message) => {
+        const params = (message.params ?? {}) as Result;
+        return (
+          message.method === 'terminal/changed' && params['sessionId'] === sessionId && params['terminal'] === null
+        );
+      }),
+    );
+    const next = await stdio.result('terminal/create', { shell: 'sh' });
+    await stdio.result('terminal/close', { sessionId: next['sessionId'] });
+  });
+
   it('survives the removal of the folder that a terminal works in', async () => {
     const doomed = path.join(folder.path, 'doomed');
     mkdirSync(doomed);

@@ -94,7 +94,7 @@ describe('The manifest', () => {
 });
 
 describe('The strings of the extension', () => {
-  it('stand in the bundle for translators as the sources have them now (node scripts/l10n.ts writes it)', async () => {
+  it('stand in the bundle for translators as the sources have them now (npm run docs writes it)', async () => {
     assert.equal(read(bundleFile), await renderStringBundle());
   });
 

@@ -274,7 +274,8 @@ describe('Tools', () => {
   it('have neither a file system nor processes in reach but through the checked access', () => {
     const modules = readdirSync(toolsFolder).filter((file) => file.endsWith('Tool.ts') || file === 'tool.ts');
     assert.ok(modules.length >= 5);
-    const allowed = /^(zod|node:path|\.\/(tool|toolCallContext|ports|checkedAccess)\.ts|\.\.\/\.\.\/protocol\/\w+\.ts)$/;
+    const allowed =
+      /^(zod|node:path|\.\/(tool|toolCallContext|ports|checkedAccess)\.ts|\.\.\/\.\.\/protocol\/\w+\.ts)$/;
     for (const file of modules) {
       const source = readFileSync(path.join(toolsFolder, file), 'utf8');
       const imports = [...source.matchAll(/from '([^']+)'|import\('([^']+)'\)/g)].map(
