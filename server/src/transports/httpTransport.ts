@@ -81,7 +81,10 @@ export class HttpTransport implements Disposable {
 
   private async handle(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const { guard, health, router } = this.options;
-    const refusal = guard.checkOrigin(request.headers, this.port());
+    // Where a header stands twice, the two ends of a proxy may each believe another one.
+    const { host, origin } = request.headersDistinct;
+    const isAmbiguous = host?.length !== 1 || (origin?.length ?? 0) > 1;
+    const refusal = isAmbiguous ? 'BadHost' : guard.checkOrigin(request.headers, this.port());
     if (refusal !== null) {
       refuse(request, response, refusal, 'This address does not answer requests from there.');
       return;
