@@ -19,8 +19,9 @@ const serverMessages: Partial<Record<ErrorReason, { readonly needs: readonly str
         max ?? '',
       ),
   },
+  // The server itself says `Unavailable` of many things (a disk, a model); only the extension says it of the server.
   Unavailable: {
-    needs: [],
+    needs: ['serverState'],
     text: () => vscode.l10n.t('The AI Assistant server is not running at the moment. Try again, or restart it.'),
   },
   UnknownMethod: {

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import type { ServerState } from '../../server/protocol/panelBridge.ts';
 import { logFailure, type Log } from './log.ts';
+import type { HealthReport } from './server/healthMonitor.ts';
 import type { ServerFailure } from './server/serverStatus.ts';
 import type { ServerSupervisor } from './server/serverSupervisor.ts';
 
@@ -20,6 +21,13 @@ export function describeFailure({ kind, detail }: ServerFailure): string {
         detail,
       );
   }
+}
+
+/** What the server says is not as it should be while it runs, a sentence each. */
+export function describeTroubles(health: HealthReport | undefined): string[] {
+  return Object.entries(health?.components ?? {}).flatMap(([name, { status, message }]) =>
+    status === 'degraded' ? [message ?? vscode.l10n.t('{0} works only in part.', name)] : [],
+  );
 }
 
 /** The state in a word or two. */

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import type { ServerState } from '../../server/protocol/panelBridge.ts';
 import { DisposableStore, type Disposable } from './base/disposable.ts';
-import { describeFailure, describeState } from './serverMessages.ts';
+import { describeFailure, describeState, describeTroubles } from './serverMessages.ts';
 import type { ServerStatus } from './server/serverStatus.ts';
 import type { ServerSupervisor } from './server/serverSupervisor.ts';
 import { settingsPrefix } from './settings.ts';
@@ -66,13 +66,10 @@ function backgroundOf(state: ServerState): vscode.ThemeColor | undefined {
 
 function describe({ state, version, readyAt, restarts, health, failure }: ServerStatus): string {
   const model = vscode.workspace.getConfiguration(settingsPrefix).get<string>('model.default', '');
-  const troubles = Object.entries(health?.components ?? {}).flatMap(([name, { status, message }]) =>
-    status === 'degraded' ? [`${name}: ${message ?? status}`] : [],
-  );
   return [
     vscode.l10n.t('AI Assistant server: {0}', describeState(state)),
     ...(failure ? [describeFailure(failure)] : []),
-    ...troubles,
+    ...describeTroubles(health),
     ...(version === undefined ? [] : [vscode.l10n.t('Version {0}', version)]),
     ...(readyAt === undefined ? [] : [vscode.l10n.t('Running for {0}', describeDuration(Date.now() - readyAt))]),
     vscode.l10n.t('Restarts: {0}', restarts),

@@ -61,6 +61,8 @@ export const session = {
       title: z.string(),
       cwd: z.string(),
       access: conversationAccess,
+      /** Why it can only be read, where that is for another reason than another server's lock: a disk, say. */
+      readOnlyReason: z.string().optional(),
       running: z.boolean(),
       /** True: forget what you have and fold `events` from nothing. False: go on. */
       isSnapshot: z.boolean(),

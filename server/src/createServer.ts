@@ -23,6 +23,7 @@ import { CommandRunner } from './terminals/commandRunner.ts';
 import { FileSearch } from './tools/fileSearch.ts';
 import { ToolRegistry } from './tools/toolRegistry.ts';
 import { createHealthHandlers } from './health/healthHandlers.ts';
+import { DataFolderWatch } from './health/dataFolderWatch.ts';
 import { HealthService } from './health/healthService.ts';
 import { Router } from './rpc/router.ts';
 import { SecretService } from './settings/secretService.ts';
@@ -69,6 +70,7 @@ export function createServer({ dataFolder, logger, environment }: ServerOptions)
   const clients = new ClientRegistry();
   let ripgrepPath: string | undefined;
   const health = new HealthService({ clock: systemClock, version });
+  store.add(new DataFolderWatch({ dataFolder, health, clock: systemClock, logger }));
   const settings = store.add(new SettingsService(logger));
   const workspace = store.add(new WorkspaceService(logger));
   const secrets = store.add(new SecretService(environment, logger));

@@ -7,7 +7,7 @@ import { messageFor } from '../errors.ts';
 import { describeError, logFailure, type Log } from '../log.ts';
 import type { ServerClient } from '../server/serverClient.ts';
 import type { ServerSupervisor } from '../server/serverSupervisor.ts';
-import { describeFailure } from '../serverMessages.ts';
+import { describeFailure, describeTroubles } from '../serverMessages.ts';
 import { readWorkspace } from '../settings.ts';
 import type { TerminalHub } from '../terminals/terminalHub.ts';
 import { TerminalWatches } from '../terminals/terminalWatches.ts';
@@ -158,13 +158,14 @@ export class PanelBridge implements Disposable {
   /** Sends the context where something in it has changed, or anyway if `always`. */
   private sendContext(always = false): void {
     if (!this.isReady) return;
-    const { state, generation, failure } = this.services.supervisor.status;
+    const { state, generation, failure, health } = this.services.supervisor.status;
+    const message = failure ? describeFailure(failure) : describeTroubles(health).join(' ');
     const { folders, trusted } = readWorkspace();
     const context: HostToView = {
       kind: 'context',
       serverState: state,
       serverGeneration: generation,
-      ...(failure && { serverMessage: describeFailure(failure) }),
+      ...(message !== '' && { serverMessage: message }),
       workspaceFolder: folders[0]?.path ?? null,
       trusted,
       ...(this.terminalId !== undefined && { terminalId: this.terminalId }),

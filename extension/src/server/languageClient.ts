@@ -156,7 +156,10 @@ function asCodedError(error: unknown, method: string): CodedError {
     });
   }
   // Neither a reason of ours nor a code of JSON-RPC's: the library's own way to say that the connection has gone.
-  return new CodedError('Unavailable', `The server has gone before it answered ${method}.`, { cause: error });
+  return new CodedError('Unavailable', `The server has gone before it answered ${method}.`, {
+    args: { serverState: 'gone' },
+    cause: error,
+  });
 }
 
 async function answer(

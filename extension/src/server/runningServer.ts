@@ -8,6 +8,8 @@ export interface ServerExit {
   readonly signal: string | null;
   /** Set where the process could not be started at all. */
   readonly error?: Error;
+  /** The sentence with which the server said why it ended. */
+  readonly lastWords?: string;
 }
 
 /** A cancellation as the language client understands it: VS Code's `CancellationToken` is one. */

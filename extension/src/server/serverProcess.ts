@@ -9,6 +9,9 @@ import type { ServerExit } from './runningServer.ts';
 /** Output that is still in the pipe when the process ends is read for this long. */
 const drainMs = 250;
 
+/** With this the server begins the line in which it says why it cannot go on. */
+const lastWordsPrefix = 'ai-dev-assistant: ';
+
 export interface ServerProcessOptions {
   /** Absolute path of the server's bundle. */
   readonly modulePath: string;
@@ -36,12 +39,22 @@ export class ServerProcess {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     const { child } = this;
+    let lastWords: string | undefined;
+    const noteLine = (line: string): void => {
+      if (line.startsWith(lastWordsPrefix)) lastWords = line.slice(lastWordsPrefix.length);
+      writeServerLine(log, line);
+    };
     const releaseOutput = [
       readLines(child.stdout, new OutputLines(clock, (line) => log.info(`[server] ${line}`))),
-      readLines(child.stderr, new OutputLines(clock, (line) => writeServerLine(log, line))),
+      readLines(child.stderr, new OutputLines(clock, noteLine)),
     ];
     this.exited = new Promise<ServerExit>((resolve) => {
-      child.once('exit', (code, signal) => resolve({ code, signal }));
+      child.once('exit', (code, signal) => {
+        const tell = (): void => resolve({ code, signal, ...(lastWords !== undefined && { lastWords }) });
+        // A process that ended by itself may have said why, which is still in the pipe. One that was killed has not.
+        if (signal !== null || code === 0) tell();
+        else tellOnceDrained(child, clock, tell);
+      });
       child.on('error', (error) => {
         log.error(`The server process reports an error: ${error.message}`);
         if (child.pid === undefined) resolve({ code: null, signal: null, error });
@@ -72,6 +85,15 @@ export function cleanEnvironment(environment: NodeJS.ProcessEnv): NodeJS.Process
 export function writeServerLine(log: Log, line: string): void {
   const [, level, text] = /^\d{4}-\d\d-\d\dT[\d:.]+Z (trace|debug|info|warn|error) (.*)$/.exec(line) ?? [];
   log[(level ?? 'warn') as 'trace' | 'debug' | 'info' | 'warn' | 'error'](`[server] ${text ?? line}`);
+}
+
+/** Calls `tell` once the output has ended, or after a moment if a descendant keeps it open. */
+function tellOnceDrained(child: ChildProcess, clock: Clock, tell: () => void): void {
+  const timer = clock.after(drainMs, tell);
+  child.once('close', () => {
+    timer.dispose();
+    tell();
+  });
 }
 
 /** Reads until the returned function is called, which also lets go of a pipe that somebody else still holds. */

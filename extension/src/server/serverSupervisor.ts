@@ -126,7 +126,7 @@ export class ServerSupervisor implements Disposable {
     const check = (): void => {
       const server = this.usableServer;
       if (server) resolve(server);
-      else if (this.status_.state === 'stopped') reject(new CodedError('Unavailable', 'The server is not running.'));
+      else if (this.status_.state === 'stopped') reject(notRunning('The server is not running.', 'stopped'));
       else return;
       listener.dispose();
       timer.dispose();
@@ -134,7 +134,7 @@ export class ServerSupervisor implements Disposable {
     const listener = this.changed.on(check);
     const timer = this.options.clock.after(waitMs, () => {
       listener.dispose();
-      reject(new CodedError('Unavailable', 'The server is still starting. Try again in a moment.'));
+      reject(notRunning('The server is still starting. Try again in a moment.', 'starting'));
     });
     check();
     return promise;
@@ -310,6 +310,10 @@ export class ServerSupervisor implements Disposable {
   }
 }
 
+function notRunning(message: string, serverState: 'starting' | 'stopped'): CodedError {
+  return new CodedError('Unavailable', message, { args: { serverState } });
+}
+
 /** Which bound the failures so far have reached, if any. */
 function tooMany(crashes: number, failedHandshakes: number): ServerFailure['kind'] | undefined {
   if (failedHandshakes >= supervisionLimits.handshakeAttempts) return 'handshakeFailed';
@@ -329,5 +333,6 @@ function incompatible(answer: HandshakeAnswer): ServerFailure {
 
 function describeExit(exit: ServerExit): string {
   if (exit.error) return `it could not be started (${exit.error.message})`;
+  if (exit.lastWords !== undefined) return exit.lastWords.replace(/\.$/, '');
   return exit.signal === null ? `it ended with code ${exit.code ?? 'unknown'}` : `it was ended by ${exit.signal}`;
 }

@@ -105,6 +105,19 @@ export class Conversation {
     this.lastUsedAt = this.ports.clock.now();
   }
 
+  /** Takes up writing where whatever stood in the way has gone since the conversation was opened. */
+  async lookForWriteAccess(): Promise<void> {
+    if (this.journal.access === 'write') return;
+    this.reopening ??= this.reopen().finally(() => (this.reopening = undefined));
+    await this.reopening;
+  }
+
+  /** Why the disk lets this conversation only be read; undefined where it can be written, or another process holds it. */
+  get storageRefusal(): CodedError | undefined {
+    const { refusal } = this.journal;
+    return refusal?.reason === 'Conflict' ? undefined : refusal;
+  }
+
   /** Ends what a server that died has left open. Nothing happens where another process may be working on it. */
   async endInterruptedTurn(): Promise<void> {
     if (this.journal.access === 'write' && !this.running) await this.mendOpenTurn();
@@ -285,14 +298,14 @@ export class Conversation {
   /** Where another process held the conversation when it was opened, it may have let go since. */
   private async takeWriteAccess(): Promise<void> {
     this.touch();
+    await this.lookForWriteAccess();
     if (this.journal.access === 'read') {
-      this.reopening ??= this.reopen().finally(() => (this.reopening = undefined));
-      await this.reopening;
-    }
-    if (this.journal.access === 'read') {
-      throw new CodedError(
-        'Conflict',
-        'Another window holds this conversation, so here it can only be read. Go on there, or close it there.',
+      throw (
+        this.storageRefusal ??
+        new CodedError(
+          'Conflict',
+          'Another window holds this conversation, so here it can only be read. Go on there, or close it there.',
+        )
       );
     }
   }

@@ -1,3 +1,4 @@
+import type { CodedError } from '../../protocol/errors.ts';
 import type { ParamsOf, ServerNotification } from '../../protocol/contract.ts';
 import type {
   ConversationId,
@@ -14,6 +15,8 @@ import type { Disposable } from '../base/disposable.ts';
 export interface ConversationJournal {
   /** `read`: another process holds the conversation; its events still arrive. */
   readonly access: 'write' | 'read';
+  /** Why it cannot be written: `Conflict` where another process holds it. Undefined where it can. */
+  readonly refusal: CodedError | undefined;
   readonly header: { readonly conversationId: ConversationId; readonly cwd: string; readonly createdAt: number };
   /** All events, in order. */
   events(): readonly SessionEvent[];

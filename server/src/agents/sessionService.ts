@@ -6,6 +6,7 @@ import type { ConfigOption, ConversationSummary } from '../../protocol/session.t
 import type { ConversationId } from '../../protocol/sessionEvents.ts';
 import type { Disposable } from '../base/disposable.ts';
 import type { Client, RequestContext } from '../base/handlers.ts';
+import type { Logger } from '../base/logger.ts';
 import { Conversation, type ConversationPorts } from './conversation.ts';
 import type { Broadcaster, ConversationJournal, JournalSummary } from './ports.ts';
 
@@ -65,11 +66,14 @@ export class SessionService {
     client: Client,
   ): Promise<ResultOf<'session/attach'>> {
     const conversation = await this.get(id);
+    await lookForWriteAccess(conversation, this.options.logger);
     const configOptions = await this.configOptions(conversation.model);
     // Nothing may be awaited between taking the events and listening for the next.
     const attachment = conversation.attach(client, fromSequence);
     const { sessionId, title, cwd, access, running } = conversation.summary();
-    return { sessionId, title, cwd, access, running, ...attachment, configOptions };
+    const readOnlyReason = conversation.storageRefusal?.message;
+    const why = readOnlyReason === undefined ? {} : { readOnlyReason };
+    return { sessionId, title, cwd, access, ...why, running, ...attachment, configOptions };
   }
 
   detach(id: ConversationId, client: Client): void {
@@ -152,12 +156,7 @@ export class SessionService {
     await this.closing.get(id);
     await this.makeRoom();
     const conversation = this.wrap(await this.options.journals.open(id));
-    try {
-      await conversation.endInterruptedTurn();
-    } catch (error) {
-      // A full disk must not keep anybody from reading; the next turn tries again.
-      this.options.logger.warn('An interrupted turn could not be ended in its journal', { conversationId: id, error });
-    }
+    await endInterruptedTurn(conversation, this.options.logger);
     return conversation;
   }
 
@@ -230,6 +229,22 @@ export class SessionService {
     if (open) return open.summary();
     const { conversationId: sessionId, title, cwd, createdAt, updatedAt, lockedElsewhere } = summary;
     return { sessionId, title, cwd, createdAt, updatedAt, access: lockedElsewhere ? 'read' : 'write', running: false };
+  }
+}
+
+/** Whoever held the conversation may have gone since it was opened, in the middle of a turn perhaps. */
+async function lookForWriteAccess(conversation: Conversation, logger: Logger): Promise<void> {
+  const before = conversation.summary().access;
+  await conversation.lookForWriteAccess();
+  if (before === 'read') await endInterruptedTurn(conversation, logger);
+}
+
+async function endInterruptedTurn(conversation: Conversation, logger: Logger): Promise<void> {
+  try {
+    await conversation.endInterruptedTurn();
+  } catch (error) {
+    // A full disk must not keep anybody from reading; the next turn tries again.
+    logger.warn('An interrupted turn could not be ended in its journal', { conversationId: conversation.id, error });
   }
 }
 

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { CodedError } from '../../protocol/errors.ts';
@@ -20,11 +20,14 @@ export function resolveDataFolder(option: string | undefined, env: Environment =
   return path.join(env['XDG_DATA_HOME'] ?? path.join(home, '.local', 'share'), 'ai-dev-assistant');
 }
 
-/** Creates the data folder with mode 0700 if it is missing, and narrows it if others may look into it. */
+/**
+ * Creates the data folder with mode 0700 if it is missing, and narrows it if others may look into it. One that is there
+ * but cannot be written is no reason to fail: what it holds can still be read, and the server's health says so.
+ */
 export function prepareDataFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    if (process.platform !== 'win32') chmodSync(folder, 0o700);
+    if (process.platform !== 'win32' && (statSync(folder).mode & 0o777) !== 0o700) chmodSync(folder, 0o700);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
     throw new CodedError(

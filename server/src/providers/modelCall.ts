@@ -91,7 +91,7 @@ export async function callModel(target: ModelCallTarget, request: ModelCallReque
         watchdog.signal.throwIfAborted();
         throw new CodedError(
           'Unavailable',
-          `${target.endpoint.name} ended its answer early. Choose Continue to go on.`,
+          `${target.endpoint.name} ended its answer early. Try again to go on.`,
         );
       case 'finish-step':
         answer = { finish: finishOf(part.finishReason, target.endpoint), usage: usageOf(part.usage) };
@@ -137,7 +137,7 @@ function finishOf(reason: string, endpoint: Endpoint): ModelCallAnswer['finish']
     default:
       throw new CodedError(
         'Unavailable',
-        `${endpoint.name} ended its answer without finishing it. What had arrived is kept. Choose Continue to go on.`,
+        `${endpoint.name} ended its answer without finishing it. What had arrived is kept. Try again to go on.`,
       );
   }
 }
@@ -188,7 +188,7 @@ class SilenceWatchdog implements Disposable {
         new CodedError(
           'TimedOut',
           `${name} has sent nothing for ${Math.round(limitMs / 1000)} s. What had arrived is kept. ` +
-            'Choose Continue to try again, or another model if this one is too slow.',
+            'Try again, or choose another model if this one is too slow.',
         ),
       );
     });

@@ -50,7 +50,7 @@ function broken(endpoint: Endpoint, cause: unknown): ModelFailure {
   return failure(
     'Unavailable',
     `The answer of ${endpoint.name} broke off or was not readable (${detail}). ` +
-      'What had arrived is kept. Choose Continue to go on, or check the endpoint if it happens again.',
+      'What had arrived is kept. Try again to go on, or check the endpoint if it happens again.',
     { cause },
   );
 }
@@ -104,7 +104,7 @@ function explainStatus(error: HttpCallError, status: number, endpoint: Endpoint,
     const isTransient = !/insufficient_quota|billing/i.test(error.responseBody ?? '');
     return failure(
       'RateLimited',
-      `${endpoint.name} allows no more requests for now (${said}). Wait a while, then choose Continue.`,
+      `${endpoint.name} allows no more requests for now (${said}). Wait a while, then try again.`,
       { cause, isTransient, ...wait },
     );
   }

@@ -1,4 +1,5 @@
 import type { ConversationId, SessionEvent, SessionUpdate } from '../../protocol/sessionEvents.ts';
+import type { CodedError } from '../../protocol/errors.ts';
 import type { Disposable } from '../base/disposable.ts';
 
 /** What a journal says of itself in its first record. */
@@ -15,6 +16,8 @@ export interface JournalHeader {
 export interface ConversationJournal {
   /** `read`: somebody else holds the conversation, or its folder cannot be written; new events still arrive. */
   readonly access: 'write' | 'read';
+  /** With which error `append` rejects where access is `read`: `Conflict` if held elsewhere, else what the disk said. */
+  readonly refusal: CodedError | undefined;
   readonly header: JournalHeader;
   /** One sentence for each damage that this opening found; empty if there was none, or it was reported before. */
   readonly damage: readonly string[];

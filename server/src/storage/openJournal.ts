@@ -116,6 +116,7 @@ function noteReading(place: Place, { fold }: Opened, damage: readonly string[], 
 
 class WritableJournal implements ConversationJournal {
   readonly access = 'write';
+  readonly refusal = undefined;
   readonly header: JournalHeader;
   readonly damage: readonly string[];
   private readonly all: SessionEvent[];
@@ -176,11 +177,11 @@ class WritableJournal implements ConversationJournal {
 
 class ReadableJournal implements ConversationJournal {
   readonly access = 'read';
+  readonly refusal: CodedError;
   readonly header: JournalHeader;
   readonly damage: readonly string[];
   private readonly appended: Emitter<SessionEvent>;
   private readonly tail: JournalTail;
-  private readonly refusal: CodedError;
   private readonly onClosed: () => void;
   private readonly conversationId: string;
   private closing: Promise<void> | undefined;

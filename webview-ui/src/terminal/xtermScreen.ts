@@ -40,7 +40,9 @@ export function createXtermScreen(element: HTMLElement, options: XtermScreenOpti
     terminal.options.theme = readTerminalTheme();
     Object.assign(terminal.options, readTerminalFont());
   });
-  terminal.attachCustomKeyEventHandler((event) => handleClipboardKey(event, terminal, options));
+  terminal.attachCustomKeyEventHandler(
+    (event) => !opensCommandPalette(event) && handleClipboardKey(event, terminal, options),
+  );
   return {
     write: (data, drawn) => terminal.write(data, drawn),
     showNotice: (text) => terminal.write(`\r\n\u001b[0;2m${text}\u001b[0m\r\n`),
@@ -84,6 +86,14 @@ function muteQueries(terminal: Terminal, isMuted: () => boolean): readonly Dispo
     parser.registerOscHandler(11, asksForColor),
     parser.registerOscHandler(12, asksForColor),
   ];
+}
+
+/** Left to VS Code, as in its own terminals; whatever xterm.js handles never reaches it. */
+function opensCommandPalette(event: KeyboardEvent): boolean {
+  if (event.altKey) return false;
+  const hasModifier = event.ctrlKey || event.metaKey;
+  if (event.key === 'F1') return !hasModifier && !event.shiftKey;
+  return event.key.toLowerCase() === 'p' && hasModifier && event.shiftKey;
 }
 
 /** Ctrl+Shift+C and V, or ⌘C and ⌘V, copy and paste; everything else is the program's. */

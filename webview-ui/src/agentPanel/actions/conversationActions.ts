@@ -170,6 +170,7 @@ export class ConversationActions implements Disposable {
     this.state.conversation.value = {
       sessionId: answer.sessionId,
       access: answer.access,
+      readOnlyReason: answer.readOnlyReason ?? null,
       hasEarlier: answer.hasEarlier || (isContinued && present.hasEarlier),
       configOptions: answer.configOptions,
       // Of another window's conversation this server does not know whether a turn is running.

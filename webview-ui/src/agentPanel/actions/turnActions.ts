@@ -109,7 +109,7 @@ export class TurnActions {
   /** A turn that began says itself how it ended; only a refusal to begin is left to report. */
   private reportUnlessShown(error: unknown, sequenceBefore: number): void {
     const hasBegun = (this.state.conversation.value?.view.sequence ?? 0) > sequenceBefore;
-    const isServerGone = error instanceof CodedError && error.reason === 'Unavailable';
-    if (!hasBegun && !isServerGone) this.state.notice.value = { text: errorText(error), isError: true };
+    // A server that is gone has its banner; one that is there says by the same reason that a disk or a model failed.
+    if (!hasBegun && this.state.isServerUp.value) this.state.notice.value = { text: errorText(error), isError: true };
   }
 }

@@ -10,6 +10,8 @@ import { openQuestion, type ConversationView } from './conversationView.ts';
 export interface OpenConversation {
   readonly sessionId: ConversationId;
   readonly access: 'write' | 'read';
+  /** Why it can only be read, if it is not because another window holds it. */
+  readonly readOnlyReason: string | null;
   readonly hasEarlier: boolean;
   readonly configOptions: readonly ConfigOption[];
   readonly view: ConversationView;

@@ -15,7 +15,7 @@ const terminalRows = 10;
 export function CommandCard({ call }: { readonly call: ToolCallItem }) {
   const controller = usePanel();
   const commandLine = readCommandLine(call);
-  const output = contentText(call);
+  const output = withoutBlankStart(plainTerminalText(contentText(call)));
   const terminalId = readTerminalId(call);
   const isLive = call.status === 'in_progress' && !call.abandoned && terminalId !== null;
   const hasEnded = call.status === 'completed' || call.status === 'failed';
@@ -43,16 +43,17 @@ export function CommandCard({ call }: { readonly call: ToolCallItem }) {
         <div class="commandFooter">
           <Outcome call={call} hasOutput={output !== ''} />
           {output !== '' && (
-            <IconButton
-              icon="copy"
-              label={t('tool.copyOutput')}
-              onClick={() => copyText(controller, plainTerminalText(output))}
-            />
+            <IconButton icon="copy" label={t('tool.copyOutput')} onClick={() => copyText(controller, output)} />
           )}
         </div>
       )}
     </div>
   );
+}
+
+/** Blank lines at the start, which many test runners print, say nothing and push what counts out of sight. */
+function withoutBlankStart(text: string): string {
+  return text.replace(/^(?:[ \t\r]*\n)+/, '');
 }
 
 function Outcome({ call, hasOutput }: { readonly call: ToolCallItem; readonly hasOutput: boolean }) {

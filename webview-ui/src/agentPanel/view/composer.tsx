@@ -86,7 +86,7 @@ export function Composer() {
       {block === 'readOnly' && (
         <div class="composerHint">
           <Icon name="lock" />
-          <span>{t('composer.readOnly')}</span>
+          <span>{state.conversation.value?.readOnlyReason ?? t('composer.readOnly')}</span>
           <button type="button" class="linkButton" onClick={() => void conversations.attachAgain()}>
             {t('composer.checkAgain')}
           </button>
