@@ -121,6 +121,8 @@ export const sessionUpdate = z.discriminatedUnion('sessionUpdate', [
     toolCallId: z.string(),
     /** What is asked, in words: the command line, the file. */
     detail: z.string(),
+    /** Absolute folder in which the command would run. */
+    cwd: z.string().optional(),
     options: z.array(permissionOption).min(1),
   }),
   z.looseObject({

@@ -84,7 +84,7 @@ export function createServer({ dataFolder, logger, environment }: ServerOptions)
       log: logger,
     })),
   );
-  const terminals = store.add(new TerminalService({ host: ptyHost, settings, workspace, environment, logger }));
+  const terminals = store.add(new TerminalService({ host: ptyHost, settings, workspace, environment, clock: systemClock, logger }));
   const viewers = store.add(new TerminalViewers(terminals, logger));
   store.add(terminals.onChanged((change) => clients.notifyAll('terminal/changed', change)));
 

@@ -1,7 +1,7 @@
 import { watchParent } from './transports/parentWatch.ts';
 
-// Before anything else is loaded: from the first moment on this process ends with the one that forked it.
-if (process.argv.includes('--node-ipc')) watchParent();
+// Before anything else is loaded: from the first moment on this process ends with the one that started it.
+if (process.argv.includes('--node-ipc') || process.argv.includes('--stdio')) watchParent();
 
 import('./cli/commandLine.ts')
   .then(({ runCommandLine }) => runCommandLine(process.argv))

@@ -27,6 +27,7 @@ export class CommandWorld {
       settings: this.settings,
       workspace: { folders: [] },
       environment,
+      clock: systemClock,
       logger,
     });
     const folder = path.join(ptyHost.dataFolder, 'commands');

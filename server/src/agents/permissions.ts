@@ -17,6 +17,8 @@ const options: PermissionOption[] = [
 export interface PermissionQuestion {
   readonly toolCallId: string;
   readonly detail: string;
+  /** Absolute folder in which a command would run. */
+  readonly cwd?: string;
   /** Equal for exactly the same effect. */
   readonly key: string;
 }
@@ -50,10 +52,13 @@ export class Permissions {
       );
     }
     const requestId = randomUUID();
-    const { toolCallId, detail, key } = question;
+    const { toolCallId, detail, cwd, key } = question;
+    const where = cwd === undefined ? {} : { cwd };
     const answered = this.waitForAnswer(requestId, signal);
     try {
-      await this.options.append([{ sessionUpdate: 'permission_requested', requestId, toolCallId, detail, options }]);
+      await this.options.append([
+        { sessionUpdate: 'permission_requested', requestId, toolCallId, detail, ...where, options },
+      ]);
     } catch (error) {
       this.waiting.get(requestId)?.(null);
       await answered;

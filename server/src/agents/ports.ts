@@ -60,7 +60,7 @@ export interface ToolCallRequest {
   readonly toolCallId: string;
   readonly place: { readonly cwd: string; readonly workspaceFolders: readonly string[]; readonly trusted: boolean };
   readonly commandCwd: string;
-  ask(question: { readonly detail: string; readonly key: string }): Promise<boolean>;
+  ask(question: { readonly detail: string; readonly cwd?: string; readonly key: string }): Promise<boolean>;
   onContent(content: readonly ToolCallContent[]): void;
   readonly signal: AbortSignal;
 }

@@ -33,6 +33,26 @@ export function explainModelFailure(
   model: string,
   hasStarted: boolean,
 ): ModelFailure {
+  const explained = explain(error, endpoint, model, hasStarted);
+  return endpoint.apiKey ? { ...explained, error: withoutKey(explained.error, endpoint.apiKey) } : explained;
+}
+
+/** Endpoints quote what they were sent: neither the person, nor the journal, nor the log gets to see the key. */
+function withoutKey(error: CodedError, apiKey: string): CodedError {
+  const clean = (text: string): string => text.replaceAll(apiKey, '[redacted]');
+  const cleanCause = (cause: unknown, depth: number): unknown => {
+    if (!(cause instanceof Error)) return typeof cause === 'string' ? clean(cause) : undefined;
+    const inner = depth > 0 ? cleanCause(cause.cause, depth - 1) : undefined;
+    const copy = new Error(clean(cause.message), inner === undefined ? undefined : { cause: inner });
+    copy.name = cause.name;
+    copy.stack = clean(cause.stack ?? '');
+    return copy;
+  };
+  const args = error.args === undefined ? {} : { args: error.args };
+  return new CodedError(error.reason, clean(error.message), { ...args, cause: cleanCause(error.cause, 4) });
+}
+
+function explain(error: unknown, endpoint: Endpoint, model: string, hasStarted: boolean): ModelFailure {
   if (error instanceof CodedError) return { error, isTransient: false };
   const coded = findCoded(error);
   if (coded) return { error: coded, isTransient: false };

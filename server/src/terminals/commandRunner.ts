@@ -1,12 +1,15 @@
 import * as fs from 'node:fs/promises';
 import type { ConversationId } from '../../protocol/sessionEvents.ts';
 import type { TerminalId, TerminalInfo } from '../../protocol/terminal.ts';
+import { CodedError } from '../../protocol/errors.ts';
 import type { Clock } from '../base/clock.ts';
+import type { Disposable } from '../base/disposable.ts';
+import type { PtyExit } from '../ptyProtocol/messages.ts';
 import type { Logger } from '../base/logger.ts';
 import { createCommandShell, type CommandShell } from './commandShell.ts';
 import { OutputBudget } from './outputBudget.ts';
 import { plainText } from './plainText.ts';
-import type { PtySubscription, PtySubscriptionEvent } from './ptyHostSubscription.ts';
+import type { PtySubscription } from './ptyHostSubscription.ts';
 import { checkCwd } from './shells.ts';
 import type { TerminalService } from './terminalService.ts';
 
@@ -38,8 +41,8 @@ export interface CommandResult {
 
 /** Between SIGINT, SIGTERM and the end by force: time to clean up, short enough not to try a person's patience. */
 const stopPauseMs = 1_500;
-/** How long an exited command's terminal is kept, so that slow viewers see its last bytes. */
-const keepExitedMs = 30_000;
+/** Connections to the pty host that may break under one command before it is given up. */
+const maxConnections = 5;
 const windowBytes = 1_048_576;
 const maxShells = 64;
 /** A pager would wait for a key that nobody presses; advertisements for updates cost tokens. */
@@ -62,8 +65,8 @@ export class CommandRunner {
   private readonly environment: Readonly<Record<string, string | undefined>>;
   private readonly clock: Clock;
   private readonly logger: Logger;
-  /** Terminals whose command has ended and that are kept a while for slow viewers. */
-  private readonly exited = new Set<TerminalId>();
+  /** Terminals whose command has ended; they stay a while for slow viewers. */
+  private readonly ended = new Set<TerminalId>();
   /** One for each conversation, the least recently used first. */
   private readonly shells = new Map<ConversationId, Promise<CommandShell>>();
 
@@ -87,17 +90,25 @@ export class CommandRunner {
     await checkCwd(request.cwd);
     const shell = await this.shellOf(request.conversationId);
     const startedAt = this.clock.now();
-    const terminal = await this.start(request, shell);
+    const { sessionId } = await this.start(request, shell);
+    const output = new OutputBudget(request.maxOutputChars);
+    const limits = this.stopWhenOver(request, sessionId);
     try {
-      request.onStarted(terminal.sessionId);
-      const host = await this.terminals.host();
-      const subscription = await host.subscribe({ sessionId: terminal.sessionId, fromOffset: 0, windowBytes });
-      const end = await this.follow(request, terminal.sessionId, subscription);
+      request.onStarted(sessionId);
+      const { exitCode, signal } = await this.readToEnd(sessionId, output);
       const cwdAfter = await shell.lastFolder();
-      return { ...end, durationMs: this.clock.now() - startedAt, ...(cwdAfter === undefined ? {} : { cwdAfter }) };
+      return {
+        exitCode,
+        ...(signal === null ? {} : { signal }),
+        output: plainText(output.text()),
+        truncated: output.isTruncated,
+        durationMs: this.clock.now() - startedAt,
+        timedOut: limits.timedOut(),
+        ...(cwdAfter === undefined ? {} : { cwdAfter }),
+      };
     } finally {
-      this.exited.add(terminal.sessionId);
-      this.clock.after(keepExitedMs, () => void this.forget(terminal.sessionId));
+      limits.dispose();
+      this.ended.add(sessionId);
     }
   }
 
@@ -105,7 +116,7 @@ export class CommandRunner {
   async dispose(): Promise<void> {
     const shells = [...this.shells.values()];
     this.shells.clear();
-    await Promise.all([...this.exited].map((sessionId) => this.forget(sessionId)));
+    await Promise.all([...this.ended].map((sessionId) => this.forget(sessionId)));
     await Promise.allSettled(shells.map(async (shell) => (await shell).dispose()));
     await fs.rm(this.folder, { recursive: true, force: true });
   }
@@ -123,40 +134,44 @@ export class CommandRunner {
     });
   }
 
-  /** Reads the output to its end, stopping the command when it is cancelled or its time is over. */
-  private follow(request: CommandRequest, sessionId: TerminalId, subscription: PtySubscription) {
-    const collected = new OutputBudget(request.maxOutputChars);
-    return new Promise<Omit<CommandResult, 'durationMs' | 'cwdAfter'>>((resolve) => {
-      let timedOut = false;
-      const stop = (): void => {
-        this.stop(sessionId).catch((error: unknown) => this.logger.warn('A command could not be stopped', { error }));
-      };
-      const timer = this.clock.after(request.timeoutMs, () => {
-        timedOut = true;
-        stop();
-      });
-      const finish = (exit: { exitCode: number | null; signal: number | null }): void => {
+  /** Stops the command when it is cancelled or its time is over. */
+  private stopWhenOver(request: CommandRequest, sessionId: TerminalId): Disposable & { timedOut(): boolean } {
+    let timedOut = false;
+    const stop = (): void => {
+      this.stop(sessionId).catch((error: unknown) => this.logger.warn('A command could not be stopped', { error }));
+    };
+    const timer = this.clock.after(request.timeoutMs, () => {
+      timedOut = true;
+      stop();
+    });
+    request.signal.addEventListener('abort', stop);
+    if (request.signal.aborted) stop();
+    return {
+      timedOut: () => timedOut,
+      dispose: () => {
         timer.dispose();
         request.signal.removeEventListener('abort', stop);
-        subscription.dispose();
-        resolve({
-          exitCode: exit.exitCode,
-          ...(exit.signal === null ? {} : { signal: exit.signal }),
-          output: plainText(collected.text()),
-          truncated: collected.isTruncated,
-          timedOut,
-        });
-      };
-      request.signal.addEventListener('abort', stop);
-      if (request.signal.aborted) stop();
-      subscription.listen((event: PtySubscriptionEvent) => {
-        if (event.kind === 'output') {
-          collected.add(event.data);
-          subscription.acknowledge(event.offset + event.data.length);
-        } else if (event.kind === 'exited') finish(event);
-        else if (event.kind === 'ended') finish({ exitCode: null, signal: null });
+      },
+    };
+  }
+
+  /** Reads until the command has ended. A broken connection to the pty host says nothing of it: goes on where it stopped. */
+  private async readToEnd(sessionId: TerminalId, output: OutputBudget): Promise<PtyExit> {
+    let fromOffset = 0;
+    for (let attempt = 0; attempt < maxConnections; attempt++) {
+      const host = await this.terminals.host();
+      const subscription = await host.subscribe({ sessionId, fromOffset, windowBytes }).catch((error: unknown) => {
+        throw lost(error);
       });
-    });
+      const exit = await readOne(subscription, (data, endOffset) => {
+        output.add(data);
+        fromOffset = endOffset;
+      });
+      if (exit) return exit;
+      // Somebody has closed the terminal, and with it the command.
+      if (!host.isClosed) return { exitCode: null, signal: null };
+    }
+    throw lost(undefined);
   }
 
   /** SIGINT, then SIGTERM, then the end of every process of the terminal, with pauses between. */
@@ -177,13 +192,12 @@ export class CommandRunner {
     return new Promise((resolve) => this.clock.after(stopPauseMs, resolve));
   }
 
-  /** Never rejects: a terminal that stays is listed, and can be closed by hand. */
+  /** Never rejects: a terminal that stays is listed, and is forgotten after a while. */
   private async forget(sessionId: TerminalId): Promise<void> {
-    if (!this.exited.delete(sessionId)) return;
     try {
       await this.terminals.forget(sessionId);
     } catch (error) {
-      this.logger.debug('An exited command could not be forgotten', { sessionId, error });
+      this.logger.debug('A command that has ended could not be forgotten', { sessionId, error });
     }
   }
 
@@ -201,4 +215,33 @@ export class CommandRunner {
     }
     return shell;
   }
+}
+
+/** Reads one subscription; undefined where it was over before the command was. */
+function readOne(
+  subscription: PtySubscription,
+  onOutput: (data: Uint8Array, endOffset: number) => void,
+): Promise<PtyExit | undefined> {
+  return new Promise((resolve) => {
+    const finish = (exit: PtyExit | undefined): void => {
+      subscription.dispose();
+      resolve(exit);
+    };
+    subscription.listen((event) => {
+      if (event.kind === 'output') {
+        const endOffset = event.offset + event.data.length;
+        onOutput(event.data, endOffset);
+        subscription.acknowledge(endOffset);
+      } else if (event.kind === 'exited') finish(event);
+      else if (event.kind === 'ended') finish(undefined);
+    });
+  });
+}
+
+function lost(cause: unknown): CodedError {
+  return new CodedError(
+    'Unavailable',
+    'The terminal of this command was lost before its end was seen, so its result is not known. It may still run: look before you run it again.',
+    { cause },
+  );
 }

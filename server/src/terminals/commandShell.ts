@@ -18,17 +18,22 @@ export interface CommandShell {
 /**
  * `$1` is the command line, `$2` the file for the variables, `$3` the one for the folder. Each is written beside and
  * renamed, so that a command killed half-way leaves the former state. The state is written from an EXIT trap, because
- * `exit` in the command line ends this shell too.
+ * `exit` in the command line ends this shell too. The carried PWD is that of the last command, which may not be where
+ * this one starts, so the folder is entered once more; the carried OLDPWD keeps `cd -` working.
  */
 const posixScript = `
 __ada_command=$1 __ada_variables=$2 __ada_folder=$3
 shift 3
+__ada_start=$(command pwd -P)
 if [ -r "$__ada_variables" ]; then . "$__ada_variables" 2>/dev/null; fi
+__ada_old=$OLDPWD
+command cd -P -- "$__ada_start"
+OLDPWD=$__ada_old
 trap '__ada_status=$?
 trap - EXIT
 {
   export -p > "$__ada_variables.new" && command mv -f "$__ada_variables.new" "$__ada_variables"
-  command pwd > "$__ada_folder.new" && command mv -f "$__ada_folder.new" "$__ada_folder"
+  command pwd -P > "$__ada_folder.new" && command mv -f "$__ada_folder.new" "$__ada_folder"
 } 2>/dev/null
 exit $__ada_status' EXIT
 eval "$__ada_command"

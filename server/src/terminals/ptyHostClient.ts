@@ -46,6 +46,8 @@ export class PtyHostClient implements Disposable {
   private readonly sessionsChanged: Emitter<PtyHostNotifications['sessionsChanged']>;
   private readonly closed: Emitter<CodedError>;
   private nextSubscriptionId = 1;
+  /** The end of each session's queue of writes, so that one input never lands in the middle of another. */
+  private readonly writes = new Map<string, Promise<void>>();
 
   /** Connects to the host at `target` and shakes hands. */
   static async connect(target: PtyHostTarget, log: Logger): Promise<PtyHostClient> {
@@ -98,6 +100,19 @@ export class PtyHostClient implements Disposable {
 
   /** Sends input, in order with other writes of this client. Resolves once the host has all of it. */
   async write(sessionId: string, data: Uint8Array, signal?: AbortSignal): Promise<void> {
+    const before = this.writes.get(sessionId);
+    const written = (before ?? Promise.resolve()).then(() => this.writePieces(sessionId, data, signal));
+    // The next write is tried whatever became of this one, whose caller has the error.
+    const settled = written
+      .catch(() => undefined)
+      .then(() => {
+        if (this.writes.get(sessionId) === settled) this.writes.delete(sessionId);
+      });
+    this.writes.set(sessionId, settled);
+    await written;
+  }
+
+  private async writePieces(sessionId: string, data: Uint8Array, signal?: AbortSignal): Promise<void> {
     for (let start = 0; start < data.length; start += maxWriteBytes) {
       const piece = data.subarray(start, start + maxWriteBytes);
       await this.connection.send('write', (id) => encodeWrite(id, sessionId, piece), { signal });

@@ -1,4 +1,5 @@
 import { CodedError } from '../../protocol/errors.ts';
+import { pathVariable } from './shells.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -28,7 +29,7 @@ export function shellEnvironment(
   const insideEditor = editorPathTest(base);
   for (const [name, value] of Object.entries(base)) {
     if (value === undefined || removed.some((pattern) => pattern.test(name))) continue;
-    if (name === 'PATH')
+    if (name === pathVariable(base))
       result[name] = value
         .split(pathSeparator)
         .filter((entry) => !insideEditor(entry))

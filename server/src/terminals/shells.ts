@@ -12,6 +12,12 @@ export function defaultShell(env: Environment): string {
   return [env['SHELL'], os.userInfo().shell].find((shell) => shell !== undefined && shell !== '') ?? '/bin/sh';
 }
 
+/** The name under which an environment holds PATH: Windows does not mind capitals, a copy of its environment does. */
+export function pathVariable(env: Environment): string {
+  if (process.platform !== 'win32') return 'PATH';
+  return Object.keys(env).find((name) => name.toUpperCase() === 'PATH') ?? 'PATH';
+}
+
 /**
  * The absolute path of `shell`: as given, or looked up in PATH. Throws `InvalidShell` with what was tried when there is
  * no such program or it may not be run.
@@ -21,7 +27,9 @@ export async function resolveShell(shell: string, env: Environment): Promise<str
   const extensions = process.platform === 'win32' ? ['', '.exe', '.cmd', '.bat'] : [''];
   const isPath = shell.includes('/') || (process.platform === 'win32' && shell.includes('\\'));
   if (isPath && !path.isAbsolute(shell)) throw invalidShell(shell, 'give an absolute path, or a name that is in PATH');
-  const folders = isPath ? [''] : (env['PATH'] ?? '').split(path.delimiter).filter((folder) => path.isAbsolute(folder));
+  const folders = isPath
+    ? ['']
+    : (env[pathVariable(env)] ?? '').split(path.delimiter).filter((folder) => path.isAbsolute(folder));
   for (const folder of folders) {
     for (const extension of extensions) {
       const candidate = path.join(folder, shell + extension);

@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import type { ParsedParamsOf } from '../../protocol/contract.ts';
 import { CodedError } from '../../protocol/errors.ts';
 import type { TerminalId, TerminalInfo, TerminalOwner } from '../../protocol/terminal.ts';
+import type { Clock } from '../base/clock.ts';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { Logger } from '../base/logger.ts';
@@ -31,12 +32,16 @@ export interface TerminalProgram {
   readonly owner: TerminalOwner;
 }
 
+/** How long an exited terminal stays for who comes late: a command's result is in its conversation anyway. */
+const keepExitedMs = { agent: 30_000, person: 3_600_000 } as const;
+
 export interface TerminalServiceOptions {
   readonly host: PtyHostSource;
   readonly settings: TerminalSettings;
   readonly workspace: TerminalWorkspace;
   /** The environment that shells start from, before it is cleaned. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -52,6 +57,8 @@ export class TerminalService implements Disposable {
   private known: ReadonlyMap<TerminalId, TerminalInfo> | undefined;
   private refreshing: Promise<void> | undefined;
   private refreshAgain = false;
+  /** Timers of exited terminals. */
+  private readonly expiring = new Map<TerminalId, Disposable>();
   private starting = 0;
   private isDisposed = false;
 
@@ -86,27 +93,21 @@ export class TerminalService implements Disposable {
   async start(program: TerminalProgram): Promise<TerminalInfo> {
     const env = shellEnvironment(this.options.environment, program.env);
     const metadata = { name: program.name, shell: program.file, cwd: program.cwd, owner: program.owner };
+    const host = await this.host();
+    // Counted until the host lists it, so that callers at the same time cannot pass the limit together.
     this.starting++;
     try {
-      const host = await this.host();
       await this.checkLimit(host);
-      const { file, args, cwd, cols, rows } = program;
-      // An agent's command is never idle: however long it is silent, it ends by itself or by its time limit.
-      const isShell = program.owner.kind === 'person';
-      const size = { cols, rows };
-      const { sessionId } = await host.create({
-        file,
-        args,
-        cwd,
-        env,
-        ...size,
-        isShell,
-        metadata: encodeMetadata(metadata),
-      });
-      return await this.get(sessionId as TerminalId);
-    } finally {
+    } catch (error) {
       this.starting--;
+      throw error;
     }
+    const { file, args, cwd, cols, rows } = program;
+    // An agent's command is never idle: however long it is silent, it ends by itself or by its time limit.
+    const isShell = program.owner.kind === 'person';
+    const params = { file, args, cwd, env, cols, rows, isShell, metadata: encodeMetadata(metadata) };
+    const { sessionId } = await host.create(params).finally(() => this.starting--);
+    return this.get(sessionId as TerminalId);
   }
 
   async list(): Promise<TerminalInfo[]> {
@@ -161,6 +162,7 @@ export class TerminalService implements Disposable {
     this.isDisposed = true;
     for (const store of this.watched.values()) store.dispose();
     this.watched.clear();
+    for (const timer of this.expiring.values()) timer.dispose();
     this.changed.dispose();
   }
 
@@ -214,9 +216,22 @@ export class TerminalService implements Disposable {
       });
   }
 
+  /** Sees to it that an exited terminal is forgotten in the end, whoever started it: the host lives for its terminals. */
+  private expire({ sessionId, status, owner }: TerminalInfo): void {
+    if (status !== 'exited' || this.expiring.has(sessionId)) return;
+    const timer = this.options.clock.after(keepExitedMs[owner.kind], () => {
+      this.expiring.delete(sessionId);
+      this.forget(sessionId).catch((error: unknown) => {
+        this.options.logger.debug('An exited terminal could not be forgotten', { sessionId, error });
+      });
+    });
+    this.expiring.set(sessionId, timer);
+  }
+
   private async tellChanges(): Promise<void> {
     const before = this.known;
     const terminals = await this.list();
+    for (const terminal of terminals) this.expire(terminal);
     this.known = new Map(terminals.map((terminal) => [terminal.sessionId, terminal]));
     if (!before) return;
     for (const terminal of terminals) {

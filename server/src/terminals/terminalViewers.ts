@@ -48,20 +48,14 @@ export class TerminalViewers implements Disposable {
         'A terminal cannot be watched over plain HTTP: its output has no way to arrive.',
       );
     }
-    const host = await this.terminals.host();
-    const where = fromOffset === undefined ? {} : { fromOffset };
-    const subscription = await host.subscribe({ sessionId, windowBytes, ...where }, signal);
+    const viewer = await this.subscribe(client, sessionId, fromOffset, signal);
     if (signal.aborted || this.store.isDisposed) {
-      subscription.dispose();
+      viewer.subscription.dispose();
       throw new CodedError('Cancelled', 'The terminal was not attached: the request was cancelled.');
     }
-    const own = this.of(client);
-    own.get(sessionId)?.subscription.dispose();
-    const viewer = { client, sessionId, host, subscription, nextOffset: subscription.startOffset, hasExited: false };
-    own.set(sessionId, viewer);
-    // The answer is written before the next turn of the event loop, so it goes out before the first output does.
-    setImmediate(() => subscription.listen((event) => this.forward(viewer, event)));
-    return { terminal: terminalOf(subscription.session), fromOffset: subscription.startOffset };
+    this.of(client).get(sessionId)?.subscription.dispose();
+    this.begin(viewer);
+    return { terminal: terminalOf(viewer.subscription.session), fromOffset: viewer.subscription.startOffset };
   }
 
   detach(client: Client, sessionId: TerminalId): void {
@@ -78,6 +72,24 @@ export class TerminalViewers implements Disposable {
     this.store.dispose();
     for (const own of this.viewers.values()) for (const { subscription } of own.values()) subscription.dispose();
     this.viewers.clear();
+  }
+
+  private async subscribe(
+    client: Client,
+    sessionId: TerminalId,
+    fromOffset: number | undefined,
+    signal: AbortSignal,
+  ): Promise<Viewer> {
+    const host = await this.terminals.host();
+    const where = fromOffset === undefined ? {} : { fromOffset };
+    const subscription = await host.subscribe({ sessionId, windowBytes, ...where }, signal);
+    return { client, sessionId, host, subscription, nextOffset: subscription.startOffset, hasExited: false };
+  }
+
+  private begin(viewer: Viewer): void {
+    this.of(viewer.client).set(viewer.sessionId, viewer);
+    // The answer is written before the next turn of the event loop, so it goes out before the first output does.
+    setImmediate(() => viewer.subscription.listen((event) => this.forward(viewer, event)));
   }
 
   private of(client: Client): Map<TerminalId, Viewer> {
@@ -116,18 +128,24 @@ export class TerminalViewers implements Disposable {
         const own = this.viewers.get(client);
         subscription.dispose();
         if (own?.get(sessionId) !== viewer) return;
-        own.delete(sessionId);
+        // Kept meanwhile, so that a client which detaches is noticed.
         if (viewer.host.isClosed && !viewer.hasExited && !this.store.isDisposed) void this.resume(viewer);
+        else own.delete(sessionId);
       }
     }
   }
 
   /** The connection broke, which says nothing of the terminal: goes on where it stopped, or tells that it is lost. */
-  private async resume({ client, sessionId, nextOffset }: Viewer): Promise<void> {
+  private async resume(former: Viewer): Promise<void> {
+    const { client, sessionId, nextOffset } = former;
+    const isWanted = (): boolean => this.viewers.get(client)?.get(sessionId) === former && !this.store.isDisposed;
     try {
-      await this.attach(client, sessionId, nextOffset, AbortSignal.timeout(resumeTimeoutMs));
+      const viewer = await this.subscribe(client, sessionId, nextOffset, AbortSignal.timeout(resumeTimeoutMs));
+      if (isWanted()) this.begin(viewer);
+      else viewer.subscription.dispose();
     } catch (error) {
-      if (this.store.isDisposed) return;
+      if (!isWanted()) return;
+      this.viewers.get(client)?.delete(sessionId);
       this.logger.warn('A terminal could not be watched again', { client: client.id, sessionId, error });
       client.notify('terminal/changed', { sessionId, terminal: null });
     }

@@ -53,12 +53,12 @@ export class CheckedAccess {
     cwd: string | undefined;
     timeoutMs: number;
     onStarted(terminalId: TerminalId): void;
-  }): Promise<CommandOutcome> {
+  }): Promise<Omit<CommandOutcome, 'cwdAfter'> & { readonly cwdAfter: string | undefined }> {
     const { context, ports } = this;
     const cwd = request.cwd === undefined ? context.commandCwd : this.resolve(request.cwd);
     const realCwd = await this.pass({ kind: 'runCommand', commandLine: request.commandLine, cwd });
     context.signal.throwIfAborted();
-    return ports.commands.run({
+    const outcome = await ports.commands.run({
       conversationId: context.conversationId,
       toolCallId: context.toolCallId,
       commandLine: request.commandLine,
@@ -68,6 +68,14 @@ export class CheckedAccess {
       signal: context.signal,
       onStarted: (terminalId) => request.onStarted(terminalId),
     });
+    return { ...outcome, cwdAfter: await this.folderToKeep(outcome.cwdAfter) };
+  }
+
+  /** A command may end anywhere; the next one starts there only if that is still inside the workspace. */
+  private async folderToKeep(folder: string | undefined): Promise<string | undefined> {
+    if (folder === undefined) return undefined;
+    const decision = await this.ports.policy.check({ kind: 'listFiles', path: folder }, this.context.place);
+    return decision.outcome === 'allow' ? decision.path : this.context.place.cwd;
   }
 
   /** A path as people and models like it: relative to the conversation's folder where it is inside. */
@@ -89,17 +97,17 @@ export class CheckedAccess {
   private async pass(effect: Effect): Promise<string> {
     this.context.signal.throwIfAborted();
     const decision = await this.ports.policy.check(effect, this.context.place);
-    const asked = effect.kind === 'runCommand' ? effect.cwd : effect.path;
     if (decision.outcome === 'deny') throw new CodedError('PolicyDenied', decision.message);
     if (decision.outcome === 'ask') {
       // The exact effect is the key: what was allowed for one command line says nothing about another.
-      const allowed = await this.context.ask({ detail: decision.detail, key: JSON.stringify(effect) });
+      const where = effect.kind === 'runCommand' ? { cwd: decision.path } : {};
+      const allowed = await this.context.ask({ detail: decision.detail, ...where, key: JSON.stringify(effect) });
       if (!allowed)
         throw new CodedError(
           'PolicyDenied',
           'The person did not allow this. Do not try it again in another way; ask them.',
         );
     }
-    return decision.path ?? asked;
+    return decision.path;
   }
 }

@@ -16,9 +16,9 @@ export type Effect =
 
 /** The gate's answer; `path` is the real path to use from there on. */
 export type Decision =
-  | { readonly outcome: 'allow'; readonly path?: string }
+  | { readonly outcome: 'allow'; readonly path: string }
   | { readonly outcome: 'deny'; readonly message: string }
-  | { readonly outcome: 'ask'; readonly detail: string; readonly path?: string };
+  | { readonly outcome: 'ask'; readonly detail: string; readonly path: string };
 
 /** The one gate that every effect passes. */
 export interface PolicyGate {

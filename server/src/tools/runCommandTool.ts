@@ -1,4 +1,3 @@
-import * as path from 'node:path';
 import { z } from 'zod';
 import type { CommandOutcome } from './ports.ts';
 import { defineTool, textContent, type ToolResult } from './tool.ts';
@@ -49,13 +48,13 @@ export const runCommandTool = defineTool({
 });
 
 function describeOutcome(
-  outcome: CommandOutcome,
+  outcome: Omit<CommandOutcome, 'cwdAfter'> & { readonly cwdAfter: string | undefined },
   terminal: ToolResult['content'],
   context: ToolCallContext,
   timeoutMs: number,
 ): ToolResult {
   const { exitCode, signal, durationMs, output, timedOut, truncated } = outcome;
-  const commandCwd = folderToKeep(outcome.cwdAfter, context);
+  const commandCwd = outcome.cwdAfter;
   const notes = [
     timedOut ? `Stopped at the time limit of ${timeoutMs} ms.` : endOf(exitCode, signal),
     ...(truncated ? ['The middle of the output was left out.'] : []),
@@ -80,14 +79,4 @@ function describeOutcome(
 function endOf(exitCode: number | null, signal: number | undefined): string {
   if (exitCode !== null) return `Exit code ${exitCode}.`;
   return signal === undefined ? 'Ended without an exit code.' : `Ended by signal ${signal}.`;
-}
-
-/** A command may end anywhere; the next one starts there only if that is still inside the workspace. */
-function folderToKeep(folder: string | undefined, { place }: ToolCallContext): string | undefined {
-  if (folder === undefined) return undefined;
-  const isInside = [place.cwd, ...place.workspaceFolders].some((root) => {
-    const relative = path.relative(root, folder);
-    return !relative.startsWith('..') && !path.isAbsolute(relative);
-  });
-  return isInside ? folder : place.cwd;
 }

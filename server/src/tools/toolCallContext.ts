@@ -4,6 +4,8 @@ import type { EffectPlace } from './ports.ts';
 /** One line of a permission question. `key` is equal for exactly the same effect, so that an answer can be kept for it. */
 export interface PermissionQuestion {
   readonly detail: string;
+  /** Absolute folder in which a command would run. */
+  readonly cwd?: string;
   readonly key: string;
 }
 

@@ -28,6 +28,9 @@ export interface ClientIntroduction {
   readonly workspaceFolders?: readonly { readonly uri: string; readonly name: string }[] | null;
 }
 
+/** A server ends within 2 s of its client. */
+const shutdownLimitMs = 1_500;
+
 export interface LanguageServerOptions {
   readonly router: Router;
   readonly logger: Logger;
@@ -95,6 +98,8 @@ function serve(options: LanguageServerOptions, channel: Channel): Disposable {
   });
   channel.reader.onClose(() => {
     closed.fire(undefined);
+    // Nobody is left to wait: what is not done by then is picked up by the next server.
+    setTimeout(() => process.exit(0), shutdownLimitMs);
     options
       .shutdown()
       .catch((error: unknown) => logger.error('Shutdown failed', { error }))

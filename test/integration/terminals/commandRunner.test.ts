@@ -33,6 +33,7 @@ describe('A command of an agent', function () {
     settings: { get: (key) => settings[key] },
     workspace: { folders: [] },
     environment: process.env,
+    clock: systemClock,
     logger,
   });
   const runner = new CommandRunner({
@@ -138,6 +139,22 @@ describe('A command of an agent', function () {
     const result = await run('echo begun; sleep 300', { timeoutMs: 500 });
     assert.equal(result.timedOut, true);
     assert.match(result.output, /begun/);
+  });
+
+  it('goes on to its end when the connection to the pty host breaks under it', async () => {
+    let started = false;
+    const running = run('echo before; sleep 1; echo after; exit 5', { onStarted: () => (started = true) });
+    await waitFor('the command', () => started);
+    (await terminals.host()).dispose();
+    const result = await running;
+    assert.equal(result.exitCode, 5);
+    assert.equal(result.output, 'before\nafter\n');
+  });
+
+  it('starts where it is told, and knows it: PWD and the folder agree', async () => {
+    await run('cd inner');
+    const result = await run('echo "$PWD"; cd "$OLDPWD" 2>/dev/null; true', { cwd: work });
+    assert.equal(result.output, `${work}\n`);
   });
 
   it('refuses a folder that is not there', async () => {
