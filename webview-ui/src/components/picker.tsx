@@ -191,11 +191,19 @@ function useCloseOutside(root: { readonly current: HTMLElement | null }, onClose
       const isOnOpener = event.target instanceof Element && event.target.closest('[aria-expanded="true"]') !== null;
       if (!isInside && !isOnOpener) close.current();
     };
+    // Inside of the popup Escape may have another meaning, and does not come this far.
+    const onEscape = (event: KeyboardEvent): void => {
+      if (event.key !== 'Escape' || event.defaultPrevented) return;
+      event.preventDefault();
+      close.current();
+    };
     const onBlur = (): void => close.current();
     document.addEventListener('pointerdown', onPointerDown);
+    document.addEventListener('keydown', onEscape);
     window.addEventListener('blur', onBlur);
     return () => {
       document.removeEventListener('pointerdown', onPointerDown);
+      document.removeEventListener('keydown', onEscape);
       window.removeEventListener('blur', onBlur);
     };
   }, []);

@@ -73,6 +73,10 @@ export class AgentPanelState {
 
   readonly isServerUp = computed(() => isUp(this.server.value.state));
   readonly isRunning = computed(() => this.conversation.value?.view.turn != null || this.pendingPrompt.value !== null);
+  /** Whether there is a turn that the person can end from here. */
+  readonly canStop = computed(
+    () => this.isRunning.value && this.server.value.state !== 'stopped' && this.conversation.value?.access !== 'read',
+  );
   readonly question = computed(() => {
     const conversation = this.conversation.value;
     return conversation === null || conversation.access === 'read' ? null : openQuestion(conversation.view);

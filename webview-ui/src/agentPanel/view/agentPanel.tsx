@@ -1,4 +1,4 @@
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { Banner } from './banner.tsx';
 import { Composer } from './composer.tsx';
 import { Conversation } from './conversation.tsx';
@@ -7,11 +7,14 @@ import { Header } from './header.tsx';
 import { usePanel } from './panelContext.ts';
 import { SetupCard } from './setupCard.tsx';
 import { allowOption } from './permissionCard.tsx';
+import { useFocusHandover } from './useFocusHandover.ts';
 
 /** The whole agent panel: header, conversation, composer. */
 export function AgentPanel() {
   const controller = usePanel();
   const { state, turns } = controller;
+  const panel = useRef<HTMLDivElement>(null);
+  useFocusHandover(panel);
   const hasConversation =
     state.conversation.value !== null || state.isLoading.value || state.pendingPrompt.value !== null;
 
@@ -30,8 +33,20 @@ export function AgentPanel() {
     return () => document.removeEventListener('keydown', onKeyDown, true);
   }, [state, turns]);
 
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent): void => {
+      // While an input method composes a character, Escape belongs to it.
+      if (event.key !== 'Escape' || event.isComposing || event.defaultPrevented || !state.canStop.value) return;
+      if (belongsToPopupOrProgram(event.target)) return;
+      event.preventDefault();
+      turns.cancel();
+    };
+    document.addEventListener('keydown', onKeyDown);
+    return () => document.removeEventListener('keydown', onKeyDown);
+  }, [state, turns]);
+
   return (
-    <div class="panel">
+    <div class="panel" ref={panel}>
       <Header />
       <Banner />
       {hasConversation ? <Conversation /> : state.needsSetup.value ? <SetupCard /> : <EmptyState />}
@@ -39,4 +54,10 @@ export function AgentPanel() {
       <Composer />
     </div>
   );
+}
+
+/** An open popup closes by Escape, and a program in a terminal has its own use for it. */
+function belongsToPopupOrProgram(target: EventTarget | null): boolean {
+  const isInTerminal = target instanceof Element && target.closest('.terminalView') !== null;
+  return isInTerminal || document.querySelector('.picker') !== null;
 }

@@ -24,7 +24,7 @@ export function Composer() {
   const input = useRef<HTMLTextAreaElement>(null);
   const block = state.composerBlock.value;
   const isStopped = state.server.value.state === 'stopped';
-  const isRunning = state.isRunning.value && !isStopped && block !== 'readOnly';
+  const isRunning = state.canStop.value;
   const draft = state.draft.value;
   const focusRequests = state.focusRequests.value;
   // A draft may be written while the server is away; only sending has to wait.
@@ -43,11 +43,10 @@ export function Composer() {
 
   const send = (): void => void turns.send(draft);
   const onKeyDown = (event: KeyboardEvent): void => {
-    // While an input method composes a character, Enter and Escape belong to it.
+    // While an input method composes a character, Enter belongs to it.
     if (event.isComposing) return;
     const hasModifier = event.shiftKey || event.altKey || event.ctrlKey || event.metaKey;
     if (event.key === 'Enter' && !hasModifier) send();
-    else if (event.key === 'Escape' && isRunning) turns.cancel();
     else if (event.key === 'ArrowUp' && draft === '' && !hasModifier) state.draft.value = state.lastPrompt.value;
     else return;
     event.preventDefault();
@@ -71,9 +70,16 @@ export function Composer() {
           <ModelPicker />
           <UsageLine />
           {isRunning ? (
-            <IconButton icon="debug-stop" class="stop" label={t('composer.stopHint')} onClick={() => turns.cancel()} />
+            <IconButton
+              key="stop"
+              icon="debug-stop"
+              class="stop"
+              label={t('composer.stopHint')}
+              onClick={() => turns.cancel()}
+            />
           ) : (
             <IconButton
+              key="send"
               icon="send"
               class="send"
               label={t('composer.sendHint')}
