@@ -24,6 +24,7 @@ import { toDisposable, type Disposable } from '../base/disposable.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { EditorHandlers } from '../editor/editorHandler.ts';
 import { describeError } from '../log.ts';
+import { mutedTrace } from './mutedTrace.ts';
 import type { Cancellation, ServerConnection } from './runningServer.ts';
 import type { ServerProcess } from './serverProcess.ts';
 
@@ -90,6 +91,7 @@ function clientOptions({ log, initializationOptions }: ConnectOptions): Language
   return {
     documentSelector: [],
     outputChannel: log,
+    traceOutputChannel: mutedTrace,
     revealOutputChannelOn: RevealOutputChannelOn.Never,
     initializationOptions,
     // The supervision starts servers again, with waits; the library never does. `handled` keeps it from toasting.
