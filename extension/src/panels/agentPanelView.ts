@@ -24,6 +24,9 @@ export class AgentPanelView implements vscode.WebviewViewProvider, Disposable {
     this.bridge?.dispose();
     const bridge = new PanelBridge(view.webview, this.services);
     this.bridge = bridge;
+    view.onDidChangeVisibility(() => {
+      if (!view.visible) bridge.pageGone();
+    });
     view.onDidDispose(() => {
       bridge.dispose();
       if (this.bridge === bridge) this.bridge = undefined;

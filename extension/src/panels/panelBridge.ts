@@ -41,6 +41,8 @@ export class PanelBridge implements Disposable {
   private readonly attachedSessions = new Set<string>();
   private readonly waitingWishes: Wish[] = [];
   private isReady = false;
+  /** Pages that have announced themselves so far; what was meant for one of them is nothing to the next. */
+  private pageCount = 0;
   private lastContext = '';
 
   /** `terminalId` is the terminal that the view is about, if it is about one. */
@@ -66,8 +68,15 @@ export class PanelBridge implements Disposable {
 
   /** Asks the view to do something, as soon as it is loaded. */
   wish(wish: Wish): void {
-    if (this.isReady) this.post(wish);
+    if (this.isReady) this.postWish(wish);
     else if (this.waitingWishes.length < maxWaitingWishes) this.waitingWishes.push(wish);
+    else this.services.log.warn(`A view is not loaded, and "${wish.what}" is one wish too many to wait for it.`);
+  }
+
+  /** The page is gone, since VS Code drops what is hidden: wishes wait for the next one, and nothing is watched. */
+  pageGone(): void {
+    this.isReady = false;
+    this.terminals.clear();
   }
 
   dispose(): void {
@@ -117,23 +126,28 @@ export class PanelBridge implements Disposable {
 
   private becomeReady(): void {
     this.isReady = true;
+    this.pageCount += 1;
     // The view was loaded anew: what its predecessor watched is none of its concern.
     this.terminals.clear();
     this.sendContext(true);
-    for (const wish of this.waitingWishes.splice(0)) this.post(wish);
+    for (const wish of this.waitingWishes.splice(0)) this.postWish(wish);
   }
 
   private async answer(request: Extract<ViewToHost, { kind: 'request' }>): Promise<void> {
     const { id } = request;
+    const page = this.pageCount;
     const source = new vscode.CancellationTokenSource();
     this.pending.set(id, source);
     try {
-      this.post({ kind: 'response', id, result: await this.perform(request, source.token) });
+      const result = await this.perform(request, source.token);
+      // Each page numbers its requests from 1, so an answer that comes late must not reach the next page.
+      if (page === this.pageCount) this.post({ kind: 'response', id, result });
     } catch (error) {
       if (!isCodedError(error)) this.services.log.error(`${request.method}: ${describeError(error)}`);
-      this.postError(id, isCodedError(error) ? error.reason : 'Internal', messageFor(error));
+      const reason = isCodedError(error) ? error.reason : 'Internal';
+      if (page === this.pageCount) this.postError(id, reason, messageFor(error));
     } finally {
-      this.pending.delete(id);
+      if (this.pending.get(id) === source) this.pending.delete(id);
       source.dispose();
     }
   }
@@ -185,12 +199,25 @@ export class PanelBridge implements Disposable {
     this.post({ kind: 'response', id, error: { reason, message } });
   }
 
-  private post(message: HostToView): void {
-    if (this.store.isDisposed) return;
-    // It rejects while the window closes, when nobody is there to miss the message.
-    this.webview.postMessage(message).then(undefined, (error: unknown) => {
-      this.services.log.debug(`A view did not get a message: ${describeError(error)}`);
+  private postWish(wish: Wish): void {
+    const page = this.pageCount;
+    this.post(wish, () => {
+      // Unless another page has come meanwhile, there is none, and the wish waits for it.
+      if (page === this.pageCount) this.pageGone();
+      this.wish(wish);
     });
+  }
+
+  /** `onMissed` is called where there was no page that could have got the message. */
+  private post(message: HostToView, onMissed?: () => void): void {
+    if (this.store.isDisposed) return;
+    this.webview.postMessage(message).then(
+      (hasArrived) => {
+        if (!hasArrived && !this.store.isDisposed) onMissed?.();
+      },
+      // It rejects while the window closes, when nobody is there to miss the message.
+      (error: unknown) => this.services.log.debug(`A view did not get a message: ${describeError(error)}`),
+    );
   }
 }
 

@@ -61,6 +61,9 @@ export class TerminalPanels implements vscode.WebviewPanelSerializer, Disposable
     const { extensionUri } = this.services;
     const bridge = new PanelBridge(panel.webview, this.services, terminalId);
     this.panels.set(terminalId, panel);
+    panel.onDidChangeViewState(() => {
+      if (!panel.visible) bridge.pageGone();
+    });
     panel.onDidDispose(() => {
       bridge.dispose();
       if (this.panels.get(terminalId) === panel) this.panels.delete(terminalId);

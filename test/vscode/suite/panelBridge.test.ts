@@ -140,6 +140,43 @@ describe('A webview in a real window', () => {
     assert.ok((await responseTo(5)).result);
   });
 
+  it('whose page is dropped while it is hidden gets what was wished meanwhile with its next page', async () => {
+    const second = vscode.window.createWebviewPanel('test', 'Dropped', vscode.ViewColumn.One, { enableScripts: true });
+    const wishes: string[] = [];
+    let pages = 0;
+    second.webview.onDidReceiveMessage((message: { kind: string; data: HostToView }) => {
+      if (message.kind === 'loaded') {
+        pages += 1;
+        void second.webview.postMessage({ kind: 'test', messages: [{ kind: 'ready' }] });
+      }
+      if (message.kind === 'echo' && message.data.kind === 'do') wishes.push(`${pages}: ${message.data.what}`);
+    });
+    const services = { extensionUri: vscode.Uri.file(findProjectFolder(__dirname)), client, supervisor, hub, log };
+    const secondBridge = new PanelBridge(second.webview, services);
+    try {
+      second.webview.html = page;
+      secondBridge.wish({ kind: 'do', what: 'focusInput' });
+      await until('the first page has its wish', () => wishes.length === 1);
+      panel.reveal();
+      await until('the page is hidden', () => !second.visible);
+      // Nobody has told the bridge: that the message cannot be delivered is all it knows.
+      secondBridge.wish({ kind: 'do', what: 'newSession' });
+      second.reveal();
+      await until('the second page has its wish', () => wishes.length === 2);
+      panel.reveal();
+      await until('the page is hidden again', () => !second.visible);
+      secondBridge.pageGone();
+      secondBridge.wish({ kind: 'do', what: 'insertPrompt', text: 'Hello' });
+      secondBridge.wish({ kind: 'do', what: 'cancelTurn' });
+      second.reveal();
+      await until('the third page has its wishes', () => wishes.length === 4);
+      assert.deepEqual(wishes, ['1: focusInput', '2: newSession', '3: insertPrompt', '3: cancelTurn']);
+    } finally {
+      secondBridge.dispose();
+      second.dispose();
+    }
+  });
+
   it('watches a terminal, whose output comes as bytes, and again after the server was killed', async () => {
     const { sessionId } = await client.request('terminal/create', { shell: '/bin/sh', env: { PS1: '' } });
     const text = (): string =>
