@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { ErrorReason } from '../../server/protocol/errors.ts';
+import type { CodedError, ErrorReason } from '../../server/protocol/errors.ts';
 import { isCodedError } from './codedError.ts';
 import { describeError, logFailure, type Log } from './log.ts';
 
@@ -67,7 +67,8 @@ function remediesFor(error: unknown): readonly Remedy[] {
   if (!isCodedError(error)) return [showLog];
   switch (error.reason) {
     case 'ResourceLimit':
-      return [openSettings('aiDevAssistant.terminals.max')];
+      // There are limits on many things; only the one on terminals is a setting, and tells both numbers.
+      return isTerminalLimit(error) ? [openSettings('aiDevAssistant.terminals.max')] : [showLog];
     case 'InvalidShell':
       return [openSettings(`terminal.integrated.defaultProfile.${settingsPlatform()}`)];
     case 'InvalidEnvironment':
@@ -77,6 +78,10 @@ function remediesFor(error: unknown): readonly Remedy[] {
     default:
       return [showLog];
   }
+}
+
+function isTerminalLimit({ args = {} }: CodedError): boolean {
+  return 'active' in args && 'max' in args;
 }
 
 function openSettings(key: string): Remedy {
