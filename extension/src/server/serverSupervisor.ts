@@ -55,6 +55,10 @@ export class ServerSupervisor implements Disposable {
   private monitor: HealthMonitor | undefined;
   private waitingRequests = 0;
   private launches = 0;
+  /** Ends that nobody asked for since the last start that somebody did ask for. */
+  private uncleanEnds = 0;
+  /** Counts calls of `restart` and `stop`: of those that overlap the last one says what is to be. */
+  private wishes = 0;
   private launchedAt = 0;
   private run: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
   private isEnding = false;
@@ -88,6 +92,7 @@ export class ServerSupervisor implements Disposable {
   start(): void {
     if (this.run || this.disposed) return;
     this.crashes.clear();
+    this.uncleanEnds = 0;
     const abort = new AbortController();
     const done = this.supervise(abort.signal)
       .catch((error: unknown) => this.giveUp({ kind: 'crashedTooOften', detail: describeError(error) }))
@@ -99,12 +104,14 @@ export class ServerSupervisor implements Disposable {
 
   /** Ends the server, forgets earlier crashes, and starts anew. */
   async restart(): Promise<void> {
+    const wish = (this.wishes += 1);
     await this.end('restarting');
-    this.start();
+    if (wish === this.wishes) this.start();
   }
 
   /** Ends the server, within 2 seconds if need be by force. */
   async stop(): Promise<void> {
+    this.wishes += 1;
     await this.end('stopped');
   }
 
@@ -164,7 +171,8 @@ export class ServerSupervisor implements Disposable {
     } finally {
       this.isEnding = false;
     }
-    this.forgetServer();
+    // What was started meanwhile is not what was ended here.
+    if (this.server === server) this.forgetServer();
   }
 
   private async supervise(signal: AbortSignal): Promise<void> {
@@ -178,6 +186,7 @@ export class ServerSupervisor implements Disposable {
       const endedHow = problem ? await this.abandon(server, problem) : await this.watch(server, signal);
       if (isAborted(signal)) return;
       this.forgetServer();
+      this.uncleanEnds += 1;
       const crashes = this.crashes.add(this.options.clock.now());
       const reason = problem?.kind === 'incompatible' ? problem.kind : tooMany(crashes, failedHandshakes);
       if (reason) {
@@ -191,7 +200,7 @@ export class ServerSupervisor implements Disposable {
 
   private launch(): RunningServer {
     this.launchedAt = this.options.clock.now();
-    const server = this.options.launch(this.launches);
+    const server = this.options.launch(this.uncleanEnds);
     this.launches += 1;
     this.server = server;
     this.update({ pid: server.pid, restarts: this.launches - 1, health: undefined });
@@ -228,7 +237,7 @@ export class ServerSupervisor implements Disposable {
       `The server is ready after ${ms} ms: version ${answer.version}, instance ${answer.instanceId}.`,
     );
     this.update({
-      state: this.launches > 1 ? 'recovered' : 'ready',
+      state: this.uncleanEnds > 0 ? 'recovered' : 'ready',
       generation: this.status_.generation + 1,
       version: answer.version,
       readyAt,

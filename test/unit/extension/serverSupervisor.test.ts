@@ -10,6 +10,7 @@ describe('The supervision of the server', () => {
   let servers: ScriptedServer[];
   let supervisor: ServerSupervisor;
   let states: string[];
+  let toldRestarts: number[];
   /** What the next servers do, by the order of their starts. */
   let script: ((server: ScriptedServer) => void)[];
 
@@ -18,7 +19,8 @@ describe('The supervision of the server', () => {
       clock,
       log,
       random: () => 0.5,
-      launch: () => {
+      launch: (restarts) => {
+        toldRestarts.push(restarts);
         const server = makeServer();
         script[servers.length]?.(server);
         servers.push(server);
@@ -40,6 +42,7 @@ describe('The supervision of the server', () => {
     log = memoryLog();
     servers = [];
     states = [];
+    toldRestarts = [];
     script = [];
   });
 
@@ -252,6 +255,52 @@ describe('The supervision of the server', () => {
     await clock.advance(10);
     assert.equal(supervisor.status.state, 'ready');
     assert.equal(supervisor.status.failure, undefined);
+  });
+
+  it('calls the server ready, not recovered, after a restart that was asked for', async () => {
+    script = Array.from({ length: 3 }, () => (server: ScriptedServer) => server.becomesReady());
+    const silent = (): ScriptedServer => new ScriptedServer(clock, () => new Promise(() => undefined));
+    supervise(silent);
+    await clock.advance(10);
+    servers[0]?.dies();
+    await settle();
+    assert.equal(supervisor.status.state, 'recovered');
+    await supervisor.restart();
+    await settle();
+    assert.deepEqual(states, ['starting', 'ready', 'restarting', 'recovered', 'restarting', 'ready']);
+    assert.deepEqual(toldRestarts, [0, 1, 0], 'what the servers were told of crashes before them');
+  });
+
+  it('has a server that can be asked after two restarts that overlapped', async () => {
+    script = [
+      (server) => {
+        server.endsWhenAsked = false;
+        server.becomesReady();
+      },
+      (server) => server.becomesReady(),
+    ];
+    supervise();
+    await clock.advance(10);
+    const first = supervisor.restart();
+    await clock.advance(500);
+    const second = supervisor.restart();
+    await clock.advance(10_000);
+    await Promise.all([first, second]);
+    await settle();
+    assert.equal(servers.length, 2);
+    assert.equal(supervisor.usableServer, servers[1]);
+    assert.equal(supervisor.status.pid, servers[1]?.pid);
+    assert.equal(servers[1]?.killed, 0);
+  });
+
+  it('stays stopped when it is stopped during a restart', async () => {
+    script = [(server) => server.becomesReady()];
+    supervise();
+    await clock.advance(10);
+    await Promise.all([supervisor.restart(), supervisor.stop()]);
+    await clock.advance(10_000);
+    assert.equal(servers.length, 1);
+    assert.equal(supervisor.status.state, 'stopped');
   });
 
   it('ends the server when stopped, by force where it does not end within 2 s', async () => {
