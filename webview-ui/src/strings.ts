@@ -71,12 +71,12 @@ export const englishStrings = {
   'turn.budget': 'The turn used up its budget of model calls.',
   'turn.refusal': 'The model declined to answer.',
   'turn.continue': 'Continue',
-  'turn.retry': 'Retry',
 
   'tool.pending': 'waiting',
   'tool.running': 'running',
   'tool.completed': 'done',
   'tool.failed': 'failed',
+  'tool.notRun': 'Not run',
   'tool.stopped': 'stopped',
   'tool.input': 'Input',
   'tool.output': 'Output',
@@ -91,6 +91,11 @@ export const englishStrings = {
   'tool.openFile': 'Open {path}',
 
   'permission.title': 'The agent asks for permission',
+  'permission.folder': 'in {folder}',
+  'permission.allowOnce': 'Allow',
+  'permission.allowAlways': 'Allow exactly this in this conversation',
+  'permission.rejectOnce': 'Reject',
+  'permission.rejectAlways': 'Reject exactly this in this conversation',
   'permission.chosen': 'You chose: {option}',
   'permission.lapsed': 'The question lapsed without an answer.',
 
@@ -105,6 +110,8 @@ export const englishStrings = {
   'composer.waitingForServer': 'Waiting for the server…',
   'composer.noModel': 'Connect a model first.',
   'composer.pickModel': 'Pick a model below to begin.',
+  'composer.sendsAfterPick': 'Pick a model, and your message is sent.',
+  'composer.manageTrust': 'Manage trust',
   'composer.notSent': 'Your message was not sent: {reason}',
 
   'model.label': 'Model',

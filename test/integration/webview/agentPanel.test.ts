@@ -200,8 +200,24 @@ describe('the agent panel', function () {
       const answer = await view.host.waitForRequest('session/answer_permission');
       assert.deepEqual(answer, { sessionId, requestId: 'q1', optionId: 'deny' });
       await sendUpdates(view.host, [{ sessionUpdate: 'permission_answered', requestId: 'q1', optionId: 'deny' }], 5);
-      await view.page.getByText('You chose: Deny').waitFor();
-      assert.equal(await view.page.getByRole('button', { name: 'Allow once' }).count(), 0);
+      await view.page.getByText('You chose: Reject').waitFor();
+      assert.equal(await view.page.locator('.permission button').count(), 0);
+    });
+
+    it('says in which folder a command would run unless that is the workspace, and answers in the person’s language', async () => {
+      const ask = (requestId: string, cwd: string) => ({ ...permissionAsked('c1', 'npm test', requestId), cwd });
+      const view = await openConversation([...asking.slice(0, 3), ask('q1', '/project/packages/core')], {
+        running: true,
+      });
+      await view.page.getByText('in packages/core', { exact: true }).waitFor();
+      await view.host.setContext({
+        strings: { 'permission.allowOnce': 'Erlauben', 'permission.folder': 'in: {folder}' },
+      });
+      await view.page.getByRole('button', { name: /^Erlauben/ }).waitFor();
+      await view.page.getByText('in: packages/core', { exact: true }).waitFor();
+      await sendUpdates(view.host, [{ ...ask('q2', '/project'), detail: 'npm run lint' }], 5);
+      await view.page.getByText('npm run lint').waitFor();
+      assert.equal(await view.page.locator('.permissionFolder').count(), 0);
     });
 
     it('is allowed once by the chord from the composer', async () => {

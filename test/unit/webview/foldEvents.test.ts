@@ -136,6 +136,9 @@ describe('the fold of a conversation', () => {
     const view = fold([turnStarted(), permissionAsked('lost', 'rm -rf build')]);
     assert.equal(view.items[0]?.type, 'question');
     assert.equal(openQuestion(view)?.detail, 'rm -rf build');
+    assert.equal(openQuestion(view)?.cwd, null);
+    const placed = fold([turnStarted(), { ...permissionAsked('lost', 'rm -rf build'), cwd: '/project/src' }]);
+    assert.equal(openQuestion(placed)?.cwd, '/project/src');
   });
 
   it('closes what a turn left open when the turn ends', () => {

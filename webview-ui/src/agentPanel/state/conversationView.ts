@@ -11,6 +11,8 @@ import type {
 export interface PermissionQuestion {
   readonly requestId: string;
   readonly detail: string;
+  /** Absolute folder in which a command would run, where the server says it. */
+  readonly cwd: string | null;
   readonly options: readonly PermissionOption[];
   /** Undefined while open, the chosen option's id, or null where the question lapsed. */
   readonly answer: string | null | undefined;

@@ -205,8 +205,8 @@ class ViewDraft {
   }
 
   private ask(update: UpdateOf<'permission_requested'>): void {
-    const { requestId, detail, options } = update;
-    const question: PermissionQuestion = { requestId, detail, options, answer: undefined };
+    const { requestId, detail, cwd = null, options } = update;
+    const question: PermissionQuestion = { requestId, detail, cwd, options, answer: undefined };
     const key = `question:${requestId}`;
     const position = this.positions.get(`tool:${update.toolCallId}`);
     const call = position === undefined ? undefined : this.toolAt(position);

@@ -2,13 +2,27 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { PermissionOption } from '../../../../server/protocol/sessionEvents.ts';
 import { Icon } from '../../components/icon.tsx';
 import { revealHidden } from '../../markdown/visibleText.ts';
-import { t } from '../../strings.ts';
+import { t, type StringKey } from '../../strings.ts';
 import type { PermissionQuestion } from '../state/conversationView.ts';
+import { folderText } from './folderText.ts';
 import { usePanel } from './panelContext.ts';
 
 /** The option that the allow chord stands for: never one that allows more than this once. */
 export function allowOption(question: PermissionQuestion): PermissionOption | undefined {
   return question.options.find((option) => option.kind === 'allow_once');
+}
+
+const optionTexts: Readonly<Record<PermissionOption['kind'], StringKey>> = {
+  allow_once: 'permission.allowOnce',
+  allow_always: 'permission.allowAlways',
+  reject_once: 'permission.rejectOnce',
+  reject_always: 'permission.rejectAlways',
+};
+
+/** An option in the person's language. Of several of one kind only the names tell which is which. */
+function optionText(option: PermissionOption, { options }: PermissionQuestion): string {
+  const isOnlyOne = options.filter(({ kind }) => kind === option.kind).length === 1;
+  return isOnlyOne ? t(optionTexts[option.kind]) : option.name;
 }
 
 /** What the agent asks to be allowed, in full and with nothing hidden, and the possible answers. */
@@ -63,6 +77,7 @@ function OpenQuestion({ question }: { readonly question: PermissionQuestion }) {
       <pre class="permissionDetail" tabIndex={0}>
         {revealHidden(question.detail)}
       </pre>
+      <QuestionFolder question={question} />
       <div class="buttonRow">
         {question.options.map((option, index) => (
           <button
@@ -72,7 +87,7 @@ function OpenQuestion({ question }: { readonly question: PermissionQuestion }) {
             disabled={!mayAnswer}
             onClick={() => void answer(option.optionId)}
           >
-            {option.name}
+            {optionText(option, question)}
             <kbd>{option === allowOption(question) ? allowKeys : index + 1}</kbd>
           </button>
         ))}
@@ -81,12 +96,20 @@ function OpenQuestion({ question }: { readonly question: PermissionQuestion }) {
   );
 }
 
+function QuestionFolder({ question }: { readonly question: PermissionQuestion }) {
+  const { state } = usePanel();
+  const folder = question.cwd === null ? null : folderText(question.cwd, state.server.value.workspaceFolder);
+  return folder === null ? null : (
+    <div class="permissionFolder">{t('permission.folder', { folder: revealHidden(folder) })}</div>
+  );
+}
+
 const allowKeys = navigator.userAgent.includes('Mac') ? '⌘↵' : 'Ctrl+↵';
 
 function AnsweredQuestion({ question }: { readonly question: PermissionQuestion }) {
   const option = question.options.find((candidate) => candidate.optionId === question.answer);
   const isAllowed = option?.kind.startsWith('allow') ?? false;
-  const name = option?.name ?? question.answer ?? '';
+  const name = option === undefined ? (question.answer ?? '') : optionText(option, question);
   return (
     <div class={isAllowed ? 'permissionAnswer' : 'permissionAnswer denied'}>
       <Icon name={isAllowed ? 'check' : 'circle-slash'} />
