@@ -1,5 +1,6 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { chromium, type Browser, type FrameLocator, type Locator, type Page } from 'playwright-core';
 import { testOutputFolder } from '../../scripts/project.ts';
 import { ensureChromium } from '../../scripts/workbench/chromium.ts';
@@ -95,6 +96,16 @@ export class Workbench {
     await this.page.locator('.quick-input-list .monaco-list-row', { hasText: text }).first().click();
   }
 
+  /** Opens the file of this name from the open folder, by way of "Go to File". */
+  async openFile(name: string): Promise<void> {
+    await this.page.keyboard.press('ControlOrMeta+P');
+    const input = this.page.locator('.quick-input-widget input.input');
+    await input.waitFor();
+    await input.fill(name);
+    await this.pick(name);
+    await this.page.locator('.editor-group-container .tab', { hasText: name }).waitFor();
+  }
+
   /** Types into the input box that is open and confirms. */
   async enter(text: string): Promise<void> {
     const input = this.page.locator('.quick-input-widget input.input');
@@ -111,8 +122,7 @@ export class Workbench {
       .first()
       .click();
     await this.page.locator('.statusbar-item', { hasText: 'Restricted Mode' }).waitFor({ state: 'hidden' });
-    await this.page.locator('.monaco-modal-editor-block .codicon-close').first().click();
-    await this.page.locator('.monaco-modal-editor-block').waitFor({ state: 'hidden' });
+    await this.closeModalEditor();
   }
 
   /** The notification with this text; wait for it with `waitFor`, click its buttons with `toastButton`. */
@@ -132,6 +142,19 @@ export class Workbench {
   /** The status bar entry with this text. */
   statusBarItem(text: string | RegExp): Locator {
     return this.page.locator('.statusbar-item', { hasText: text }).first();
+  }
+
+  /** Fills in the text setting that the settings editor is open at. VS Code writes it a moment later. */
+  async fillSetting(text: string): Promise<void> {
+    const input = this.page.locator('.settings-editor .setting-item-control input').first();
+    await input.fill(text);
+    await input.press('Enter');
+  }
+
+  /** Closes the editor that lies over the window, as settings and the management of trust do. */
+  async closeModalEditor(): Promise<void> {
+    await this.page.locator('.monaco-modal-editor-block .codicon-close').first().click();
+    await this.page.locator('.monaco-modal-editor-block').waitFor({ state: 'hidden' });
   }
 
   /** Shows the view container with this title by its icon in the activity bar. */
@@ -187,15 +210,15 @@ export class Workbench {
       const result = await condition();
       if (result !== undefined && result !== false) return result;
       if (Date.now() > end) throw new Error(`Not seen within ${limitMs / 1000} s: ${what}.`);
-      await this.page.waitForTimeout(probeMs);
+      await delay(probeMs);
     }
   }
 
   /** Puts a picture of the page into the test output. */
-  async screenshot(name: string): Promise<string> {
+  async screenshot(name: string, page: Page = this.page): Promise<string> {
     const file = path.join(testOutputFolder, `${name}.png`);
     await fs.mkdir(path.dirname(file), { recursive: true });
-    await this.page.screenshot({ path: file });
+    await page.screenshot({ path: file });
     return file;
   }
 
