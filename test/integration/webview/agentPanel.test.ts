@@ -341,7 +341,7 @@ describe('the agent panel', function () {
     });
   });
 
-  it('offers to retry a turn that failed and says what happened', async () => {
+  it('offers to continue a turn that failed and says what happened', async () => {
     const message = 'The model endpoint refused the connection. Start it, or pick another model.';
     const view = await openConversation(
       [user('go'), turnStarted(), turnEnded('failed', { reason: 'Unavailable', message })],
@@ -350,7 +350,7 @@ describe('the agent panel', function () {
       },
     );
     await view.page.getByText(message).waitFor();
-    await view.page.getByRole('button', { name: 'Retry' }).click();
+    await view.page.getByRole('button', { name: 'Continue' }).click();
     await view.host.waitForRequest('session/continue');
   });
 

@@ -108,6 +108,77 @@ describe('the keyboard in the agent panel', function () {
     });
   });
 
+  describe('where no model is chosen', () => {
+    async function openUnchosen(): Promise<OpenView> {
+      const view = await harness.open('agentPanel', {
+        prepare: (host) => {
+          withModels(host)
+            .answer('session/new', () => ({ sessionId, configOptions: [] }))
+            .answer('session/attach', () => attached([]))
+            .answer('session/set_config_option', () => ({ configOptions: [] }))
+            .answer('session/prompt', () => ({ stopReason: 'end_turn' }));
+          host.answer('model/list', () => ({
+            models: [
+              { id: 'openai/gpt-5', name: 'gpt-5', provider: 'OpenAI' },
+              { id: 'ollama/qwen3-coder', name: 'qwen3-coder', provider: 'Ollama' },
+            ],
+            defaultModel: null,
+          }));
+        },
+      });
+      await view.page.getByRole('button', { name: 'Model: Pick a model' }).waitFor();
+      return view;
+    }
+
+    it('Enter asks for one, keeps the text, and sends it after the pick', async () => {
+      const view = await openUnchosen();
+      await composer(view).fill('Hello');
+      await composer(view).press('Enter');
+      await view.page.getByLabel('Search models').waitFor();
+      await view.page.getByText('Pick a model, and your message is sent.').waitFor();
+      assert.equal(await composer(view).inputValue(), 'Hello');
+      await view.page.keyboard.type('qwen');
+      await view.page.keyboard.press('Enter');
+      const { prompt } = await view.host.waitForRequest('session/prompt');
+      assert.deepEqual(prompt, [{ type: 'text', text: 'Hello' }]);
+      const { value } = await view.host.waitForRequest('session/set_config_option');
+      assert.equal(value, 'ollama/qwen3-coder');
+      await promptBoxHasFocus(view);
+    });
+
+    it('nothing is sent when the picker is closed without a pick, or opened by hand', async () => {
+      const view = await openUnchosen();
+      await composer(view).fill('Hello');
+      await composer(view).press('Enter');
+      await view.page.getByLabel('Search models').waitFor();
+      await view.page.keyboard.press('Escape');
+      await promptBoxHasFocus(view);
+      assert.equal(await composer(view).inputValue(), 'Hello');
+      await view.page.getByRole('button', { name: 'Model: Pick a model' }).click();
+      await view.page.getByRole('option', { name: 'gpt-5' }).click();
+      await view.page.getByRole('button', { name: 'Model: gpt-5' }).waitFor();
+      await promptBoxHasFocus(view);
+      assert.equal(await composer(view).inputValue(), 'Hello');
+      await composer(view).press('Enter');
+      await view.host.waitForRequest('session/prompt');
+      assert.equal(view.host.received.requests.filter(({ method }) => method === 'session/prompt').length, 1);
+    });
+  });
+
+  it('a suggestion leaves what was typed, and takes the place of another suggestion', async () => {
+    const view = await harness.open('agentPanel', { prepare: (host) => withModels(host) });
+    const suggestions = view.page.locator('.suggestion');
+    await suggestions.nth(0).click();
+    await suggestions.nth(1).click();
+    await promptBoxHasFocus(view);
+    const suggested = (await suggestions.nth(1).textContent())!;
+    assert.equal(await composer(view).inputValue(), suggested);
+    await composer(view).fill('My own words');
+    await suggestions.nth(1).click();
+    await suggestions.nth(1).click();
+    assert.equal(await composer(view).inputValue(), `My own words\n${suggested}`);
+  });
+
   describe('the focus goes to the prompt box', () => {
     const answered: SessionUpdate = { sessionUpdate: 'permission_answered', requestId: 'q1', optionId: 'allow' };
 

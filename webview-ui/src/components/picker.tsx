@@ -66,8 +66,10 @@ export function Picker(props: PickerProps) {
     const move = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 }[event.key];
     if (move !== undefined) {
       setActive(shown[Math.min(shown.length - 1, Math.max(0, activeIndex + move))]?.id ?? null);
-    } else if (event.key === 'Enter' && activeEntry !== undefined) onPick(activeEntry.id);
-    else if (event.key === 'Delete' && filter === '' && activeEntry !== undefined && deletion)
+    } else if (event.key === 'Enter' && activeEntry !== undefined) {
+      // The Enter that opened the popup and is still held down picks nothing.
+      if (!event.repeat) onPick(activeEntry.id);
+    } else if (event.key === 'Delete' && filter === '' && activeEntry !== undefined && deletion)
       setDeleting(activeEntry.id);
     else return;
     event.preventDefault();

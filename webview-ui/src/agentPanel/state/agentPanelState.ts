@@ -66,6 +66,9 @@ export class AgentPanelState {
   /** A prompt that was sent and is not yet part of the conversation's events. */
   readonly pendingPrompt = signal<string | null>(null);
   readonly notice = signal<Notice | null>(null);
+  readonly isModelPickerOpen = signal(false);
+  /** The draft was sent while no model was chosen: it goes out as soon as one is. */
+  readonly sendsAfterPick = signal(false);
   /** Rises when something wants the keyboard in the composer. */
   readonly focusRequests = signal(0);
   /** The last prompt sent, for recall with the up key. */

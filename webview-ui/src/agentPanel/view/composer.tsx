@@ -41,13 +41,22 @@ export function Composer() {
     element.setSelectionRange(element.value.length, element.value.length);
   }, [focusRequests]);
 
-  const send = (): void => void turns.send(draft);
+  const mustPick = block === 'pickModel';
+  const send = (): void => {
+    if (!mustPick) {
+      void turns.send(draft);
+      return;
+    }
+    state.sendsAfterPick.value = draft.trim() !== '';
+    state.isModelPickerOpen.value = true;
+  };
   const onKeyDown = (event: KeyboardEvent): void => {
     // While an input method composes a character, Enter belongs to it.
     if (event.isComposing) return;
     const hasModifier = event.shiftKey || event.altKey || event.ctrlKey || event.metaKey;
-    if (event.key === 'Enter' && !hasModifier) send();
-    else if (event.key === 'ArrowUp' && draft === '' && !hasModifier) state.draft.value = state.lastPrompt.value;
+    if (event.key === 'Enter' && !hasModifier) {
+      if (!event.repeat) send();
+    } else if (event.key === 'ArrowUp' && draft === '' && !hasModifier) state.draft.value = state.lastPrompt.value;
     else return;
     event.preventDefault();
   };
@@ -83,12 +92,18 @@ export function Composer() {
               icon="send"
               class="send"
               label={t('composer.sendHint')}
-              disabled={block !== null || draft.trim() === ''}
+              disabled={(block !== null && !mustPick) || draft.trim() === ''}
               onClick={send}
             />
           )}
         </div>
       </div>
+      {state.sendsAfterPick.value && (
+        <div class="composerHint" role="status">
+          <Icon name="info" />
+          <span>{t('composer.sendsAfterPick')}</span>
+        </div>
+      )}
       {block === 'readOnly' && (
         <div class="composerHint">
           <Icon name="lock" />

@@ -9,7 +9,11 @@ export function EmptyState() {
   const { state } = usePanel();
   const hasFolder = state.server.value.workspaceFolder !== null;
   const suggest = (text: string): void => {
-    state.draft.value = text;
+    const draft = state.draft.value;
+    // What somebody has typed stays; another suggestion, which nobody typed, makes room.
+    const isTyped = draft.trim() !== '' && !suggestions.some((key) => t(key) === draft);
+    if (!isTyped) state.draft.value = text;
+    else if (!draft.includes(text)) state.draft.value = `${draft}\n${text}`;
     state.focusRequests.value++;
   };
   return (

@@ -1,4 +1,4 @@
-import { useRef, useState } from 'preact/hooks';
+import { useRef } from 'preact/hooks';
 import { Icon } from '../../components/icon.tsx';
 import { Picker, type PickerEntry } from '../../components/picker.tsx';
 import { t } from '../../strings.ts';
@@ -6,15 +6,29 @@ import { usePanel } from './panelContext.ts';
 
 /** Shows which model the next prompt goes to, and lets the person pick another. */
 export function ModelPicker() {
-  const { bridge, state, models } = usePanel();
-  const [isOpen, setOpen] = useState(false);
+  const { bridge, state, models, turns } = usePanel();
+  const isOpen = state.isModelPickerOpen.value;
   const button = useRef<HTMLButtonElement>(null);
   const catalog = state.catalog.value;
   const current = state.currentModel.value;
   const known = catalog?.models.find((model) => model.id === current);
   const close = (): void => {
-    setOpen(false);
-    button.current?.focus();
+    const isForPrompt = state.sendsAfterPick.value;
+    state.isModelPickerOpen.value = false;
+    state.sendsAfterPick.value = false;
+    // It closes too when the person has gone to an editor, where the keyboard stays.
+    if (!document.hasFocus()) return;
+    if (isForPrompt) state.focusRequests.value++;
+    else button.current?.focus();
+  };
+  const pick = async (id: string): Promise<void> => {
+    const sends = state.sendsAfterPick.value;
+    state.isModelPickerOpen.value = false;
+    state.sendsAfterPick.value = false;
+    state.focusRequests.value++;
+    const conversation = state.conversation.value?.sessionId;
+    await models.choose(id);
+    if (sends && state.conversation.value?.sessionId === conversation) await turns.send(state.draft.value);
   };
   const name = known?.name ?? current;
   const text =
@@ -29,7 +43,7 @@ export function ModelPicker() {
         aria-expanded={isOpen}
         aria-label={`${t('model.label')}: ${text}`}
         title={current ?? t('model.pick')}
-        onClick={() => setOpen(!isOpen)}
+        onClick={() => (isOpen ? close() : (state.isModelPickerOpen.value = true))}
       >
         <span class="modelName">{text}</span>
         <Icon name="chevron-down" />
@@ -45,10 +59,7 @@ export function ModelPicker() {
             if (state.isCatalogLoading.value) return t('model.loading');
             return filter === '' ? t('model.none') : t('history.noMatch', { filter });
           }}
-          onPick={(id) => {
-            void models.choose(id);
-            close();
-          }}
+          onPick={(id) => void pick(id)}
           onClose={close}
           footer={
             <>

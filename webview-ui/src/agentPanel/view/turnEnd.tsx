@@ -22,7 +22,7 @@ export function TurnEnd({ end, isLast }: { readonly end: TurnEndItem; readonly i
           disabled={!state.isServerUp.value}
           onClick={() => void turns.continueTurn()}
         >
-          {isError ? t('turn.retry') : t('turn.continue')}
+          {t('turn.continue')}
         </button>
       )}
     </div>
