@@ -46,7 +46,9 @@ export type HostAction =
   | { readonly action: 'openLink'; readonly url: string }
   /** Shows a workspace file in the editor; `line` counts from 1. */
   | { readonly action: 'openFile'; readonly path: string; readonly line?: number }
-  | { readonly action: 'copyText'; readonly text: string };
+  | { readonly action: 'copyText'; readonly text: string }
+  /** Opens VS Code's page on which the person trusts the workspace, or does not. */
+  | { readonly action: 'manageTrust' };
 
 export const commandsForViews = ['setApiKey', 'selectModel', 'showLog', 'restartServer', 'newTerminal'] as const;
 export type CommandForViews = (typeof commandsForViews)[number];

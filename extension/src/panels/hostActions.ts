@@ -22,6 +22,8 @@ function start(action: HostAction): Thenable<unknown> {
       return openFile(action.path, action.line);
     case 'copyText':
       return vscode.env.clipboard.writeText(action.text);
+    case 'manageTrust':
+      return vscode.commands.executeCommand('workbench.trust.manage');
   }
 }
 

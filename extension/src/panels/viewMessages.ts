@@ -73,6 +73,8 @@ function readAction(value: Fields): HostAction | undefined {
       const text = value['text'];
       return typeof text === 'string' && text.length <= maxTextChars ? { action: 'copyText', text } : undefined;
     }
+    case 'manageTrust':
+      return { action: 'manageTrust' };
     default:
       return undefined;
   }

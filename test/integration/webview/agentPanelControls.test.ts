@@ -100,12 +100,14 @@ describe("the agent panel's controls", function () {
       assert.equal(await composer(noFolder).isDisabled(), true);
     });
 
-    it('says that an untrusted folder is not changed', async () => {
+    it('says that an untrusted folder is not changed, and leads to where it is trusted', async () => {
       const view = await harness.open('agentPanel', {
         prepare: (host) => withModels(host).prepareContext({ trusted: false }),
       });
       await view.page.getByText('This folder is not trusted').waitFor();
       assert.equal(await composer(view).isDisabled(), false);
+      await view.page.getByRole('button', { name: 'Manage trust' }).click();
+      assert.deepEqual(await view.host.waitForAction(), { action: 'manageTrust' });
     });
   });
 

@@ -16,6 +16,7 @@ describe('A message from a webview', () => {
       { kind: 'action', action: { action: 'openFile', path: 'src/a.ts', line: 3 } },
       { kind: 'action', action: { action: 'openFile', path: '/a.ts' } },
       { kind: 'action', action: { action: 'copyText', text: 'x' } },
+      { kind: 'action', action: { action: 'manageTrust' } },
     ];
     for (const message of messages) assert.deepEqual(readViewMessage(message), { message });
   });
@@ -44,6 +45,13 @@ describe('A message from a webview', () => {
       const read = readViewMessage(value);
       assert.ok('problem' in read, `${JSON.stringify(value)} was taken`);
     }
+  });
+
+  it('that asks for the page of trust carries nothing else to VS Code', () => {
+    const action = { action: 'manageTrust', command: 'workbench.action.quit', args: [1] };
+    assert.deepEqual(readViewMessage({ kind: 'action', action }), {
+      message: { kind: 'action', action: { action: 'manageTrust' } },
+    });
   });
 
   it('that asks for a forbidden method says so to the view that waits', () => {

@@ -20,7 +20,7 @@ const blockTexts = {
 
 /** Where the person writes: the message, the model, send and stop. */
 export function Composer() {
-  const { state, turns, conversations } = usePanel();
+  const { bridge, state, turns, conversations } = usePanel();
   const input = useRef<HTMLTextAreaElement>(null);
   const block = state.composerBlock.value;
   const isStopped = state.server.value.state === 'stopped';
@@ -117,6 +117,9 @@ export function Composer() {
         <div class="composerHint">
           <Icon name="shield" />
           <span>{t('composer.untrusted')}</span>
+          <button type="button" class="linkButton" onClick={() => bridge.act({ action: 'manageTrust' })}>
+            {t('composer.manageTrust')}
+          </button>
         </div>
       )}
     </footer>
