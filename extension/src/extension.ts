@@ -52,7 +52,7 @@ export function activate(context: vscode.ExtensionContext): AssistantApi {
   });
   const supervisor = own(new ServerSupervisor({ launch, clock, log, random: Math.random }));
   const client = own(new ServerClient(supervisor, clock, log));
-  const hub = own(new TerminalHub(client, log));
+  const hub = own(new TerminalHub(client, clock, log));
   const terminalServices = { client, hub, clock, log };
   const panelServices = { extensionUri, client, supervisor, hub, log };
   const memory = new ShownTerminals(context.globalStorageUri.fsPath, readWorkspace());

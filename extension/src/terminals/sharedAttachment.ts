@@ -1,19 +1,23 @@
 import { CodedError } from '../../../server/protocol/errors.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Disposable } from '../base/disposable.ts';
 import { isCodedError } from '../codedError.ts';
 import type { TerminalId, TerminalInfo } from '../../../server/protocol/terminal.ts';
-import { describeError, logFailure, type Log } from '../log.ts';
+import { describeError, type Log } from '../log.ts';
+import { backoffMs } from '../server/backoff.ts';
 import type { TerminalServer, TerminalViewer, TerminalWatch } from './terminalViewer.ts';
 
 /** A viewer that is this far behind what it was given gets no more until it has caught up. */
 const lagBytes = 2_097_152;
 /** Acknowledgements are sent for at least this much, or for all there is. */
 const acknowledgeStepBytes = 32_768;
-/** Attaching again after an error that may pass. */
+/** Attaching again after an error that may pass: so often, with growing pauses in between. */
 const maxRejoins = 5;
 
 export interface SharedAttachmentOptions {
   readonly sessionId: TerminalId;
   readonly server: TerminalServer;
+  readonly clock: Clock;
   readonly log: Log;
   /** The last viewer has left. */
   readonly onEmpty: () => void;
@@ -34,14 +38,16 @@ interface Viewing {
  * server. One that lags is left behind with what it has, bounded, and fetched by attaching again from its offset: the
  * server then repeats bytes, and those who have them already are not given them twice.
  */
-export class SharedAttachment {
+export class SharedAttachment implements Disposable {
   private readonly options: SharedAttachmentOptions;
   private readonly viewings = new Set<Viewing>();
   private terminal: TerminalInfo | undefined;
   private receivedEnd = 0;
   private acknowledgedEnd = 0;
   private attaching: Promise<void> = Promise.resolve();
-  private rejoins = 0;
+  private failedRejoins = 0;
+  /** The pause before the next attempt to attach again. */
+  private pause: Disposable | undefined;
 
   constructor(options: SharedAttachmentOptions) {
     this.options = options;
@@ -77,16 +83,9 @@ export class SharedAttachment {
 
   /** Attaches again at a new server process, without repeating a byte to anybody. */
   rejoin(): void {
+    this.failedRejoins = 0;
     for (const viewing of this.viewings) viewing.state = 'joining';
-    this.attach().then(
-      () => (this.rejoins = 0),
-      (error: unknown) => {
-        const mayPass = isCodedError(error) && error.retryable;
-        this.options.log.warn(`Terminal ${this.options.sessionId} could not be attached: ${describeError(error)}`);
-        if (!mayPass) this.forgotten();
-        else if (++this.rejoins < maxRejoins) this.rejoin();
-      },
-    );
+    this.attachAgain();
   }
 
   received(offset: number, data: Uint8Array): void {
@@ -124,10 +123,41 @@ export class SharedAttachment {
   }
 
   forgotten(): void {
+    this.dispose();
     const viewings = [...this.viewings];
     this.viewings.clear();
     this.options.onEmpty();
     for (const { viewer } of viewings) viewer.onForgotten();
+  }
+
+  /** Tries nothing more; the viewers leave by themselves. */
+  dispose(): void {
+    this.pause?.dispose();
+    this.pause = undefined;
+  }
+
+  private attachAgain(): void {
+    this.dispose();
+    this.attach().then(
+      () => (this.failedRejoins = 0),
+      (error: unknown) => {
+        const mayPass = isCodedError(error) && error.retryable;
+        this.options.log.warn(`Terminal ${this.options.sessionId} could not be attached: ${describeError(error)}`);
+        if (!mayPass) this.forgotten();
+        else this.tryLater();
+      },
+    );
+  }
+
+  private tryLater(): void {
+    if (this.viewings.size === 0) return;
+    this.failedRejoins += 1;
+    if (this.failedRejoins < maxRejoins) {
+      this.dispose();
+      this.pause = this.options.clock.after(backoffMs(this.failedRejoins, Math.random), () => this.attachAgain());
+      return;
+    }
+    for (const { viewer, state } of [...this.viewings]) if (state === 'joining') viewer.onLost();
   }
 
   private skip(viewing: Viewing, from: number, to: number): void {
@@ -141,7 +171,7 @@ export class SharedAttachment {
     viewing.acknowledged = Math.max(viewing.acknowledged, Math.min(offset, viewing.next ?? 0));
     if (viewing.state === 'lagging' && viewing.acknowledged === viewing.next) {
       viewing.state = 'joining';
-      logFailure(this.options.log, `Catching up with terminal ${this.options.sessionId}`, this.attach());
+      this.attachAgain();
     }
     this.acknowledge();
   }
@@ -185,6 +215,7 @@ export class SharedAttachment {
 
   private leave(viewing: Viewing): void {
     if (!this.viewings.delete(viewing) || this.viewings.size > 0) return;
+    this.dispose();
     this.options.onEmpty();
     this.detach();
   }

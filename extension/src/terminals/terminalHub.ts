@@ -1,4 +1,5 @@
 import type { TerminalId } from '../../../server/protocol/terminal.ts';
+import type { Clock } from '../base/clock.ts';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import type { Log } from '../log.ts';
 import { SharedAttachment } from './sharedAttachment.ts';
@@ -10,12 +11,14 @@ import type { TerminalServer, TerminalViewer, TerminalWatch } from './terminalVi
  */
 export class TerminalHub implements Disposable {
   private readonly server: TerminalServer;
+  private readonly clock: Clock;
   private readonly log: Log;
   private readonly attachments = new Map<TerminalId, SharedAttachment>();
   private readonly store = new DisposableStore();
 
-  constructor(server: TerminalServer, log: Log) {
+  constructor(server: TerminalServer, clock: Clock, log: Log) {
     this.server = server;
+    this.clock = clock;
     this.log = log;
     const of = (sessionId: string): SharedAttachment | undefined => this.attachments.get(sessionId as TerminalId);
     this.store.add(
@@ -55,6 +58,7 @@ export class TerminalHub implements Disposable {
 
   dispose(): void {
     this.store.dispose();
+    for (const attachment of this.attachments.values()) attachment.dispose();
     this.attachments.clear();
   }
 
@@ -62,6 +66,7 @@ export class TerminalHub implements Disposable {
     const attachment = new SharedAttachment({
       sessionId,
       server: this.server,
+      clock: this.clock,
       log: this.log,
       onEmpty: () => this.attachments.delete(sessionId),
     });

@@ -39,6 +39,7 @@ export class TerminalScreen implements Disposable {
       onOutput: (data, offset) => this.writer.push(data, offset),
       onGap: (from, to) => this.writer.afterAll(() => write(notice(gapText(to - from)))),
       onExited: (exitCode, signal) => this.writer.afterAll(() => events.onExited(exitCode, signal)),
+      onLost: () => this.writer.afterAll(() => write(notice(lostText()))),
       onForgotten: () => this.writer.afterAll(() => events.onForgotten()),
     });
     if (this.disposed) watch.dispose();
@@ -63,6 +64,12 @@ export function exitText(exitCode: number | null, signal: number | undefined): s
   return exitCode === null
     ? vscode.l10n.t('ended by signal {0}', signal ?? '?')
     : vscode.l10n.t('exited with code {0}', exitCode);
+}
+
+function lostText(): string {
+  return vscode.l10n.t(
+    'the connection to this terminal was lost, while its program goes on; restart the AI Assistant server to connect again',
+  );
 }
 
 function gapText(bytes: number): string {

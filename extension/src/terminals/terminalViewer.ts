@@ -21,6 +21,11 @@ export interface TerminalViewer {
   onGap(fromOffset: number, toOffset: number): void;
   /** The program has ended and every byte was given before. Null where a signal ended it. */
   onExited(exitCode: number | null, signal: number | undefined): void;
+  /**
+   * The terminal could not be attached again after several tries. It is there still, and its output goes on where it
+   * stopped as soon as there is a new server.
+   */
+  onLost(): void;
   /** The terminal is gone from the server; nothing more will come. */
   onForgotten(): void;
 }

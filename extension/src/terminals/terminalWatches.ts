@@ -44,6 +44,8 @@ export class TerminalWatches implements Disposable {
           const params = { sessionId, exitCode, ...(signal !== undefined && { signal }) };
           this.notify({ method: 'terminal/exited', params });
         },
+        // The contract has no word for it. A watcher attaches by itself at a new server, and gets an error where it cannot.
+        onLost: () => this.detach({ sessionId }),
         // The watcher learns it from `terminal/changed`.
         onForgotten: () => this.watches.delete(sessionId),
       },

@@ -4,7 +4,7 @@ import { CodedError } from '../../../server/protocol/errors.ts';
 import type { TerminalId } from '../../../server/protocol/terminal.ts';
 import { TerminalHub } from '../../../extension/src/terminals/terminalHub.ts';
 import type { TerminalServer, TerminalViewer, TerminalWatch } from '../../../extension/src/terminals/terminalViewer.ts';
-import { settle } from './fakeClock.ts';
+import { FakeClock, settle } from './fakeClock.ts';
 import { memoryLog } from './scriptedServer.ts';
 
 const windowBytes = 1_048_576;
@@ -22,6 +22,14 @@ class TerminalStandIn {
   maxInFlight = 0;
   exit: number | undefined;
   isGone = false;
+  isUnavailable = false;
+  /** Times at which an attachment was asked for in vain. */
+  readonly refusedAt: number[] = [];
+  private readonly now: () => number;
+
+  constructor(now: () => number) {
+    this.now = now;
+  }
 
   readonly server = {
     request: (method: string, params: { fromOffset?: number }) =>
@@ -74,6 +82,10 @@ class TerminalStandIn {
       this.cursor = undefined;
       return {};
     }
+    if (this.isUnavailable) {
+      this.refusedAt.push(this.now());
+      throw new CodedError('Unavailable', 'The pty host does not answer.');
+    }
     if (this.isGone) throw new CodedError('NotFound', 'There is no such terminal.');
     this.attachments += 1;
     this.cursor = this.acknowledged = Math.max(fromOffset ?? 0, this.keptFrom);
@@ -102,6 +114,7 @@ class RecordingViewer implements TerminalViewer {
   readonly gaps: (readonly [number, number])[] = [];
   exits: (number | null)[] = [];
   forgotten = 0;
+  lost = 0;
   isFast = true;
   watch: TerminalWatch | undefined;
 
@@ -116,6 +129,10 @@ class RecordingViewer implements TerminalViewer {
 
   onExited(code: number | null): void {
     this.exits.push(code);
+  }
+
+  onLost(): void {
+    this.lost += 1;
   }
 
   onForgotten(): void {
@@ -147,17 +164,20 @@ class RecordingViewer implements TerminalViewer {
 
 describe('The terminals that a window watches', () => {
   let terminal: TerminalStandIn;
+  let clock: FakeClock;
   let hub: TerminalHub;
 
   beforeEach(() => {
-    terminal = new TerminalStandIn();
-    hub = new TerminalHub(terminal.server, memoryLog());
+    clock = new FakeClock();
+    terminal = new TerminalStandIn(() => clock.now());
+    hub = new TerminalHub(terminal.server, clock, memoryLog());
   });
 
   afterEach(async () => {
     await settle();
     hub.dispose();
     assert.equal(terminal.listenerCount, 0, 'a listener is left');
+    assert.equal(clock.pendingTimers, 0, 'a timer is left');
   });
 
   async function join(fromOffset?: number): Promise<RecordingViewer> {
@@ -257,6 +277,40 @@ describe('The terminals that a window watches', () => {
     assert.equal(hub.size, 0);
   });
 
+  it('are attached again after growing pauses, and when that is in vain the viewers are told once', async () => {
+    const viewer = await join();
+    terminal.produce(1_000);
+    terminal.isUnavailable = true;
+    terminal.restart();
+    await clock.advance(60_000);
+    const pauses = terminal.refusedAt.slice(1).map((at, index) => at - terminal.refusedAt[index]!);
+    assert.equal(pauses.length, 4);
+    for (const [index, expected] of [250, 1_000, 4_000, 4_000].entries()) {
+      assert.ok(Math.abs(pauses[index]! - expected) <= expected / 4, `pause ${index + 1} lasts ${pauses[index]} ms`);
+    }
+    assert.equal(viewer.lost, 1);
+    assert.equal(viewer.forgotten, 0);
+    assert.equal(clock.pendingTimers, 0);
+    terminal.isUnavailable = false;
+    terminal.produce(1_000);
+    terminal.restart();
+    await settle();
+    viewer.check(terminal.content);
+    assert.equal(viewer.lost, 1);
+  });
+
+  it('are attached no more once the last viewer has left during a pause', async () => {
+    const viewer = await join();
+    terminal.isUnavailable = true;
+    terminal.restart();
+    await settle();
+    viewer.watch?.dispose();
+    assert.equal(clock.pendingTimers, 0);
+    await clock.advance(60_000);
+    assert.equal(terminal.refusedAt.length, 1);
+    assert.equal(viewer.lost, 0);
+  });
+
   it('are detached when the last viewer leaves, and not before', async () => {
     const [first, second] = [await join(), await join()];
     first.watch?.dispose();
@@ -276,9 +330,9 @@ describe('The terminals that a window watches', () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
-        terminal = new TerminalStandIn();
+        terminal = new TerminalStandIn(() => clock.now());
         hub.dispose();
-        hub = new TerminalHub(terminal.server, memoryLog());
+        hub = new TerminalHub(terminal.server, clock, memoryLog());
         const viewers = [await join()];
         for (const next of steps) {
           if (next.kind === 'produce') terminal.produce(next.bytes);

@@ -49,7 +49,7 @@ describe('A VS Code terminal on a shell of the pty host', () => {
       notify: () => undefined,
       onNewServer: () => ({ dispose: () => undefined }),
     };
-    hub = new TerminalHub(server, log);
+    hub = new TerminalHub(server, systemClock, log);
     folder = mkdtempSync(path.join(tmpdir(), 'ada-terminal-'));
     shown = [];
     popups = new PopupCounter();

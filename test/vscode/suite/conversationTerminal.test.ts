@@ -45,6 +45,7 @@ describe("An agent's commands in VS Code's terminal panel", () => {
         notify: () => undefined,
         onNewServer: () => ({ dispose: () => undefined }),
       },
+      systemClock,
       log,
     );
     screen = new ConversationTerminal({ client: api, hub, clock: systemClock, log });

@@ -68,7 +68,7 @@ describe('A webview in a real window', () => {
     });
     supervisor = new ServerSupervisor({ launch, clock: systemClock, log, random: Math.random });
     client = new ServerClient(supervisor, systemClock, log);
-    hub = new TerminalHub(client, log);
+    hub = new TerminalHub(client, systemClock, log);
     supervisor.start();
     panel = vscode.window.createWebviewPanel('test', 'Test', vscode.ViewColumn.One, {
       enableScripts: true,
