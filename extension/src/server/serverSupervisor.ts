@@ -213,7 +213,7 @@ export class ServerSupervisor implements Disposable {
     const stop = AbortSignal.any([signal, limit.signal]);
     try {
       const answer = await Promise.race([
-        server.handshake,
+        server.handshake.catch((error: unknown) => explainBroken(server, error)),
         server.exited.then((exit) => Promise.reject(new Error(describeExit(exit)))),
         delay(this.options.clock, supervisionLimits.handshakeMs, stop).then(() =>
           Promise.reject(new Error(`it did not answer within ${supervisionLimits.handshakeMs / 1000} s`)),
@@ -332,6 +332,11 @@ function tooMany(crashes: number, failedHandshakes: number): ServerFailure['kind
 /** A function, since a property that was read before an `await` would count as known. */
 function isAborted(signal: AbortSignal): boolean {
   return signal.aborted;
+}
+
+/** A connection that broke because the process ended says less than the process itself does. */
+async function explainBroken(server: RunningServer, error: unknown): Promise<never> {
+  throw server.hasEnded ? new Error(describeExit(await server.exited)) : error;
 }
 
 function incompatible(answer: HandshakeAnswer): ServerFailure {

@@ -200,6 +200,22 @@ describe('Conversations', () => {
     );
   });
 
+  it('can be written by whoever attaches again once the other server has let go', async () => {
+    const sessionId = await world.begin(says('One.'));
+    await world.prompt(sessionId, 'one');
+    await world.sessions.close();
+    const { logger } = recordingLogger();
+    const otherStore = new JournalStore({ dataFolder: world.dataFolder, logger, clock: systemClock });
+    const held = await otherStore.open(sessionId);
+    await world.restart();
+    const look = async () => (await world.sessions.attach(sessionId, undefined, world.client)).access;
+    assert.equal(await look(), 'read');
+    assert.equal(await look(), 'read');
+    await held.close();
+    await otherStore.dispose();
+    assert.equal(await look(), 'write');
+  });
+
   it('have the first line of the first prompt as their title, and are listed with the latest first', async () => {
     const first = await world.begin(says('One.'));
     await world.prompt(first, '\n  Explain   the parser\nin detail');

@@ -92,6 +92,15 @@ describe('A faulty server in the real extension host', () => {
     await assert.rejects(client.request('server/info', {}), { reason: 'Unavailable' });
   });
 
+  it('that says why it cannot start is quoted', async () => {
+    supervise('saysWhyItEnds');
+    await until('the supervision gives up', () => supervisor.status.state === 'stopped');
+    assert.match(
+      describeFailure(supervisor.status.failure!),
+      /three attempts: The disk is read-only\. Make it writable\.$/,
+    );
+  });
+
   it('that never answers is killed when its time is over, three times', async () => {
     supervise('neverAnswers', fastClock(10));
     await until('the supervision gives up', () => supervisor.status.state === 'stopped');
