@@ -50,6 +50,7 @@ export interface Server {
   readonly router: Router;
   readonly clients: ClientRegistry;
   readonly health: HealthService;
+  readonly settings: SettingsService;
   readonly instanceId: string;
   /**
    * Takes settings and workspace as a client gave them, and marks the server as started: `recovered` where the one
@@ -84,7 +85,9 @@ export function createServer({ dataFolder, logger, environment }: ServerOptions)
       log: logger,
     })),
   );
-  const terminals = store.add(new TerminalService({ host: ptyHost, settings, workspace, environment, clock: systemClock, logger }));
+  const terminals = store.add(
+    new TerminalService({ host: ptyHost, settings, workspace, environment, clock: systemClock, logger }),
+  );
   const viewers = store.add(new TerminalViewers(terminals, logger));
   store.add(terminals.onChanged((change) => clients.notifyAll('terminal/changed', change)));
 
@@ -141,6 +144,7 @@ export function createServer({ dataFolder, logger, environment }: ServerOptions)
     router,
     clients,
     health,
+    settings,
     instanceId,
     configure,
     connect(client, handshake) {

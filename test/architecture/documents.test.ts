@@ -26,6 +26,15 @@ describe('The documents', () => {
       if (name !== 'ci') assert.ok(name !== undefined && name in scripts, `npm run ${name ?? ''}`);
   });
 
+  it('call commands by the titles that the palette has', () => {
+    const titles = new Set(Object.values(JSON.parse(read('package.nls.json')) as Record<string, string>));
+    for (const file of ['README.md', 'docs/user-guide/README.md']) {
+      for (const [, title = ''] of read(file).matchAll(/\*(AI Assistant: [^*]+)\*/g)) {
+        assert.ok(titles.has(title.replace(/\s+/g, ' ')), `${file} names ${title}`);
+      }
+    }
+  });
+
   it('have every setting with its default', () => {
     const section = /^## Settings$([\s\S]*?)^## /m.exec(read('docs/user-guide/README.md'))?.[1] ?? '';
     const rows = [...section.matchAll(/^\| `([\w.]+)` \|([^|]*)\|/gm)];

@@ -153,6 +153,8 @@ export class Conversation {
     return this.startTurn(client, () => {
       if (this.state.turnCount === 0)
         throw new CodedError('Conflict', 'There is no turn to go on with. Write a prompt first.');
+      if (this.state.lastStopReason === 'end_turn')
+        throw new CodedError('Conflict', 'The last turn is complete. Write a prompt to go on from there.');
       return [];
     });
   }

@@ -55,7 +55,11 @@ export class SessionService {
   async list(cwd: string | undefined): Promise<ConversationSummary[]> {
     const { journals, workspace } = this.options;
     const folders = workspace.folders.length > 0 || cwd === undefined ? workspace.folders : [cwd];
-    const summaries = (await journals.list(folders)).map((summary) => this.toSummary(summary));
+    // A conversation in which nothing was ever said is none that anybody looks for, unless somebody has it open now.
+    const begun = (await journals.list(folders)).filter(({ conversationId, title }) => {
+      return title !== '' || this.opened.has(conversationId);
+    });
+    const summaries = begun.map((summary) => this.toSummary(summary));
     const wanted = cwd === undefined ? summaries : summaries.filter((summary) => summary.cwd === cwd);
     return wanted.sort((a, b) => b.updatedAt - a.updatedAt);
   }

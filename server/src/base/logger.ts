@@ -29,10 +29,10 @@ const secretValue =
  * A logger that writes one line a call, bounded to 8,192 characters, with secrets replaced: values under a key that
  * names one, and strings of the well-known shapes (OpenAI, GitHub, bearer tokens, JSON web tokens).
  */
-export function createLogger(sink: LogSink, level: LogLevel, bound: LogFields = {}): Logger {
-  const threshold = logLevels.indexOf(level);
+export function createLogger(sink: LogSink, level: LogLevel | (() => LogLevel), bound: LogFields = {}): Logger {
   const write = (at: Exclude<LogLevel, 'off'>, message: string, fields: LogFields = {}): void => {
-    if (logLevels.indexOf(at) < threshold) return;
+    const least = typeof level === 'string' ? level : level();
+    if (logLevels.indexOf(at) < logLevels.indexOf(least)) return;
     sink(at, formatLine(message, { ...bound, ...fields }));
   };
   return {

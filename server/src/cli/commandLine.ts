@@ -13,6 +13,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     await createProgram().parseAsync(argv);
   } catch (error) {
     if (error instanceof CommanderError) {
+      if (error.code.startsWith('lsp.')) process.stderr.write(`${error.message}\n`);
       process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
     } else if (error instanceof CodedError) {
       process.stderr.write(`ai-dev-assistant: ${error.message}\n`);
@@ -63,9 +64,7 @@ function createProgram(): Command {
 function withDataFolder(command: Command): Command {
   return command
     .option('--data-dir <folder>', 'where everything is kept (also: AI_DEV_ASSISTANT_HOME)')
-    .addOption(
-      new Option('--log-level <level>', 'least weight of a line on stderr').choices(logLevels).default('info'),
-    );
+    .addOption(new Option('--log-level <level>', 'least weight of a line on stderr').choices(logLevels));
 }
 
 function parsePort(text: string): number {

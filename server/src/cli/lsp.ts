@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { CommanderError } from 'commander';
 import { CodedError } from '../../protocol/errors.ts';
 import { initializationOptions, type HandshakeAnswer } from '../../protocol/server.ts';
 import { contractVersion, isCompatible } from '../../protocol/version.ts';
@@ -7,24 +8,27 @@ import type { Logger, LogLevel } from '../base/logger.ts';
 import { createServer, type Server } from '../createServer.ts';
 import { serveIpc, serveStdio, type ClientIntroduction } from '../transports/languageServerTransport.ts';
 import { prepareDataFolder, resolveDataFolder } from './dataFolder.ts';
+import { exitCodes } from './exitCodes.ts';
 import { createProcessLogger } from './processLogger.ts';
 
 export interface LspOptions {
   readonly stdio?: true;
   readonly nodeIpc?: true;
   readonly dataDir?: string;
-  readonly logLevel: LogLevel;
+  readonly logLevel?: LogLevel;
 }
 
 /** A language server for the process that started this one, until that process ends it. */
 export function runLsp(options: LspOptions): void {
   if (options.stdio !== true && options.nodeIpc !== true) {
-    throw new CodedError('InvalidParams', 'Say how to speak: ai-dev-assistant lsp --stdio');
+    throw new CommanderError(exitCodes.usage, 'lsp.noChannel', 'error: say how to speak: ai-dev-assistant lsp --stdio');
   }
-  const logger = createProcessLogger(options.logLevel);
+  const { logger, setLevel } = createProcessLogger(options.logLevel ?? 'info');
   const dataFolder = resolveDataFolder(options.dataDir);
   prepareDataFolder(dataFolder);
   const server = createServer({ dataFolder, logger, environment: { ...process.env } });
+  // What the command line says wins over the setting.
+  if (options.logLevel === undefined) server.settings.onChanged((settings) => setLevel(settings['log.level']));
   const serve = options.nodeIpc === true ? serveIpc : serveStdio;
   serve({
     router: server.router,

@@ -1,6 +1,16 @@
 import { createLogger, type Logger, type LogLevel } from '../base/logger.ts';
 
-/** Writes log lines to stderr: `<time> <level> <message> <fields>`. Stdout belongs to protocols and results. */
-export function createProcessLogger(level: LogLevel): Logger {
-  return createLogger((at, line) => process.stderr.write(`${new Date().toISOString()} ${at} ${line}\n`), level);
+/**
+ * Writes log lines to stderr: `<time> <level> <message> <fields>`. Stdout belongs to protocols and results. `setLevel`
+ * takes effect with the next line.
+ */
+export function createProcessLogger(first: LogLevel): { logger: Logger; setLevel: (level: LogLevel) => void } {
+  let level = first;
+  return {
+    logger: createLogger(
+      (at, line) => process.stderr.write(`${new Date().toISOString()} ${at} ${line}\n`),
+      () => level,
+    ),
+    setLevel: (next) => (level = next),
+  };
 }

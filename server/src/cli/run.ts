@@ -22,24 +22,29 @@ export interface RunOptions {
   readonly approve: (typeof approvals)[number];
   readonly json?: true;
   readonly dataDir?: string;
-  readonly logLevel: LogLevel;
+  readonly logLevel?: LogLevel;
 }
 
 /** One turn of the agent in this terminal. Sets the exit code; ^C cancels the turn and then ends. */
 export async function runTurn(promptArgument: string, options: RunOptions): Promise<void> {
   const prompt = promptArgument === '-' ? await readAll(process.stdin) : promptArgument;
   if (prompt.trim() === '') throw new CodedError('InvalidParams', 'The prompt is empty.');
-  const logger = createProcessLogger(options.logLevel);
+  // Whatever ends this process before the turn is done must not look like success to a script.
+  process.exitCode = exitCodes.failed;
+  const { logger } = createProcessLogger(options.logLevel ?? 'warn');
   const dataFolder = resolveDataFolder(options.dataDir);
   prepareDataFolder(dataFolder);
   const environment = { ...process.env };
   const handshake = localHandshake(options.workspace, readSettingsFile(dataFolder, environment, logger));
   const server = createServer({ dataFolder, logger, environment });
+  // The server's own timers keep no process alive: between two tries of a model call nothing else would.
+  const alive = setInterval(() => undefined, 60_000);
   try {
     const turn = new CommandLineTurn(server, options);
     server.connect(turn.client, handshake);
     process.exitCode = await turn.run(prompt, handshake.workspace.folders[0]?.path ?? process.cwd());
   } finally {
+    clearInterval(alive);
     await server.dispose();
   }
 }

@@ -16,7 +16,7 @@ export interface ServeOptions {
   readonly port: number;
   readonly workspace?: string;
   readonly dataDir?: string;
-  readonly logLevel: LogLevel;
+  readonly logLevel?: LogLevel;
 }
 
 /**
@@ -28,7 +28,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
   if (host !== '127.0.0.1' && host !== '::1') {
     throw new CodedError('Forbidden', `${host} is beyond this machine, which needs TLS. Use 127.0.0.1 or ::1.`);
   }
-  const logger = createProcessLogger(options.logLevel);
+  const { logger, setLevel } = createProcessLogger(options.logLevel ?? 'info');
   const dataFolder = resolveDataFolder(options.dataDir);
   prepareDataFolder(dataFolder);
   const record = new ServeRecord(dataFolder, createProcessTable());
@@ -40,6 +40,8 @@ export async function runServe(options: ServeOptions): Promise<void> {
   const environment = { ...process.env };
   const handshake = localHandshake(options.workspace, readSettingsFile(dataFolder, environment, logger));
   const server = createServer({ dataFolder, logger, environment });
+  // What the command line says wins over the setting.
+  if (options.logLevel === undefined) server.settings.onChanged((settings) => setLevel(settings['log.level']));
   server.configure(handshake, former.state === 'crashed');
   const tokenFile = await ensureTokenFile(dataFolder);
   for (const repair of tokenFile.repairs) logger.warn(repair);

@@ -29,6 +29,7 @@ export function createTurnPrinter(out: Output, err: Output, asJson: boolean): (e
         return line(`• ${update.title}`);
       case 'tool_call_update':
         if (update.status === 'failed') line(`  failed: ${titles.get(update.toolCallId) ?? update.toolCallId}`);
+        else if (update.status === 'completed') line(`  ${endOf(update.rawOutput)}`);
         return;
       case 'turn_ended':
         if (inAnswer) out.write('\n');
@@ -49,4 +50,11 @@ function textOf(content: ContentBlock): string {
 /** Without control sequences: a model's words must not move the cursor or retitle the person's terminal. */
 function safe(text: string): string {
   return stripVTControlCharacters(text).replace(/(?![\n\t])\p{Cc}/gu, '');
+}
+
+/** How a call ended, in a word or two: commands have exit codes, everything else is done. */
+function endOf(rawOutput: unknown): string {
+  const { exitCode, signal } = (rawOutput ?? {}) as { exitCode?: unknown; signal?: unknown };
+  if (typeof exitCode === 'number') return `exit code ${exitCode}`;
+  return typeof signal === 'number' ? `ended by signal ${signal}` : 'done';
 }

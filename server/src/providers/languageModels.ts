@@ -97,12 +97,12 @@ export class LanguageModels {
     if (models.length > 0) {
       throw new CodedError(
         'NotFound',
-        'Several models can be reached and none is chosen. Choose one, or set "model.default".',
+        `Several models can be reached and none is chosen. Choose one (outside VS Code with --model), or set "model.default": ${listed(models)}.`,
       );
     }
     throw new CodedError(
       'Unavailable',
-      'No model is set up. Start Ollama with a model, set an OpenAI API key, or set the address of an OpenAI-compatible endpoint.',
+      'No model is set up. Start Ollama with a model, set an OpenAI API key, or set the address of an OpenAI-compatible endpoint (outside VS Code: OLLAMA_HOST, OPENAI_API_KEY, OPENAI_BASE_URL).',
     );
   }
 
@@ -163,4 +163,10 @@ async function pause(clock: Clock, waitMs: number, signal: AbortSignal): Promise
     });
     signal.addEventListener('abort', onAbort, { once: true });
   });
+}
+
+/** The first few names, for a sentence. */
+function listed(models: ModelList['models']): string {
+  const shown = models.slice(0, 5).map(({ id }) => id);
+  return [...shown, ...(models.length > shown.length ? ['…'] : [])].join(', ');
 }

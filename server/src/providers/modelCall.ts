@@ -89,10 +89,7 @@ export async function callModel(target: ModelCallTarget, request: ModelCallReque
       case 'abort':
         request.signal.throwIfAborted();
         watchdog.signal.throwIfAborted();
-        throw new CodedError(
-          'Unavailable',
-          `${target.endpoint.name} ended its answer early. Try again to go on.`,
-        );
+        throw new CodedError('Unavailable', `${target.endpoint.name} ended its answer early. Try again to go on.`);
       case 'finish-step':
         answer = { finish: finishOf(part.finishReason, target.endpoint), usage: usageOf(part.usage) };
         break;

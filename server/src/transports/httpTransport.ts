@@ -1,5 +1,6 @@
 import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { z } from 'zod';
 import { declarationOf } from '../../protocol/contract.ts';
 import { CodedError, errorTable, type ErrorReason } from '../../protocol/errors.ts';
 import type { Disposable } from '../base/disposable.ts';
@@ -163,9 +164,14 @@ export class HttpTransport implements Disposable {
   }
 }
 
+/** A method with JSON Schemas of what it takes and gives. */
 function describeMethod(method: string): object {
   const declaration = declarationOf(method);
-  return { method, summary: declaration?.summary, scope: declaration?.scope };
+  if (declaration?.kind !== 'request') return { method };
+  const { summary, scope, params, result } = declaration;
+  const schemaOf = (schema: z.ZodType, io: 'input' | 'output') =>
+    z.toJSONSchema(schema, { io, unrepresentable: 'any' });
+  return { method, summary, scope, params: schemaOf(params, 'input'), result: schemaOf(result, 'output') };
 }
 
 /** The whole body, or undefined where it is larger than allowed. */

@@ -112,6 +112,15 @@ describe('ai-dev-assistant on the command line', function () {
     writeFileSync(path.join(folder.path, 'settings.json'), '{}');
   });
 
+  it('tries again when an endpoint is busy, and ends with 1 when it stays so', async () => {
+    const busy = { status: 503, body: { error: { message: 'overloaded' } }, repeat: true };
+    model.play({ models: ['small'], replies: [busy] });
+    const ended = await run('hello');
+    assert.equal(ended.code, 1);
+    assert.match(ended.err, /overloaded/);
+    assert.ok(model.requests.filter(({ chat }) => chat).length > 1);
+  });
+
   it('ends with 1 and says what to do when no model can be reached', async () => {
     const ended = await call(['run', '--log-level', 'off', 'hello'], '', { OPENAI_BASE_URL: '' });
     assert.equal(ended.code, 1);
@@ -126,6 +135,7 @@ describe('ai-dev-assistant on the command line', function () {
 
   for (const args of [
     ['run'],
+    ['lsp'],
     ['run', '--bogus', 'x'],
     ['run', '--approve', 'some', 'x'],
     ['nosuch'],
