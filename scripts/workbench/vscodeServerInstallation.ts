@@ -75,6 +75,13 @@ async function putTogether(folder: string, report: (line: string) => void): Prom
     cwd: server,
     timeoutMs: installLimitMs,
   });
+  // Its built-in extensions for TypeScript and JavaScript find the compiler here.
+  await runNpm({
+    purpose: "Installing the dependencies of VS Code's own extensions",
+    args: ['install', '--omit=dev', '--ignore-scripts'],
+    cwd: path.join(server, 'extensions'),
+    timeoutMs: installLimitMs,
+  });
   report('Compiling its native modules ...');
   await requireCompiler();
   await runNpm({
