@@ -106,6 +106,7 @@ export class CheckedAccess {
         throw new CodedError(
           'PolicyDenied',
           'The person did not allow this. Do not try it again in another way; ask them.',
+          { args: { by: 'person' } },
         );
     }
     return decision.path;

@@ -59,6 +59,7 @@ export class ToolRegistry {
       return await tool.run(parsed.data, new CheckedAccess(this.ports, call), call);
     } catch (error) {
       call.signal.throwIfAborted();
+      if (error instanceof CodedError && error.reason === 'PolicyDenied') return refusal(error);
       return { status: 'failed', content: [textContent(this.explain(error, tool.name))] };
     }
   }
@@ -73,6 +74,12 @@ export class ToolRegistry {
 
 function toolNamed(name: string): Tool | undefined {
   return tools.find((tool) => tool.name === name);
+}
+
+/** What did not run. The person knows what they rejected themselves: that sentence is for the model alone. */
+function refusal({ message, args }: CodedError): ToolOutcome {
+  const told = args?.['by'] === 'person' ? { content: [], noteForModel: message } : { content: [textContent(message)] };
+  return { status: 'failed', ...told, rawOutput: { refused: true } };
 }
 
 function mistake(text: string): ToolOutcome {

@@ -262,6 +262,16 @@ describe('Tools', () => {
     for (const file of shown) assert.ok(asked.has(file), file);
   });
 
+  it('mark what was refused, and keep what only the model is told from the person who rejected it', async () => {
+    const rejected = await run('run_command', { command: 'touch made' });
+    assert.deepEqual([rejected.status, rejected.content, rejected.rawOutput], ['failed', [], { refused: true }]);
+    assert.match(rejected.noteForModel ?? '', /did not allow this/);
+    const denied = await run('read_file', { path: '.env' });
+    assert.deepEqual([denied.status, denied.noteForModel, denied.rawOutput], ['failed', undefined, { refused: true }]);
+    const missing = await run('read_file', { path: 'nothing.txt' });
+    assert.deepEqual([missing.status, missing.rawOutput], ['failed', undefined]);
+  });
+
   it('take null for what a model leaves out, and say what is wrong with other input', async () => {
     assert.equal((await run('read_file', { path: 'README.md', startLine: null })).status, 'completed');
     for (const input of [null, 'README.md', [], {}, { path: 5 }, { path: 'a', startLine: 0 }]) {

@@ -5,6 +5,7 @@ import { t } from '../../strings.ts';
 import { TerminalView } from '../../terminal/terminalView.tsx';
 import type { ToolCallItem } from '../state/conversationView.ts';
 import { ClippedText } from './clippedText.tsx';
+import { callState } from './callState.ts';
 import { copyText, usePanel } from './panelContext.ts';
 import { readCommandLine, readCommandOutcome, readTerminalId } from './readCommand.ts';
 import { contentText, ToolStatus } from './toolStatus.tsx';
@@ -18,7 +19,8 @@ export function CommandCard({ call }: { readonly call: ToolCallItem }) {
   const output = withoutBlankStart(plainTerminalText(contentText(call)));
   const terminalId = readTerminalId(call);
   const isLive = call.status === 'in_progress' && !call.abandoned && terminalId !== null;
-  const hasEnded = call.status === 'completed' || call.status === 'failed';
+  const state = callState(call);
+  const hasRun = state === 'done' || state === 'failed';
   return (
     <div class="command">
       <div class="commandHeader">
@@ -39,7 +41,7 @@ export function CommandCard({ call }: { readonly call: ToolCallItem }) {
         />
       )}
       {!isLive && output !== '' && <ClippedText text={output} keep="end" />}
-      {hasEnded && (
+      {hasRun && (
         <div class="commandFooter">
           <Outcome call={call} hasOutput={output !== ''} />
           {output !== '' && (

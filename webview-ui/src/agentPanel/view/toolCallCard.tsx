@@ -5,6 +5,7 @@ import { Icon } from '../../components/icon.tsx';
 import { dropHidden, revealHidden } from '../../markdown/visibleText.ts';
 import { t } from '../../strings.ts';
 import type { ToolCallItem } from '../state/conversationView.ts';
+import { callState } from './callState.ts';
 import { CommandCard } from './commandCard.tsx';
 import { ClippedText } from './clippedText.tsx';
 import { openFile, usePanel } from './panelContext.ts';
@@ -65,7 +66,11 @@ function PlainToolCall({ call }: { readonly call: ToolCallItem }) {
             </>
           )}
           <div class="toolLabel">{t('tool.output')}</div>
-          {output === '' ? <div class="toolNothing">{t('tool.noOutput')}</div> : <ClippedText text={output} />}
+          {output === '' ? (
+            <div class="toolNothing">{t(callState(call) === 'notRun' ? 'tool.notRun' : 'tool.noOutput')}</div>
+          ) : (
+            <ClippedText text={output} />
+          )}
         </div>
       )}
     </div>

@@ -1,13 +1,23 @@
 import { Icon } from '../../components/icon.tsx';
 import { t } from '../../strings.ts';
 import type { ToolCallItem } from '../state/conversationView.ts';
+import { callState, isRejected } from './callState.ts';
 import { durationText } from './durationText.ts';
 
-/** The right-hand end of a tool call's line: spinner, duration, or what went wrong. */
+/** The right-hand end of a tool call's line: spinner, duration, what it waits for, or what went wrong. */
 export function ToolStatus({ call }: { readonly call: ToolCallItem }) {
-  if (call.abandoned) return <span class="toolStatus">{t('tool.stopped')}</span>;
-  if (call.status === 'pending') return <span class="toolStatus">{t('tool.pending')}</span>;
-  if (call.status === 'in_progress') {
+  const state = callState(call);
+  if (state === 'stopped') return <span class="toolStatus">{t('tool.stopped')}</span>;
+  if (state === 'pending' || state === 'waiting') return <span class="toolStatus">{t('tool.pending')}</span>;
+  if (state === 'notRun') {
+    return (
+      <span class="toolStatus">
+        <Icon name="circle-slash" />
+        {t('tool.notRun')}
+      </span>
+    );
+  }
+  if (state === 'running') {
     return (
       <span class="toolStatus">
         <Icon name="loading" spin />
@@ -15,7 +25,7 @@ export function ToolStatus({ call }: { readonly call: ToolCallItem }) {
       </span>
     );
   }
-  const isFailed = call.status === 'failed';
+  const isFailed = state === 'failed';
   return (
     <span class={isFailed ? 'toolStatus failed' : 'toolStatus'}>
       {durationText(call)}
@@ -25,8 +35,9 @@ export function ToolStatus({ call }: { readonly call: ToolCallItem }) {
   );
 }
 
-/** The text that a call shows, links and resources by their names. */
+/** The text that a call shows the person, links and resources by their names. */
 export function contentText(call: ToolCallItem): string {
+  if (isRejected(call)) return '';
   const parts = call.content.map((part) => {
     if (part.type !== 'content') return '';
     const block = part.content;

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import {
+  attached,
+  commandCall,
+  eventsOf,
+  permissionAsked,
+  sessionId,
+  turnEnded,
+  turnStarted,
+  user,
+  withModels,
+} from '../../support/conversationScript.ts';
+import { WebviewHarness, type OpenView } from '../../support/webviewHarness.ts';
+import type { SessionUpdate } from '../../../server/protocol/sessionEvents.ts';
+
+const sentenceForModel = 'The person did not allow this. Do not try it again in another way; ask them.';
+
+function update(changes: object): SessionUpdate {
+  return { sessionUpdate: 'tool_call_update', toolCallId: 'c1', ...changes };
+}
+
+const text = (value: string) => [{ type: 'content' as const, content: { type: 'text' as const, text: value } }];
+
+describe('the card of a tool call', function () {
+  this.timeout(60_000);
+  let harness: WebviewHarness;
+
+  before(async () => {
+    harness = await WebviewHarness.start();
+  });
+  afterEach(() => harness.closeViews());
+  after(() => harness.dispose());
+
+  async function openCall(updates: readonly SessionUpdate[], running = false): Promise<OpenView> {
+    const events = eventsOf([user('go'), turnStarted(), commandCall('c1', 'npm test'), ...updates]);
+    const view = await harness.open('agentPanel', {
+      state: { sessionId, draft: '', chosenModel: null },
+      prepare: (host) => withModels(host).answer('session/attach', () => attached(events, { running })),
+    });
+    await view.page.locator('.command').waitFor();
+    return view;
+  }
+
+  for (const [how, rawOutput] of [
+    ['left with an exit code that is not 0', { exitCode: 1, durationMs: 2000 }],
+    ['was ended by a signal', { exitCode: null, signal: 9, durationMs: 2000 }],
+  ] as const) {
+    it(`shows in the colour of errors that a command ${how}, although the call was completed`, async () => {
+      const { page } = await openCall([
+        update({ status: 'in_progress' }),
+        update({ status: 'completed', content: text('1 failing'), rawOutput }),
+        turnEnded('end_turn'),
+      ]);
+      const status = page.locator('.command .toolStatus');
+      assert.match((await status.textContent())!, /2\.0 s.*failed/);
+      const [statusColour, errorColour] = await status.evaluate((element) => {
+        const probe = element.appendChild(document.createElement('span'));
+        probe.style.color = 'var(--vscode-errorForeground)';
+        return [getComputedStyle(element.querySelector('.icon')!).color, getComputedStyle(probe).color];
+      });
+      assert.equal(statusColour, errorColour);
+      assert.equal(await page.locator('.command .outcome.failed').count(), 1);
+    });
+  }
+
+  it('shows a tick for a command that ended well', async () => {
+    const { page } = await openCall([update({ status: 'completed', rawOutput: { exitCode: 0, durationMs: 2000 } })]);
+    assert.match((await page.locator('.command .toolStatus').textContent())!, /done/);
+    assert.equal(await page.locator('.command .failed').count(), 0);
+  });
+
+  it('waits quietly for permission, and spins once it has it', async () => {
+    const asked = [update({ status: 'in_progress' }), permissionAsked('c1', 'npm test')];
+    const view = await openCall(asked, true);
+    assert.equal(await view.page.locator('.command .toolStatus').textContent(), 'waiting');
+    assert.equal(await view.page.locator('.iconSpin').count(), 0);
+    const [event] = eventsOf([{ sessionUpdate: 'permission_answered', requestId: 'q1', optionId: 'allow' }], 6);
+    await view.host.notify('session/update', { sessionId, ...event! });
+    await view.page.locator('.command .toolStatus', { hasText: 'running' }).waitFor();
+    assert.equal(await view.page.locator('.command .iconSpin').count(), 1);
+  });
+
+  it('says that a rejected call did not run, and not what the model is told', async () => {
+    const { page } = await openCall([
+      update({ status: 'in_progress' }),
+      permissionAsked('c1', 'npm test'),
+      { sessionUpdate: 'permission_answered', requestId: 'q1', optionId: 'deny' },
+      update({ status: 'failed', content: text(sentenceForModel) }),
+      turnEnded('end_turn'),
+    ]);
+    assert.match((await page.locator('.command .toolStatus').textContent())!, /^\P{Letter}*Not run$/u);
+    assert.equal(await page.locator('.command .failed').count(), 0);
+    assert.equal(await page.getByText(sentenceForModel).count(), 0);
+    assert.equal(await page.getByText('No output').count(), 0);
+  });
+
+  it('says why the rules refused a call', async () => {
+    const { page } = await openCall([
+      update({ status: 'in_progress' }),
+      update({ status: 'failed', content: text('This folder is not trusted.'), rawOutput: { refused: true } }),
+      turnEnded('end_turn'),
+    ]);
+    assert.match((await page.locator('.command .toolStatus').textContent())!, /^\P{Letter}*Not run$/u);
+    await page.locator('.command').getByText('This folder is not trusted.').waitFor();
+  });
+});
