@@ -55,7 +55,7 @@ export function activate(context: vscode.ExtensionContext): AssistantApi {
   const hub = own(new TerminalHub(client, clock, log));
   const terminalServices = { client, hub, clock, log };
   const panelServices = { extensionUri, client, supervisor, hub, log };
-  const memory = new ShownTerminals(context.globalStorageUri.fsPath, readWorkspace());
+  const memory = new ShownTerminals({ folder: context.globalStorageUri.fsPath, workspace: readWorkspace(), clock });
   const terminals = own(new AssistantTerminals({ ...terminalServices, memory }));
   own(new ConversationTerminals(terminalServices));
   const agentPanel = own(new AgentPanelView(panelServices));

@@ -5,9 +5,17 @@ import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import { describeError, logFailure } from '../log.ts';
 import type { ServerClient } from '../server/serverClient.ts';
 import { AssistantTerminal, type TerminalOrigin, type TerminalServices } from './assistantTerminal.ts';
-import type { ShownTerminals } from './shownTerminals.ts';
+import { leaseMs, type ShownState, type ShownTerminals } from './shownTerminals.ts';
+import { WindowLease } from './windowLease.ts';
 
 export const profileId = 'aiDevAssistant.terminal';
+
+/**
+ * Windows that seem to be open at first are looked at again, so often and for so long: at a reload the process of the
+ * window before ends only after this one has begun, and a lost window has a lease to run out.
+ */
+const lookAgainMs = 500;
+const lookForMs = leaseMs + 15_000;
 
 export interface AssistantTerminalsOptions extends TerminalServices {
   readonly client: Pick<ServerClient, 'request' | 'onNewServer' | 'onNotification'>;
@@ -24,7 +32,9 @@ export class AssistantTerminals implements Disposable {
   private readonly shown = new Map<vscode.Terminal, AssistantTerminal>();
   /** Those whose VS Code terminal has not been reported yet. */
   private readonly awaited = new Set<AssistantTerminal>();
-  private restored: 'no' | 'begun' | 'yes' = 'no';
+  private isRestored = false;
+  private isLooking = false;
+  private nextLook: Disposable | undefined;
   private front = '';
 
   constructor(options: AssistantTerminalsOptions) {
@@ -37,9 +47,10 @@ export class AssistantTerminals implements Disposable {
     this.store.add(vscode.window.onDidOpenTerminal((terminal) => this.opened(terminal)));
     this.store.add(vscode.window.onDidCloseTerminal((terminal) => this.closed(terminal)));
     this.store.add(vscode.window.onDidChangeActiveTerminal(() => this.rememberFront()));
-    this.store.add(
-      options.client.onNewServer(() => logFailure(options.log, 'Bringing back terminals', this.restore())),
-    );
+    this.store.add(options.client.onNewServer(() => this.restore()));
+    const { clock, log, memory } = options;
+    const askWindow = () => vscode.commands.executeCommand('setContext', 'aiDevAssistant.isWindowOpen', true);
+    this.store.add(new WindowLease({ clock, log, askWindow, renew: () => memory.renew() }));
   }
 
   /** Starts a shell and shows it. */
@@ -70,6 +81,8 @@ export class AssistantTerminals implements Disposable {
 
   dispose(): void {
     this.store.dispose();
+    this.nextLook?.dispose();
+    logFailure(this.options.log, 'Leaving the terminals to the next window', this.options.memory.release());
   }
 
   /** The shell that the person has chosen in VS Code, where VS Code knows one. */
@@ -83,7 +96,7 @@ export class AssistantTerminals implements Disposable {
 
   private make(origin: TerminalOrigin): AssistantTerminal {
     const terminal = new AssistantTerminal(this.options, origin);
-    terminal.onDidIdentify(() => this.remember());
+    terminal.onDidIdentify(() => this.write());
     this.awaited.add(terminal);
     return terminal;
   }
@@ -96,7 +109,7 @@ export class AssistantTerminals implements Disposable {
     const pty = ptyOf(terminal);
     if (!pty || !this.awaited.delete(pty)) return;
     this.shown.set(terminal, pty);
-    this.remember();
+    this.write();
   }
 
   private closed(terminal: vscode.Terminal): void {
@@ -106,7 +119,7 @@ export class AssistantTerminals implements Disposable {
     const reason = terminal.exitStatus?.reason;
     // The window closes or reloads: the shell goes on and is shown again.
     if (reason === vscode.TerminalExitReason.Shutdown) return;
-    this.remember();
+    this.write();
     const { sessionId } = pty;
     if (!sessionId || reason === vscode.TerminalExitReason.Extension) return;
     const { client, log } = this.options;
@@ -116,45 +129,68 @@ export class AssistantTerminals implements Disposable {
   }
 
   /** Once in a window, at its first server: later servers find the viewers still there. */
-  private async restore(): Promise<void> {
-    if (this.restored !== 'no') return;
-    this.restored = 'begun';
-    const { shown: before, front } = await this.options.memory.read();
-    this.restored = 'yes';
-    const wanted = new Set(before);
+  private restore(): void {
+    if (this.isRestored || this.isLooking) return;
+    this.isLooking = true;
+    this.look(this.options.clock.now() + lookForMs);
+  }
+
+  private look(until: number): void {
+    const { clock, log } = this.options;
+    const lookAgain = (): void => {
+      this.isLooking = !this.store.isDisposed && clock.now() < until;
+      if (this.isLooking) this.nextLook = clock.after(lookAgainMs, () => this.look(until));
+    };
+    this.bringBack().then(
+      (mayComeMore) => {
+        if (mayComeMore) lookAgain();
+        else this.isLooking = false;
+      },
+      (error: unknown) => {
+        log.error(`Bringing back terminals failed: ${describeError(error)}`);
+        lookAgain();
+      },
+    );
+  }
+
+  /** Shows what windows that have ended showed; answers whether another one may end yet. */
+  private async bringBack(): Promise<boolean> {
+    const left = await this.options.memory.takeOver();
+    const wanted = new Set(left.shown);
     // VS Code fills an open terminal panel with a shell of its own before we can; one that is closed stays closed.
     const isPanelOpen = vscode.window.activeTerminal !== undefined;
     for (const terminal of wanted.size === 0 ? [] : await this.list()) {
       const { sessionId, name, status } = terminal;
       if (!wanted.has(sessionId) || status !== 'active' || this.find(sessionId)) continue;
       const shown = vscode.window.createTerminal(this.optionsFor(this.make({ kind: 'attach', sessionId }), name));
-      if (sessionId === front && isPanelOpen) shown.show(true);
+      if (sessionId === left.front && isPanelOpen) shown.show(true);
     }
-    this.remember();
+    const isFirst = !this.isRestored;
+    this.isRestored = true;
+    if (isFirst || wanted.size > 0) await this.options.memory.write(this.present());
+    await left.taken();
+    return left.openWindows > 0;
   }
 
   private rememberFront(): void {
     // No terminal at all is what a closing window looks like.
-    if (!vscode.window.activeTerminal) return;
-    this.front = this.activeId ?? '';
-    this.write();
+    if (vscode.window.activeTerminal) this.write();
   }
 
   private find(sessionId: TerminalId): vscode.Terminal | undefined {
     return [...this.shown].find(([, pty]) => pty.sessionId === sessionId)?.[0];
   }
 
-  private remember(): void {
-    if (vscode.window.activeTerminal) this.front = this.activeId ?? '';
-    this.write();
-  }
-
   private write(): void {
     // Before the terminals of the last time were read, there is nothing new worth forgetting them for.
-    if (this.restored !== 'yes') return;
+    if (!this.isRestored) return;
+    logFailure(this.options.log, 'Remembering the terminals', this.options.memory.write(this.present()));
+  }
+
+  private present(): ShownState {
+    if (vscode.window.activeTerminal) this.front = this.activeId ?? '';
     const all = [...this.shown.values(), ...this.awaited];
-    const shown = [...new Set(all.flatMap((pty) => pty.sessionId ?? []))];
-    logFailure(this.options.log, 'Remembering the terminals', this.options.memory.write({ shown, front: this.front }));
+    return { shown: [...new Set(all.flatMap((pty) => pty.sessionId ?? []))], front: this.front };
   }
 }
 
