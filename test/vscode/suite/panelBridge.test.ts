@@ -22,7 +22,7 @@ const vscode = acquireVsCodeApi();
 addEventListener('message', ({ data }) => {
   if (data.kind === 'test') for (const message of data.messages) vscode.postMessage(message);
   else vscode.postMessage({ kind: 'echo', data: data.params && data.params.data instanceof ArrayBuffer
-    ? { ...data, params: { ...data.params, data: new TextDecoder().decode(data.params.data), isBuffer: true } } : { ...data, what: data.params && Object.prototype.toString.call(data.params.data) } });
+    ? { ...data, params: { ...data.params, data: new TextDecoder().decode(data.params.data), isBuffer: true } } : { ...data, dataType: data.params && Object.prototype.toString.call(data.params.data) } });
 });
 vscode.postMessage({ kind: 'loaded' });
 </script></body></html>`;
