@@ -51,7 +51,7 @@ describe('A person whom something stands in the way', function () {
 
   async function retryGives(answer: string): Promise<void> {
     model.play({ models: [modelName], replies: [says(answer)] });
-    await panel.locator('.turnEnd').last().getByRole('button', { name: 'Retry' }).click();
+    await panel.locator('.turnEnd').last().getByRole('button', { name: 'Continue' }).click();
     await panel.locator('.agentMessage', { hasText: answer }).waitFor();
     assert.equal(model.unusedReplies, 0);
   }
