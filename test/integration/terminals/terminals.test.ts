@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { HttpServer } from '../../support/httpServer.ts';
@@ -119,6 +120,24 @@ describe('Terminals', function () {
           assert.equal(await caller().reasonOf(`terminal/${method}`, params), 'NotFound');
         });
       }
+    });
+  }
+
+  for (const shell of ['sh', 'bash', 'zsh', 'fish']) {
+    it(`is at home in ${shell}`, async function () {
+      const found = spawnSync('sh', ['-c', `command -v ${shell}`], { encoding: 'utf8' }).stdout.trim();
+      if (found === '') this.skip();
+      const { sessionId, name } = await stdio.result('terminal/create', { shell, cwd: folder.path });
+      assert.equal(name, shell);
+      await stdio.result('terminal/attach', { sessionId });
+      // Written so that the echo of the typed line is not taken for its output.
+      await stdio.result('terminal/write', { sessionId, data: 'printf "%s-%s\\n" over here; exit 4\r' });
+      await waitFor('the output', () => outputOf(stdio, sessionId).includes('over-here'));
+      const exited = await waitFor('the exit', () =>
+        stdio.messages.find((m) => m.method === 'terminal/exited' && (m.params as Result)['sessionId'] === sessionId),
+      );
+      assert.equal((exited.params as Result)['exitCode'], 4);
+      await stdio.result('terminal/close', { sessionId });
     });
   }
 

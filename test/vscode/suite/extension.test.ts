@@ -1,6 +1,8 @@
 import * as assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import * as vscode from 'vscode';
 import type { AssistantApi } from '../../../extension/src/api.ts';
+import { findRipgrep } from '../../../extension/src/ripgrep.ts';
 import { isAlive, until } from '../supervision.ts';
 
 const id = 'ai-dev-assistant.ai-dev-assistant';
@@ -34,6 +36,12 @@ describe('The extension in a real window', () => {
     const registered = new Set(await vscode.commands.getCommands(true));
     const missing = manifest.contributes.commands.filter(({ command }) => !registered.has(command));
     assert.deepEqual(missing, []);
+  });
+
+  it('finds the ripgrep that VS Code carries', () => {
+    const ripgrep = findRipgrep(vscode.env.appRoot);
+    assert.ok(ripgrep, `no ripgrep below ${vscode.env.appRoot}`);
+    assert.match(execFileSync(ripgrep, ['--version']).toString(), /^ripgrep \d/);
   });
 
   it('answers a method that does not exist with a clear error', async () => {
