@@ -33,19 +33,29 @@ export function readWorkspace(): WorkspaceState {
   return { folders, trusted: vscode.workspace.isTrusted };
 }
 
-/** Tells the server what changes in settings, folders and trust. A server that starts later is told at its start. */
-export function pushChanges(client: Pick<ServerClient, 'notify'>): Disposable {
-  const pushWorkspace = (): void => client.notify('workspace/changed', readWorkspace());
-  const pushSettings = (): void => client.notify('settings/changed', { settings: readSettings() });
+/**
+ * Tells the server what changes in settings, folders and trust. What changes while a server starts may have come too
+ * late for its handshake and too early for a notification, so a new server is told once more.
+ */
+export function pushChanges(client: Pick<ServerClient, 'notify' | 'onNewServer'>): Disposable {
+  let hasChanged = false;
+  const push = (): void => {
+    client.notify('workspace/changed', readWorkspace());
+    // Settings of the workspace are held back until it is trusted, so they may change with it.
+    client.notify('settings/changed', { settings: readSettings() });
+  };
+  const changed = (): void => {
+    hasChanged = true;
+    push();
+  };
   return vscode.Disposable.from(
     vscode.workspace.onDidChangeConfiguration((event) => {
-      if (event.affectsConfiguration(settingsPrefix)) pushSettings();
+      if (event.affectsConfiguration(settingsPrefix)) changed();
     }),
-    vscode.workspace.onDidChangeWorkspaceFolders(pushWorkspace),
-    vscode.workspace.onDidGrantWorkspaceTrust(() => {
-      pushWorkspace();
-      // Settings of the workspace that were held back count from now on.
-      pushSettings();
+    vscode.workspace.onDidChangeWorkspaceFolders(changed),
+    vscode.workspace.onDidGrantWorkspaceTrust(changed),
+    client.onNewServer(() => {
+      if (hasChanged) push();
     }),
   );
 }

@@ -100,7 +100,7 @@ const harmless = [
 describe('secret files', () => {
   for (const name of secret) {
     it(`knows ${JSON.stringify(name)}, in any folder and case`, () => {
-      for (const path of [name, `/work/${name}`, `C:\\work\\${name}`, name.toUpperCase()]) {
+      for (const path of [name, `/project/${name}`, `C:\\project\\${name}`, name.toUpperCase()]) {
         assert.equal(typeof secretHeldBy(path), 'string', path);
       }
     });
@@ -108,7 +108,7 @@ describe('secret files', () => {
 
   it('leaves files alone that only look like them', () => {
     for (const name of harmless) {
-      for (const path of [name, `/work/${name}`]) assert.equal(secretHeldBy(path), undefined, path);
+      for (const path of [name, `/project/${name}`]) assert.equal(secretHeldBy(path), undefined, path);
     }
   });
 

@@ -121,26 +121,29 @@ describe('The extension in a real window', () => {
     await until('the terminal is forgotten', async () => (await listed()).length === 0);
   });
 
-  it('passes a changed setting on to the server', async () => {
-    const settings = vscode.workspace.getConfiguration('aiDevAssistant');
-    await settings.update('terminals.max', 1, vscode.ConfigurationTarget.Global);
-    const created: string[] = [];
-    try {
-      created.push((await api.request('terminal/create', { shell: '/bin/sh' })).sessionId);
-      await until('the limit counts', async () => {
-        try {
-          created.push((await api.request('terminal/create', { shell: '/bin/sh' })).sessionId);
-          return false;
-        } catch (error) {
-          assert.equal((error as { reason?: string }).reason, 'ResourceLimit');
-          return true;
-        }
-      });
-    } finally {
-      await settings.update('terminals.max', undefined, vscode.ConfigurationTarget.Global);
-      for (const sessionId of created) await api.request('terminal/close', { sessionId });
-    }
-  });
+  for (const when of ['runs', 'starts']) {
+    it(`passes on a setting that changes while the server ${when}`, async () => {
+      if (when === 'starts') process.kill(await serverPid(), 'SIGKILL');
+      const settings = vscode.workspace.getConfiguration('aiDevAssistant');
+      await settings.update('terminals.max', 1, vscode.ConfigurationTarget.Global);
+      const created: string[] = [];
+      try {
+        created.push((await api.request('terminal/create', { shell: '/bin/sh' })).sessionId);
+        await until('the limit counts', async () => {
+          try {
+            created.push((await api.request('terminal/create', { shell: '/bin/sh' })).sessionId);
+            return false;
+          } catch (error) {
+            assert.equal((error as { reason?: string }).reason, 'ResourceLimit');
+            return true;
+          }
+        });
+      } finally {
+        await settings.update('terminals.max', undefined, vscode.ConfigurationTarget.Global);
+        for (const sessionId of created) await api.request('terminal/close', { sessionId });
+      }
+    });
+  }
 
   it('opens its views without an error', async () => {
     await vscode.commands.executeCommand('aiDevAssistant.openAgentPanel');
