@@ -10,8 +10,6 @@ export const initialSettings: Readonly<Record<string, unknown>> = {
   'extensions.ignoreRecommendations': true,
   'workbench.enableExperiments': false,
   'workbench.startupEditor': 'none',
-  // A panel that is empty after a reload waits for the terminals that come back, instead of adding a shell.
-  'terminal.integrated.hideOnStartup': 'whenEmpty',
   'workbench.tips.enabled': false,
   'workbench.secondarySideBar.defaultVisibility': 'hidden',
   'chat.agentsControl.enabled': 'hidden',
