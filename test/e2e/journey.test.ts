@@ -144,7 +144,14 @@ describe('A person with an agent and a terminal', function () {
     await workbench.reload();
     panel = await openPanel();
     await panel.locator('.agentMessage', { hasText: 'nothing fails' }).waitFor();
-    await workbench.until('the old terminal', async () => (await workbench.terminalText()).includes('shell is'));
+    await workbench.until('the old terminal', async () => {
+      // The conversation's tab was in front, and VS Code may have put a shell of its own there: look at each tab.
+      for (const tab of await workbench.page.locator('.terminal-tabs-entry').all()) {
+        if ((await workbench.terminalText()).includes('shell is')) break;
+        await tab.click();
+      }
+      return (await workbench.terminalText()).includes('shell is');
+    });
     await workbench.typeInTerminal('echo "still [$$]"\n');
     await workbench.until('the same shell to answer', async () =>
       (await workbench.terminalText()).includes(`still [${shellPid}]`),
