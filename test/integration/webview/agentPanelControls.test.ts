@@ -163,7 +163,9 @@ describe("the agent panel's controls", function () {
     await view.page.getByRole('option', { name: 'Second' }).waitFor();
     await view.page.keyboard.press('Delete');
     await view.page.getByText('Delete “Second”?').waitFor();
-    assert.equal(await view.page.evaluate(() => document.activeElement?.textContent), 'Keep');
+    await eventually('the focus on the safe answer', () =>
+      view.page.evaluate(() => document.activeElement?.textContent === 'Keep'),
+    );
     assert.equal(
       view.host.received.requests.some(({ method }) => method === 'session/delete'),
       false,
