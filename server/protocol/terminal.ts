@@ -23,6 +23,17 @@ export const terminalOwner = z.discriminatedUnion('kind', [
 ]);
 export type TerminalOwner = z.output<typeof terminalOwner>;
 
+/** A command as far as it has come. */
+const terminalCommandState = z.object({
+  commandLine: z.string(),
+  /** Milliseconds since 1970. */
+  startedAt: z.number(),
+  /** Set once it has ended; null where a signal ended it or its exit code is not known. */
+  exitCode: z.int().nullable().optional(),
+  /** Set once it has ended. */
+  durationMs: z.number().min(0).optional(),
+});
+
 export const terminalInfo = z.object({
   sessionId: terminalId,
   pid: z.int(),
@@ -34,13 +45,28 @@ export const terminalInfo = z.object({
   owner: terminalOwner,
   /** Milliseconds since 1970. */
   createdAt: z.number(),
-  status: z.enum(['active', 'exited']),
+  /** `lost`: the process that kept it has died, and all that is left is what its screen showed last. */
+  status: z.enum(['active', 'exited', 'lost']),
   /** Set once it has exited; null where a signal ended it. */
   exitCode: z.int().nullable().optional(),
   /** Number of the signal that ended it, if one did. */
   signal: z.int().optional(),
   /** Bytes of output so far. */
   producedBytes: byteOffset,
+  /** Whether the shell reports its commands. */
+  hasShellIntegration: z.boolean(),
+  /** Where the shell is now, as it reports; else where it was started. */
+  currentFolder: z.string(),
+  /** What runs in it, or ran last. */
+  lastCommand: terminalCommandState.optional(),
+  /** Set while what runs seems to wait for the person to type. A guess from what stands on the screen. */
+  waitsForInput: z
+    .object({
+      kind: z.enum(['password', 'confirmation', 'text']),
+      /** The line that asks, at most 200 characters. */
+      prompt: z.string(),
+    })
+    .optional(),
 });
 export type TerminalInfo = z.output<typeof terminalInfo>;
 
@@ -146,7 +172,9 @@ export const terminal = {
     params: z.object({ ...named, exitCode: z.int().nullable(), signal: z.int().optional() }),
   }),
   'terminal/changed': serverNotification({
-    summary: 'A terminal was created, renamed, has exited (`terminal`), or was forgotten (`terminal` is null).',
+    summary:
+      'A terminal was created, renamed, has exited, or its command or folder changed (`terminal`); or it was forgotten ' +
+      '(`terminal` is null).',
     params: z.object({ ...named, terminal: terminalInfo.nullable() }),
   }),
 } as const;

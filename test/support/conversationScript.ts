@@ -120,6 +120,8 @@ export function terminalInfo(changes: Partial<TerminalInfo> = {}): TerminalInfo 
     createdAt: startedAt,
     status: 'active',
     producedBytes: 0,
+    hasShellIntegration: false,
+    currentFolder: '/project',
     ...changes,
   };
 }

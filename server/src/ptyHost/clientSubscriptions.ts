@@ -34,7 +34,8 @@ export class ClientSubscriptions implements Disposable {
     }
     const options = { subscriptionId, sessionId, windowBytes, cursor: wanted, port: this.port };
     this.entries.set(subscriptionId, { session, subscription: session.output.subscribe(options) });
-    return { session: session.info, startOffset: Math.max(wanted, ring.start) };
+    const startOffset = Math.max(wanted, ring.start);
+    return { session: session.info, startOffset, sizes: session.sizesFrom(startOffset) };
   }
 
   remove(subscriptionId: number): void {
@@ -42,6 +43,11 @@ export class ClientSubscriptions implements Disposable {
     if (!entry) throw new PtyProtocolError('NotFound', `There is no subscription ${subscriptionId}.`);
     this.entries.delete(subscriptionId);
     entry.session.output.unsubscribe(entry.subscription);
+  }
+
+  /** Whether the client reads that session. */
+  reads(session: Session): boolean {
+    return [...this.entries.values()].some((entry) => entry.session === session);
   }
 
   /** An acknowledgement that crosses the end of its subscription is no mistake. */

@@ -8,6 +8,7 @@ import { encodeControl } from '../ptyProtocol/frames.ts';
 import { writeHostRecord, type HostRecord } from '../ptyProtocol/hostRecord.ts';
 import { clientSilenceLimitMs } from '../ptyProtocol/limits.ts';
 import { ClientConnection, type ClientContext } from './clientConnection.ts';
+import type { Session } from './session.ts';
 import type { SessionTable } from './sessionTable.ts';
 
 /** Connections at once, those in the handshake included. More are hung up on. */
@@ -34,7 +35,7 @@ export class HostServer {
   keepAliveHours = 24;
   private readonly options: HostServerOptions;
   private readonly clients = new Set<ClientConnection>();
-  private readonly changesListener: Disposable;
+  private readonly listeners: Disposable[];
   private server: Server | undefined;
   private boundInode: bigint | undefined;
   private nextCheck: Disposable = toDisposable(() => undefined);
@@ -43,9 +44,12 @@ export class HostServer {
 
   constructor(options: HostServerOptions) {
     this.options = options;
-    this.changesListener = options.sessions.changes.on((change) => {
-      for (const client of this.clients) client.notify('sessionsChanged', change);
-    });
+    const { changes, marks, checkpointsDue } = options.sessions;
+    this.listeners = [
+      changes.on((change) => this.clients.forEach((client) => client.notify('sessionsChanged', change))),
+      marks.on((marked) => this.clients.forEach((client) => client.notify('marked', marked))),
+      checkpointsDue.on((session) => this.askForCheckpoint(session)),
+    ];
   }
 
   /** Clients that have proved themselves. */
@@ -63,7 +67,7 @@ export class HostServer {
   async close(): Promise<void> {
     this.isClosed = true;
     this.nextCheck.dispose();
-    this.changesListener.dispose();
+    for (const listener of this.listeners) listener.dispose();
     for (const client of this.clients) client.close();
     await closeServer(this.server);
     await fs.rm(this.options.recordFile, { force: true });
@@ -103,6 +107,14 @@ export class HostServer {
       onClosed: (closed) => this.clients.delete(closed),
     });
     this.clients.add(client);
+  }
+
+  /** One client is enough, and one that reads the session anyway cares most about it. */
+  private askForCheckpoint(session: Session): void {
+    const open = [...this.clients].filter((client) => client.isOpen);
+    const chosen = open.find((client) => client.subscriptions.reads(session)) ?? open[0];
+    const producedBytes = session.output.ring.end;
+    chosen?.notify('checkpointDue', { sessionId: session.sessionId, producedBytes });
   }
 
   private turnAway(socket: Socket): void {

@@ -14,7 +14,7 @@ export interface PtyLaunch {
 /** What a terminal tells. Nothing comes after `exited`. */
 export interface PtyListener {
   /** `data` is only valid during the call. */
-  output(data: Uint8Array): void;
+  output(data: Buffer): void;
   /** The program has ended and its last byte was given to `output`, even if the terminal was paused. */
   exited(exit: PtyExit): void;
 }

@@ -68,6 +68,11 @@ const handlers: { readonly [M in PtyMethod]: Handler<M> } = {
       return checkpoint ? encodeCheckpoint(id, checkpoint.offset, checkpoint.data) : { checkpoint: null };
     };
   }),
+  getMarks: finished((reader) => {
+    const sessionId = reader.sessionId();
+    const fromIndex = reader.optional('fromIndex', () => reader.integer('fromIndex', 0, Number.MAX_SAFE_INTEGER));
+    return ({ sessions }) => sessions.get(sessionId).marks.from(fromIndex ?? 0);
+  }),
   subscribe: finished((reader) => {
     const params = readSubscribe(reader);
     return ({ sessions, subscriptions }) => subscriptions.add(sessions.get(params.sessionId), params);

@@ -72,6 +72,11 @@ export function readCreate(reader: ParamReader): PtyRequests['create']['params']
     Array.isArray(value) && value.length <= maxArguments && value.every((item) => isText(item, maxTextChars));
   const isSwitch = (value: unknown): value is boolean => typeof value === 'boolean';
   const isShell = reader.optional('isShell', () => reader.take('isShell', isSwitch, 'true or false'));
+  const isSecret = (value: unknown): value is string =>
+    typeof value === 'string' && /^[0-9a-zA-Z]{16,128}$/.test(value);
+  const markSecret = reader.optional('markSecret', () =>
+    reader.take('markSecret', isSecret, '16 to 128 letters and digits'),
+  );
   return {
     file,
     args: reader.take('args', isArguments, `a list of at most ${maxArguments} texts without NUL`),
@@ -80,6 +85,7 @@ export function readCreate(reader: ParamReader): PtyRequests['create']['params']
     ...readSize(reader),
     metadata: reader.metadata(),
     ...(isShell !== undefined && { isShell }),
+    ...(markSecret !== undefined && { markSecret }),
   };
 }
 

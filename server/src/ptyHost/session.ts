@@ -1,7 +1,9 @@
 import { PtyProtocolError } from '../ptyProtocol/errors.ts';
-import type { PtyExit, PtySessionInfo } from '../ptyProtocol/messages.ts';
+import type { PtyExit, PtyMark, PtySessionInfo, PtySizeAt } from '../ptyProtocol/messages.ts';
 import { OutputFlow } from './outputFlow.ts';
 import type { PtyLaunch, PtyListener, PtyProcess } from './ptyProcess.ts';
+import { SessionMarks } from './sessionMarks.ts';
+import { SizeHistory } from './sizeHistory.ts';
 
 /** Input that may wait for a program that does not read. A paste of a megabyte fits. */
 export const maxPendingInputBytes = 2_097_152;
@@ -15,10 +17,21 @@ export interface SessionOptions {
   readonly metadata: string;
   readonly isShell: boolean;
   readonly createdAtMs: number;
+  readonly markSecret: string | undefined;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
   readonly startPty: (launch: PtyLaunch, listener: PtyListener) => PtyProcess;
   /** Called once, after the last byte has reached the ring. */
   readonly onExited: (session: Session) => void;
+  readonly onMark: (session: Session, mark: PtyMark) => void;
+  /** So much was produced since the last checkpoint that a new one should be left soon. */
+  readonly onCheckpointDue: (session: Session) => void;
 }
+
+/** Less than half of the ring, so that a checkpoint is there before what came after the last one is dropped. */
+export const checkpointEveryBytes = 786_432;
+/** Under a flood a checkpoint is worth nothing a moment later. */
+const checkpointPauseMs = 2_000;
 
 /** One terminal with its output, its size, and what a server asked to keep for it. */
 export class Session {
@@ -29,7 +42,10 @@ export class Session {
   readonly output: OutputFlow;
   metadata: string;
   private readonly pty: PtyProcess;
-  private size: { cols: number; rows: number };
+  readonly marks: SessionMarks;
+  private readonly sizes: SizeHistory;
+  private readonly options: Pick<SessionOptions, 'now' | 'onCheckpointDue'>;
+  private checkpointAskedAtMs = -Infinity;
   private keptCheckpoint: { readonly offset: number; readonly data: Buffer } | undefined;
 
   constructor(options: SessionOptions) {
@@ -38,10 +54,16 @@ export class Session {
     this.isShell = options.isShell;
     this.createdAtMs = options.createdAtMs;
     this.metadata = options.metadata;
-    this.size = { cols: options.launch.cols, rows: options.launch.rows };
+    this.options = options;
+    this.sizes = new SizeHistory({ cols: options.launch.cols, rows: options.launch.rows });
+    this.marks = new SessionMarks({
+      secret: options.markSecret,
+      now: options.now,
+      onMark: (mark) => options.onMark(this, mark),
+    });
     this.output = new OutputFlow({ pause: () => this.pty.pause(), resume: () => this.pty.resume() });
     this.pty = options.startPty(options.launch, {
-      output: (data) => this.output.append(data),
+      output: (data) => this.received(data),
       exited: (exit) => {
         this.output.end(exit);
         options.onExited(this);
@@ -65,14 +87,20 @@ export class Session {
     return {
       sessionId: this.sessionId,
       pid: this.pid,
-      ...this.size,
+      ...this.sizes.current,
       metadata: this.metadata,
       createdAtMs: this.createdAtMs,
       exit: this.exit,
       producedBytes: this.output.ring.end,
       ringStartOffset: this.output.ring.start,
       checkpointOffset: this.output.checkpointOffset,
+      markCount: this.marks.count,
     };
+  }
+
+  /** The size at `offset` and every later one. */
+  sizesFrom(offset: number): PtySizeAt[] {
+    return this.sizes.from(offset);
   }
 
   /** Takes all of `data` or refuses all of it. */
@@ -90,19 +118,34 @@ export class Session {
   resize(cols: number, rows: number): void {
     this.requireActive();
     this.pty.resize(cols, rows);
-    this.size = { cols, rows };
+    this.sizes.change(this.output.ring.end, { cols, rows });
   }
 
-  /** Keeps a copy of a server's screen, taken when it had seen the output up to `offset`. */
+  /**
+   * Keeps a copy of a server's screen, taken when it had seen the output up to `offset`. One that is older than what is
+   * kept already, from a slower server, is passed over.
+   */
   setCheckpoint(offset: number, data: Buffer): void {
     if (offset > this.output.ring.end) {
       throw new PtyProtocolError('InvalidParams', `The checkpoint's offset ${offset} is beyond the end of the output.`);
     }
+    if (this.keptCheckpoint && offset < this.keptCheckpoint.offset) return;
     this.keptCheckpoint = { offset, data: Buffer.from(data) };
     this.output.checkpointOffset = offset;
   }
 
   requireActive(): void {
     if (this.exit) throw new PtyProtocolError('Exited', `The program in terminal ${this.sessionId} has ended.`);
+  }
+
+  private received(data: Buffer): void {
+    const offset = this.output.ring.end;
+    this.output.append(data);
+    this.marks.push(data, offset);
+    if (this.output.ring.end - (this.output.checkpointOffset ?? 0) < checkpointEveryBytes) return;
+    const now = this.options.now();
+    if (now - this.checkpointAskedAtMs < checkpointPauseMs) return;
+    this.checkpointAskedAtMs = now;
+    this.options.onCheckpointDue(this);
   }
 }

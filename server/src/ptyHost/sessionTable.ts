@@ -32,6 +32,9 @@ export interface SessionTableOptions {
 /** Every session of this host, from creation until a server has closed or forgotten it. */
 export class SessionTable {
   readonly changes: Emitter<PtyHostNotifications['sessionsChanged']>;
+  readonly marks: Emitter<PtyHostNotifications['marked']>;
+  /** Sessions of which a server should leave a checkpoint. */
+  readonly checkpointsDue: Emitter<Session>;
   private readonly options: SessionTableOptions;
   private readonly sessions = new Map<string, Session>();
   private readonly closing = new Map<string, Promise<void>>();
@@ -40,7 +43,10 @@ export class SessionTable {
 
   constructor(options: SessionTableOptions) {
     this.options = options;
-    this.changes = new Emitter((error) => options.log.error('A listener of session changes failed', { error }));
+    const onError = (error: unknown): void => options.log.error('A listener of the sessions failed', { error });
+    this.changes = new Emitter(onError);
+    this.marks = new Emitter(onError);
+    this.checkpointsDue = new Emitter(onError);
   }
 
   get all(): readonly Session[] {
@@ -128,8 +134,12 @@ export class SessionTable {
       metadata: params.metadata,
       isShell: params.isShell ?? true,
       createdAtMs: this.options.clock.now(),
+      markSecret: params.markSecret,
+      now: () => this.options.clock.now(),
       startPty: this.options.startPty,
       onExited: (exited) => this.exited(exited),
+      onMark: ({ sessionId }, mark) => this.marks.fire({ sessionId, mark }),
+      onCheckpointDue: (due) => this.checkpointsDue.fire(due),
     });
     this.sessions.set(session.sessionId, session);
     this.options.log.info('Session started', { sessionId: session.sessionId, pid: session.pid });

@@ -62,8 +62,8 @@ export class UnixPty implements PtyProcess {
     this.stream = new ReadStream(fd, {
       onread: {
         buffer: readBuffer,
-        callback: (count, buffer) => {
-          listener.output(buffer.subarray(0, count));
+        callback: (count) => {
+          listener.output(readBuffer.subarray(0, count));
           return true;
         },
       },

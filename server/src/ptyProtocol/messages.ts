@@ -24,6 +24,32 @@ export interface PtySessionInfo {
   readonly ringStartOffset: number;
   /** Offset at which the kept screen checkpoint was taken; null where there is none. */
   readonly checkpointOffset: number | null;
+  /** Marks seen so far: the index that the next one will have. */
+  readonly markCount: number;
+}
+
+/**
+ * An OSC sequence in a session's output that ended with the session's secret, so that only what was told the secret can
+ * have written it. The host does not know what marks mean.
+ */
+export interface PtyMark {
+  /** Counts a session's marks from 0. */
+  readonly index: number;
+  /** Offset of the sequence's first byte. */
+  readonly offset: number;
+  /** Offset of the first byte after it. */
+  readonly endOffset: number;
+  /** When the host read it, in milliseconds since 1970. */
+  readonly atMs: number;
+  /** What stood between `ESC ]` and the last `;` before the secret. */
+  readonly text: string;
+}
+
+/** The size of a terminal from `offset` on. */
+export interface PtySizeAt {
+  readonly offset: number;
+  readonly cols: number;
+  readonly rows: number;
 }
 
 /** A program to start in a terminal of its own. */
@@ -43,6 +69,11 @@ export interface PtyCreateParams {
    * nothing runs in it. A command is left to end by itself.
    */
   readonly isShell?: boolean;
+  /**
+   * Makes marks of OSC sequences in the output whose last field, after a `;`, is this secret of 16 to 128 letters and
+   * digits. Left out: nothing is looked for.
+   */
+  readonly markSecret?: string;
 }
 
 /** Signals a session can be sent. On Windows only SIGINT and SIGKILL exist. */
@@ -67,6 +98,11 @@ export interface PtySubscribeResult {
   readonly session: PtySessionInfo;
   /** Where output will start. Greater than the offset asked for when bytes were lost; a `gap` then follows. */
   readonly startOffset: number;
+  /**
+   * The size in force at `startOffset`, then each later one with the offset at which it came into force. Where more
+   * than 64 changes have happened, the oldest one kept stands first.
+   */
+  readonly sizes: readonly PtySizeAt[];
 }
 
 /**
@@ -91,6 +127,14 @@ export interface PtyRequests {
   setMetadata: { params: OfSession & { readonly metadata: string }; result: object };
   /** Answered by a CHECKPOINT frame when there is one, else by `{ checkpoint: null }`. */
   getCheckpoint: { params: OfSession; result: { readonly checkpoint: null } };
+  /**
+   * The marks kept from `fromIndex` on (default 0), as many as fit; none left where `marks` is empty. The last 256 of a
+   * session are kept, of at most 128 KiB together.
+   */
+  getMarks: {
+    params: OfSession & { readonly fromIndex?: number };
+    result: { readonly marks: readonly PtyMark[]; readonly nextIndex: number };
+  };
   subscribe: { params: PtySubscribeParams; result: PtySubscribeResult };
   unsubscribe: { params: { readonly subscriptionId: number }; result: object };
   /** The server has taken note that the session has exited; the host drops it. An active session is refused. */
@@ -119,6 +163,13 @@ export interface PtyHostNotifications {
   ended: { readonly subscriptionId: number; readonly sessionId: string };
   /** To every client: a session was created, has exited, was closed or forgotten (`removed`), or got new metadata. */
   sessionsChanged: { readonly sessionId: string; readonly change: PtySessionChange };
+  /** To every client: a mark was seen in the output of a session. */
+  marked: { readonly sessionId: string; readonly mark: PtyMark };
+  /**
+   * To one client, one that reads the session where there is one: much was produced since the last checkpoint, and it
+   * would be good to leave a new one. At most every 2 s a session.
+   */
+  checkpointDue: { readonly sessionId: string; readonly producedBytes: number };
 }
 export type PtySessionChange = 'created' | 'exited' | 'removed' | 'metadata';
 

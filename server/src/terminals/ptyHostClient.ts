@@ -7,6 +7,7 @@ import { maxWriteBytes } from '../ptyProtocol/limits.ts';
 import type {
   PtyCreateParams,
   PtyHostNotifications,
+  PtyMark,
   PtyRequests,
   PtySessionInfo,
   PtySignal,
@@ -44,6 +45,8 @@ export class PtyHostClient implements Disposable {
   private readonly log: Logger;
   private readonly subscriptions = new Map<number, HeldPtySubscription>();
   private readonly sessionsChanged: Emitter<PtyHostNotifications['sessionsChanged']>;
+  private readonly marked: Emitter<PtyHostNotifications['marked']>;
+  private readonly checkpointDue: Emitter<PtyHostNotifications['checkpointDue']>;
   private readonly closed: Emitter<CodedError>;
   private nextSubscriptionId = 1;
   /** The end of each session's queue of writes, so that one input never lands in the middle of another. */
@@ -67,6 +70,8 @@ export class PtyHostClient implements Disposable {
     this.log = log;
     const onError = (error: unknown) => log.error('A listener of the pty host client failed', { error });
     this.sessionsChanged = new Emitter(onError);
+    this.marked = new Emitter(onError);
+    this.checkpointDue = new Emitter(onError);
     this.closed = new Emitter(onError);
   }
 
@@ -82,6 +87,16 @@ export class PtyHostClient implements Disposable {
   /** A session of this host was created, has exited, got new metadata, or was removed; by whichever client. */
   onSessionsChanged(listener: (change: PtyHostNotifications['sessionsChanged']) => void): Disposable {
     return this.sessionsChanged.on(listener);
+  }
+
+  /** A mark was seen in the output of a session, whoever reads it. */
+  onMarked(listener: (marked: PtyHostNotifications['marked']) => void): Disposable {
+    return this.marked.on(listener);
+  }
+
+  /** The host asks this client to leave a screen with a session. */
+  onCheckpointDue(listener: (due: PtyHostNotifications['checkpointDue']) => void): Disposable {
+    return this.checkpointDue.on(listener);
   }
 
   /** The connection is over; called once. */
@@ -159,6 +174,18 @@ export class PtyHostClient implements Disposable {
     await this.connection.send('setCheckpoint', encode, { signal });
   }
 
+  /** Every mark kept of a session from `fromIndex` on, the oldest first. */
+  async getMarks(sessionId: string, fromIndex = 0, signal?: AbortSignal): Promise<PtyMark[]> {
+    const marks: PtyMark[] = [];
+    for (let next = fromIndex; ;) {
+      const params = { sessionId, fromIndex: next };
+      const page = await this.connection.request('getMarks', params, { signal });
+      if (page.marks.length === 0) return marks;
+      marks.push(...page.marks);
+      next = page.nextIndex;
+    }
+  }
+
   /** The screen kept for a session, or null where there is none. */
   async getCheckpoint(sessionId: string, signal?: AbortSignal): Promise<PtyCheckpoint | null> {
     const answer: object = await this.connection.request('getCheckpoint', { sessionId }, { signal });
@@ -192,7 +219,7 @@ export class PtyHostClient implements Disposable {
 
   dispose(): void {
     this.connection.dispose();
-    this.sessionsChanged.dispose();
+    for (const emitter of [this.sessionsChanged, this.marked, this.checkpointDue]) emitter.dispose();
     this.closed.dispose();
   }
 
@@ -203,9 +230,12 @@ export class PtyHostClient implements Disposable {
   }
 
   private notified(method: string, params: Readonly<Record<string, unknown>>): void {
+    const told = params as unknown;
     if (method === 'sessionsChanged') {
-      return this.sessionsChanged.fire(params as unknown as PtyHostNotifications['sessionsChanged']);
+      return this.sessionsChanged.fire(told as PtyHostNotifications['sessionsChanged']);
     }
+    if (method === 'marked') return this.marked.fire(told as PtyHostNotifications['marked']);
+    if (method === 'checkpointDue') return this.checkpointDue.fire(told as PtyHostNotifications['checkpointDue']);
     const subscriptionId = params['subscriptionId'];
     const subscription = typeof subscriptionId === 'number' ? this.subscriptions.get(subscriptionId) : undefined;
     if (method === 'gap') {

@@ -1,5 +1,5 @@
 import type { Disposable } from '../base/disposable.ts';
-import type { PtyExit, PtySessionInfo, PtySubscribeResult } from '../ptyProtocol/messages.ts';
+import type { PtyExit, PtySessionInfo, PtySizeAt, PtySubscribeResult } from '../ptyProtocol/messages.ts';
 
 /** What a subscription tells, in the order in which it happened. */
 export type PtySubscriptionEvent =
@@ -18,6 +18,8 @@ export interface PtySubscription extends Disposable {
   readonly session: PtySessionInfo;
   /** Offset of the first byte that will come. */
   readonly startOffset: number;
+  /** The size in force at `startOffset`, and every later one. */
+  readonly sizes: readonly PtySizeAt[];
   /** Hands over what has arrived and everything that follows. Called once. */
   listen(listener: (event: PtySubscriptionEvent) => void): void;
   /** The bytes before `offset` have been consumed. Without it output stops when the window is full. */
@@ -49,6 +51,10 @@ export class HeldPtySubscription implements PtySubscription {
 
   get startOffset(): number {
     return this.result.startOffset;
+  }
+
+  get sizes(): readonly PtySizeAt[] {
+    return this.result.sizes;
   }
 
   start(result: PtySubscribeResult): void {

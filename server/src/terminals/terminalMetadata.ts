@@ -52,6 +52,8 @@ export function terminalOf(session: PtySessionInfo): TerminalInfo {
     ...(session.exit ? { exitCode: session.exit.exitCode } : {}),
     ...(session.exit?.signal == null ? {} : { signal: session.exit.signal }),
     producedBytes: session.producedBytes,
+    hasShellIntegration: false,
+    currentFolder: metadata.cwd,
   });
 }
 
