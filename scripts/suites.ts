@@ -1,8 +1,8 @@
 import { globSync } from 'node:fs';
 import { projectFolder } from './project.ts';
 
-/** The packed extension, a Chromium, the VS Code server in the cache folder. */
-export type Preparation = 'package' | 'browser' | 'workbench';
+/** The packed extension, a Chromium, programs to run in terminals, the VS Code server in the cache folder. */
+export type Preparation = 'package' | 'browser' | 'programs' | 'workbench';
 
 /** One part of the tests, run as a process of its own. */
 export interface Suite {
@@ -30,7 +30,7 @@ export const suites: readonly Suite[] = [
   {
     name: 'integration',
     patterns: ['test/integration/**/*.test.ts'],
-    needs: ['package', 'browser'],
+    needs: ['package', 'browser', 'programs'],
     limitMs: 8 * minuteMs,
   },
   { name: 'security', patterns: ['test/security/**/*.test.ts'], needs: ['package'], limitMs: 4 * minuteMs },
@@ -44,10 +44,15 @@ export const suites: readonly Suite[] = [
   {
     name: 'e2e',
     patterns: ['test/e2e/**/*.test.ts'],
-    needs: ['package', 'browser', 'workbench'],
+    needs: ['package', 'browser', 'programs', 'workbench'],
     limitMs: 10 * minuteMs,
   },
-  { name: 'reliability', patterns: ['test/reliability/**/*.test.ts'], needs: ['package'], limitMs: 5 * minuteMs },
+  {
+    name: 'reliability',
+    patterns: ['test/reliability/**/*.test.ts'],
+    needs: ['package', 'programs'],
+    limitMs: 5 * minuteMs,
+  },
 ];
 
 /** The files of a suite, in a fixed order. */

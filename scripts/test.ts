@@ -8,6 +8,7 @@ import { formatBytes, projectFolder, testOutputFolder } from './project.ts';
 import { suiteFiles, suites, type Preparation, type Suite } from './suites.ts';
 import { hostTarget, packVsix } from './vsix.ts';
 import { ensureChromium } from './workbench/chromium.ts';
+import { ensureTerminalPrograms } from './terminalPrograms.ts';
 import { installVscodeServer } from './workbench/vscodeServerInstallation.ts';
 
 const nodeFlags = ['--disable-warning=MODULE_TYPELESS_PACKAGE_JSON'];
@@ -74,6 +75,7 @@ const preparations: Readonly<Record<Preparation, () => Promise<string>>> = {
     return `${path.basename(file)} (${formatBytes((await fs.stat(file)).size)})`;
   },
   browser: () => ensureChromium((line) => console.log(line)),
+  programs: () => ensureTerminalPrograms((line) => console.log(line)),
   workbench: async () => path.resolve((await installVscodeServer((line) => console.log(line))).mainScript, '../..'),
 };
 

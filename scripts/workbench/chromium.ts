@@ -1,9 +1,7 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import * as path from 'node:path';
 import { chromium } from 'playwright-core';
-import { requireCommand } from '../command.ts';
-import { runExclusively } from './exclusiveWork.ts';
-import { cacheFolder } from '../project.ts';
+import { canInstallPackages, installPackages } from '../debianPackages.ts';
 
 const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 const usualPlaces: Partial<Record<NodeJS.Platform, readonly string[]>> = {
@@ -16,7 +14,6 @@ const usualPlaces: Partial<Record<NodeJS.Platform, readonly string[]>> = {
     return base ? [path.join(base, 'Google', 'Chrome', 'Application', 'chrome.exe')] : [];
   }),
 };
-const installLimitMs = 10 * 60_000;
 
 /** The executable of an installed Chromium or Chrome, or undefined. */
 export function findChromium(): string | undefined {
@@ -39,32 +36,14 @@ export function findChromium(): string | undefined {
 export async function ensureChromium(report: (line: string) => void): Promise<string> {
   const found = findChromium();
   if (found) return found;
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
+  if (!canInstallPackages()) {
     throw new Error('No Chromium or Chrome was found: install one, or run "npx playwright-core install chromium".');
   }
-  return runExclusively({
-    lockFile: path.join(cacheFolder(), 'chromium.lock'),
-    waitMs: installLimitMs,
-    onWait: () => report('Another process is installing Chromium: waiting for it ...'),
-    work: async () => {
-      const meanwhile = findChromium();
-      if (meanwhile) return meanwhile;
-      report('Installing Chromium with apt-get ...');
-      await aptGet('update', '-qq');
-      await aptGet('install', '-y', '-qq', '--no-install-recommends', 'chromium', 'fonts-liberation');
-      const installed = findChromium();
-      if (installed) return installed;
-      throw new Error('apt-get installed Chromium, but no "chromium" is on the PATH: install Google Chrome by hand.');
-    },
-  });
-}
-
-async function aptGet(...args: string[]): Promise<void> {
-  await requireCommand(`apt-get ${args[0] ?? ''}`, 'apt-get', args, {
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    timeoutMs: installLimitMs,
-    output: 'kept',
-  });
+  const packages = ['chromium', 'fonts-liberation'];
+  await installPackages({ packages, isDone: () => findChromium() !== undefined, report });
+  const installed = findChromium();
+  if (installed) return installed;
+  throw new Error('apt-get installed Chromium, but no "chromium" is on the PATH: install Google Chrome by hand.');
 }
 
 function isExecutable(file: string): boolean {
