@@ -22,6 +22,8 @@ import { AssistantTerminals } from './terminals/assistantTerminals.ts';
 import { ConversationTerminals } from './terminals/conversationTerminals.ts';
 import { ShownTerminals } from './terminals/shownTerminals.ts';
 import { TerminalHub } from './terminals/terminalHub.ts';
+import { TerminalList } from './terminals/terminalList.ts';
+import { TerminalsView } from './terminals/terminalsView.ts';
 
 let running: ServerSupervisor | undefined;
 
@@ -56,8 +58,10 @@ export function activate(context: vscode.ExtensionContext): AssistantApi {
   const terminalServices = { client, hub, clock, log };
   const panelServices = { extensionUri, client, supervisor, hub, log };
   const memory = new ShownTerminals({ folder: context.globalStorageUri.fsPath, workspace: readWorkspace(), clock });
-  const terminals = own(new AssistantTerminals({ ...terminalServices, memory }));
-  own(new ConversationTerminals(terminalServices));
+  const list = own(new TerminalList({ client, log }));
+  const terminals = own(new AssistantTerminals({ ...terminalServices, memory, list }));
+  const conversationTerminals = own(new ConversationTerminals(terminalServices));
+  own(new TerminalsView({ ...terminalServices, supervisor, list }));
   const agentPanel = own(new AgentPanelView(panelServices));
   const terminalPanels = own(new TerminalPanels(panelServices));
 
@@ -66,7 +70,8 @@ export function activate(context: vscode.ExtensionContext): AssistantApi {
   own(client.onNotification('server/healthChanged', ({ status }) => supervisor.healthChanged(status)));
   own(new StatusBar(supervisor));
   own(announceFailures(supervisor, log));
-  own(registerCommands({ supervisor, client, agentPanel, terminals, terminalPanels, secrets, log }));
+  const terminalViews = { terminals, conversationTerminals, terminalPanels };
+  own(registerCommands({ supervisor, client, agentPanel, ...terminalViews, secrets, log }));
 
   running = supervisor;
   // After this returns, so that loading the language client is no part of the activation.

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { chromium, type Browser, type FrameLocator, type Locator, type Page } from 'playwright-core';
+import { chromium, errors, type Browser, type FrameLocator, type Locator, type Page } from 'playwright-core';
 import { testOutputFolder } from '../../scripts/project.ts';
 import { ensureChromium } from '../../scripts/workbench/chromium.ts';
 import { listRunProcesses, type RunProcess } from './runProcesses.ts';
@@ -16,6 +16,8 @@ export interface WorkbenchOptions extends WorkbenchRunOptions {
 const stepLimitMs = 30_000;
 const paintLimitMs = 90_000;
 const probeMs = 100;
+/** A click that takes longer has lost its target. */
+const clickLimitMs = 2_000;
 /** The palette filters with a delay; after this time what it shows is its answer. */
 const paletteFilterMs = 1_000;
 /** Errors that the page logged are kept for the tests to look at; more than this many of them say nothing new. */
@@ -199,8 +201,30 @@ export class Workbench {
 
   /** Types into the integrated terminal in front, as the keyboard would. */
   async typeInTerminal(text: string): Promise<void> {
-    await this.page.locator('.terminal-wrapper.active .xterm').click();
+    // While one terminal takes the place of another, both may count as active, and the one that was found goes.
+    const inFront = this.page.locator('.terminal-wrapper.active .xterm:visible').last();
+    await this.until('a terminal that can be clicked', () =>
+      inFront.click({ timeout: clickLimitMs }).then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof errors.TimeoutError) return false;
+          throw error;
+        },
+      ),
+    );
     await this.page.keyboard.type(text);
+  }
+
+  /** Opens one more terminal of ours, and waits until it is in front and its shell has written something. */
+  async newTerminal(): Promise<void> {
+    const wrappers = this.page.locator('.terminal-wrapper');
+    const before = await wrappers.count();
+    await this.command('AI Assistant: New Terminal');
+    await this.until('one more terminal', async () => (await wrappers.count()) > before);
+    await this.until('a prompt in the new terminal', async () => {
+      const isInFront = await wrappers.last().evaluate((element) => element.classList.contains('active'));
+      return isInFront && (await this.terminalText()) !== '';
+    });
   }
 
   /** Waits until `condition` holds, probing it; the error names what was waited for and what was seen last. */

@@ -5,6 +5,7 @@ import type { Secrets } from '../secrets.ts';
 import type { ServerClient } from '../server/serverClient.ts';
 import type { ServerSupervisor } from '../server/serverSupervisor.ts';
 import type { AssistantTerminals } from '../terminals/assistantTerminals.ts';
+import type { ConversationTerminals } from '../terminals/conversationTerminals.ts';
 
 /** What commands work with. */
 export interface CommandServices {
@@ -12,6 +13,7 @@ export interface CommandServices {
   readonly client: ServerClient;
   readonly agentPanel: AgentPanelView;
   readonly terminals: AssistantTerminals;
+  readonly conversationTerminals: ConversationTerminals;
   readonly terminalPanels: TerminalPanels;
   readonly secrets: Secrets;
   readonly log: vscode.LogOutputChannel;
@@ -23,5 +25,6 @@ export interface CommandEntry {
    * back, for 10 seconds, and then says that it is not.
    */
   readonly withoutServer: 'works' | 'waits';
-  readonly run: (services: CommandServices) => Promise<void> | void;
+  /** `target` is what a menu was opened on, such as a line of a view; undefined from the palette. */
+  readonly run: (services: CommandServices, target: unknown) => Promise<void> | void;
 }

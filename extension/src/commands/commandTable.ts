@@ -24,15 +24,16 @@ export const commandTable: Readonly<Record<string, CommandEntry>> = {
 export function registerCommands(services: CommandServices): Disposable {
   const store = new DisposableStore();
   for (const [name, entry] of Object.entries(commandTable)) {
-    store.add(vscode.commands.registerCommand(`${settingsPrefix}.${name}`, () => runCommand(entry, services)));
+    const run = (target?: unknown) => runCommand(entry, services, target);
+    store.add(vscode.commands.registerCommand(`${settingsPrefix}.${name}`, run));
   }
   return toDisposable(() => store.dispose());
 }
 
-async function runCommand(entry: CommandEntry, services: CommandServices): Promise<void> {
+async function runCommand(entry: CommandEntry, services: CommandServices, target: unknown): Promise<void> {
   try {
     if (entry.withoutServer === 'waits') await waitForServer(services.supervisor);
-    await entry.run(services);
+    await entry.run(services, target);
   } catch (error) {
     showError(error, services.log);
   }

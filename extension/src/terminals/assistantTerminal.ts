@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import type { ParamsOf } from '../../../server/protocol/contract.ts';
-import type { TerminalId } from '../../../server/protocol/terminal.ts';
+import type { TerminalId, TerminalInfo } from '../../../server/protocol/terminal.ts';
 import type { Clock } from '../base/clock.ts';
 import { messageFor, showError } from '../errors.ts';
 import { logFailure, type Log } from '../log.ts';
@@ -19,7 +19,7 @@ export interface TerminalServices {
 /** A shell that is to be started, or a terminal that is there already. */
 export type TerminalOrigin =
   | { readonly kind: 'create'; readonly params: Omit<ParamsOf<'terminal/create'>, 'cols' | 'rows'> }
-  | { readonly kind: 'attach'; readonly sessionId: TerminalId };
+  | { readonly kind: 'attach'; readonly terminal: TerminalInfo };
 
 interface Size {
   readonly cols: number;
@@ -48,6 +48,7 @@ export class AssistantTerminal implements vscode.Pseudoterminal {
   /** Resolves when the terminal can take input, or never will. */
   private readonly opened = Promise.withResolvers<undefined>();
   private sessionId_: TerminalId | undefined;
+  private name: string | undefined;
   private wantedSize: Size | undefined;
   private hasSize: Size | undefined;
   private isResizing = false;
@@ -56,7 +57,7 @@ export class AssistantTerminal implements vscode.Pseudoterminal {
   constructor(services: TerminalServices, origin: TerminalOrigin) {
     this.services = services;
     this.origin = origin;
-    if (origin.kind === 'attach') this.sessionId_ = origin.sessionId;
+    if (origin.kind === 'attach') this.sessionId_ = origin.terminal.sessionId;
     this.screen = new TerminalScreen({
       hub: services.hub,
       clock: services.clock,
@@ -72,6 +73,23 @@ export class AssistantTerminal implements vscode.Pseudoterminal {
   /** Which terminal this is, once that is known. */
   get sessionId(): TerminalId | undefined {
     return this.sessionId_;
+  }
+
+  /** Whether an agent runs what is shown. */
+  get isOfAgent(): boolean {
+    return this.origin.kind === 'attach' && this.origin.terminal.owner.kind === 'agent';
+  }
+
+  /** Takes over what has changed about the terminal: its name, or that it was lost together with the pty host. */
+  update({ name, status }: TerminalInfo): void {
+    // VS Code listens only once it has opened its terminal; what is true then is read then.
+    if (this.state === 'closed' || this.state === 'opening') return;
+    if (name !== this.name) this.renamed.fire((this.name = name));
+    if (status !== 'lost' || this.state === 'exited') return;
+    this.state = 'exited';
+    this.written.fire(
+      notice(vscode.l10n.t('this terminal was lost with the process that held it; press any key to close')),
+    );
   }
 
   open(dimensions: vscode.TerminalDimensions | undefined): void {
@@ -107,16 +125,16 @@ export class AssistantTerminal implements vscode.Pseudoterminal {
     const sessionId = this.sessionId_ ?? (await this.create());
     const watch = await this.screen.show(sessionId);
     if (this.isClosed()) return;
-    this.renamed.fire(watch.terminal.name);
     if (this.origin.kind === 'attach') this.hasSize = { cols: watch.terminal.cols, rows: watch.terminal.rows };
     // The program may have ended while this was on its way, which is then already told.
     if (this.state === 'opening') this.state = 'open';
+    this.update(watch.terminal);
     this.opened.resolve(undefined);
     if (watch.terminal.status === 'active') await this.resize();
   }
 
   private async create(): Promise<TerminalId> {
-    if (this.origin.kind === 'attach') return this.origin.sessionId;
+    if (this.origin.kind === 'attach') return this.origin.terminal.sessionId;
     const size = this.wantedSize;
     const { sessionId } = await this.services.client.request('terminal/create', { ...this.origin.params, ...size });
     this.hasSize = size;
@@ -155,10 +173,14 @@ export class AssistantTerminal implements vscode.Pseudoterminal {
     this.written.fire(notice(vscode.l10n.t('What you typed did not arrive: {0}', why)));
   }
 
-  /** Ends like VS Code's own terminals: at once after success, else with a line that says how, until a key is pressed. */
+  /**
+   * Ends like VS Code's own terminals: at once after success, else with a line that says how, until a key is pressed.
+   * Who opens a terminal that has ended already wants to read it.
+   */
   private exited(exitCode: number | null, signal: number | undefined): void {
     if (this.state === 'closed') return;
-    if (exitCode === 0) {
+    const wasOver = this.origin.kind === 'attach' && this.origin.terminal.status !== 'active';
+    if (exitCode === 0 && !wasOver) {
       this.end();
       return;
     }

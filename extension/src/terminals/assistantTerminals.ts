@@ -6,6 +6,7 @@ import { describeError, logFailure } from '../log.ts';
 import type { ServerClient } from '../server/serverClient.ts';
 import { AssistantTerminal, type TerminalOrigin, type TerminalServices } from './assistantTerminal.ts';
 import { leaseMs, type ShownState, type ShownTerminals } from './shownTerminals.ts';
+import type { TerminalList } from './terminalList.ts';
 import { WindowLease } from './windowLease.ts';
 
 export const profileId = 'aiDevAssistant.terminal';
@@ -20,6 +21,7 @@ const lookForMs = leaseMs + 15_000;
 export interface AssistantTerminalsOptions extends TerminalServices {
   readonly client: Pick<ServerClient, 'request' | 'onNewServer' | 'onNotification'>;
   readonly memory: ShownTerminals;
+  readonly list: TerminalList;
 }
 
 /**
@@ -48,6 +50,7 @@ export class AssistantTerminals implements Disposable {
     this.store.add(vscode.window.onDidCloseTerminal((terminal) => this.closed(terminal)));
     this.store.add(vscode.window.onDidChangeActiveTerminal(() => this.rememberFront()));
     this.store.add(options.client.onNewServer(() => this.restore()));
+    this.store.add(options.list.onChanged((terminal) => terminal && this.changed(terminal)));
     const { clock, log, memory } = options;
     const askWindow = () => vscode.commands.executeCommand('setContext', 'aiDevAssistant.isWindowOpen', true);
     this.store.add(new WindowLease({ clock, log, askWindow, renew: () => memory.renew() }));
@@ -59,9 +62,8 @@ export class AssistantTerminals implements Disposable {
   }
 
   /** Shows a terminal that is there already. */
-  attach(sessionId: TerminalId, name: string): void {
-    const present = this.find(sessionId);
-    (present ?? vscode.window.createTerminal(this.optionsFor(this.make({ kind: 'attach', sessionId }), name))).show();
+  attach(terminal: TerminalInfo): void {
+    (this.find(terminal.sessionId) ?? this.show(terminal)).show();
   }
 
   /** The id of the terminal in front, if it is one of ours. */
@@ -94,6 +96,14 @@ export class AssistantTerminals implements Disposable {
     return this.make({ kind: 'create', params: { ...this.newShellParams(), ...params } });
   }
 
+  private show(terminal: TerminalInfo): vscode.Terminal {
+    const pty = this.make({ kind: 'attach', terminal });
+    const shown = vscode.window.createTerminal(this.optionsFor(pty, terminal.name));
+    // Known at once, so that a second click finds it before VS Code has opened it.
+    this.opened(shown);
+    return shown;
+  }
+
   private make(origin: TerminalOrigin): AssistantTerminal {
     const terminal = new AssistantTerminal(this.options, origin);
     terminal.onDidIdentify(() => this.write());
@@ -112,6 +122,12 @@ export class AssistantTerminals implements Disposable {
     this.write();
   }
 
+  private changed(terminal: TerminalInfo): void {
+    for (const pty of [...this.shown.values(), ...this.awaited]) {
+      if (pty.sessionId === terminal.sessionId) pty.update(terminal);
+    }
+  }
+
   private closed(terminal: vscode.Terminal): void {
     const pty = this.shown.get(terminal);
     if (!pty) return;
@@ -121,7 +137,8 @@ export class AssistantTerminals implements Disposable {
     if (reason === vscode.TerminalExitReason.Shutdown) return;
     this.write();
     const { sessionId } = pty;
-    if (!sessionId || reason === vscode.TerminalExitReason.Extension) return;
+    // What an agent runs is the agent's: it ends by itself, or when it is asked to, and not with one of its views.
+    if (!sessionId || pty.isOfAgent || reason === vscode.TerminalExitReason.Extension) return;
     const { client, log } = this.options;
     client.request('terminal/close', { sessionId }).then(undefined, (error: unknown) => {
       log.debug(`Terminal ${sessionId} was not closed: ${describeError(error)}`);
@@ -160,9 +177,9 @@ export class AssistantTerminals implements Disposable {
     // VS Code fills an open terminal panel with a shell of its own before we can; one that is closed stays closed.
     const isPanelOpen = vscode.window.activeTerminal !== undefined;
     for (const terminal of wanted.size === 0 ? [] : await this.list()) {
-      const { sessionId, name, status } = terminal;
+      const { sessionId, status } = terminal;
       if (!wanted.has(sessionId) || status !== 'active' || this.find(sessionId)) continue;
-      const shown = vscode.window.createTerminal(this.optionsFor(this.make({ kind: 'attach', sessionId }), name));
+      const shown = this.show(terminal);
       if (sessionId === left.front && isPanelOpen) shown.show(true);
     }
     const isFirst = !this.isRestored;

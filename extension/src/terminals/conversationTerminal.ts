@@ -39,6 +39,11 @@ export class ConversationTerminal implements vscode.Pseudoterminal {
     );
   }
 
+  /** The command that is shown now, as long as it runs. */
+  get runningId(): TerminalId | undefined {
+    return this.running?.sessionId;
+  }
+
   open(dimensions: vscode.TerminalDimensions | undefined): void {
     this.state = 'open';
     this.dimensions = dimensions;

@@ -47,6 +47,14 @@ export class ConversationTerminals implements Disposable {
     this.store.add(vscode.window.onDidCloseTerminal((closed) => this.forget(closed)));
   }
 
+  /** Brings the tab to the front that shows this command now; false where none does. */
+  reveal({ sessionId, owner }: TerminalInfo): boolean {
+    const tab = owner.kind === 'agent' ? this.tabs.get(owner.conversationId) : undefined;
+    if (tab?.pty.runningId !== sessionId) return false;
+    tab.terminal.show();
+    return true;
+  }
+
   dispose(): void {
     this.store.dispose();
   }

@@ -5,6 +5,7 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import type { AssistantApi } from '../../../extension/src/api.ts';
 import { systemClock } from '../../../extension/src/base/clock.ts';
+import type { TerminalInfo } from '../../../server/protocol/terminal.ts';
 import { AssistantTerminal, type TerminalOrigin } from '../../../extension/src/terminals/assistantTerminal.ts';
 import { TerminalHub } from '../../../extension/src/terminals/terminalHub.ts';
 import { PopupCounter, until } from '../supervision.ts';
@@ -81,6 +82,11 @@ describe('A VS Code terminal on a shell of the pty host', () => {
     return view;
   }
 
+  async function infoOf({ terminal }: Shown): Promise<TerminalInfo> {
+    const { terminals } = await api.request('terminal/list', {});
+    return terminals.find(({ sessionId }) => sessionId === terminal.sessionId)!;
+  }
+
   it('shows what the shell writes and sends what is typed, also what was typed before it was there', async () => {
     const view = open({ shell: '/bin/sh' });
     view.terminal.handleInput('echo early-$((1+1))\r');
@@ -95,9 +101,8 @@ describe('A VS Code terminal on a shell of the pty host', () => {
     view.terminal.setDimensions({ columns: 77, rows: 22 });
     await until('the prompt is there', () => view.text.includes('prompt>'));
     const sizeNow = async (): Promise<string> => {
-      const { terminals } = await api.request('terminal/list', {});
-      const info = terminals.find(({ sessionId }) => sessionId === view.terminal.sessionId);
-      return `${info?.cols}x${info?.rows}`;
+      const { cols, rows } = await infoOf(view);
+      return `${cols}x${rows}`;
     };
     await until('the size has arrived', async () => (await sizeNow()) === '77x22');
     view.terminal.handleInput('stty size\r');
@@ -151,11 +156,38 @@ describe('A VS Code terminal on a shell of the pty host', () => {
     const first = open({ shell: '/bin/sh' });
     first.terminal.handleInput('echo one-$((0+1))\r');
     await until('the first shows it', () => first.text.includes('one-1'));
-    const second = show({ kind: 'attach', sessionId: first.terminal.sessionId! });
+    const second = show({ kind: 'attach', terminal: await infoOf(first) });
     await until('the second shows what was before', () => second.text.includes('one-1'));
     first.terminal.close();
     second.terminal.handleInput('echo two-$((1+1))\r');
     await until('the shell goes on', () => second.text.includes('two-2'));
+  });
+
+  it('stays with what was written when it is opened after its end, also after success', async () => {
+    const { sessionId } = await api.request('terminal/create', {
+      shell: '/bin/sh',
+      args: ['-c', 'echo last-$((1+1))'],
+    });
+    const info = async () =>
+      (await api.request('terminal/list', {})).terminals.find((one) => one.sessionId === sessionId)!;
+    await until('the program has ended', async () => (await info()).status === 'exited');
+    const view = show({ kind: 'attach', terminal: await info() });
+    await until('the end is told', () => view.text.includes('exited with code 0'));
+    assert.match(view.text, /last-2/);
+    assert.equal(view.closed, 0);
+    view.terminal.handleInput('x');
+    assert.equal(view.closed, 1);
+  });
+
+  it('takes over its name when it is renamed', async () => {
+    const view = open({ shell: '/bin/sh' });
+    const names: string[] = [];
+    view.terminal.onDidChangeName((name) => names.push(name));
+    await until('it has its first name', () => names.length === 1);
+    const terminal = await infoOf(view);
+    view.terminal.update(terminal);
+    view.terminal.update({ ...terminal, name: 'deploy' });
+    assert.deepEqual(names.slice(1), ['deploy']);
   });
 
   const refusals = [
