@@ -25,6 +25,7 @@ import { ToolRegistry } from './tools/toolRegistry.ts';
 import { createHealthHandlers } from './health/healthHandlers.ts';
 import { DataFolderWatch } from './health/dataFolderWatch.ts';
 import { HealthService } from './health/healthService.ts';
+import { RateLimiter } from './rpc/rateLimiter.ts';
 import { Router } from './rpc/router.ts';
 import { SecretService } from './settings/secretService.ts';
 import { createSettingsHandlers } from './settings/settingsHandlers.ts';
@@ -129,6 +130,7 @@ export function createServer({ dataFolder, logger, environment }: ServerOptions)
       ...createModelHandlers(catalog),
       ...createSessionHandlers(sessions),
     },
+    limiter: new RateLimiter(settings, systemClock),
     logger,
     clock: systemClock,
     instanceId,

@@ -7,6 +7,7 @@ import type { Client, RequestContext } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
 import { toWireError, type WireError } from './errorBoundary.ts';
 import { guardParams } from './paramsGuard.ts';
+import type { RateLimiter } from './rateLimiter.ts';
 
 type AnyHandler = (params: never, context: RequestContext) => unknown;
 /** A handler for some of the methods that clients call; the composition root joins the services' into one. */
@@ -16,18 +17,26 @@ export type HandlerTable = Partial<Readonly<Record<ClientToServerMethod | Client
 export type Answer = { readonly result: unknown } | { readonly error: WireError };
 
 /**
- * Answers every request of every transport: finds the declaration, validates, dispatches, cancels, times out. Whatever
+ * Answers every request of every transport: finds the declaration, limits, validates, dispatches, cancels, times out. Whatever
  * a handler does (throws, rejects, returns nonsense, never returns), the caller gets exactly one answer.
  */
 export class Router {
   private readonly handlers: HandlerTable;
+  private readonly limiter: Pick<RateLimiter, 'check'>;
   private readonly logger: Logger;
   private readonly clock: Clock;
   private readonly instanceId: string;
   private requests = 0;
 
-  constructor(options: { handlers: HandlerTable; logger: Logger; clock: Clock; instanceId: string }) {
+  constructor(options: {
+    handlers: HandlerTable;
+    limiter: Pick<RateLimiter, 'check'>;
+    logger: Logger;
+    clock: Clock;
+    instanceId: string;
+  }) {
     this.handlers = options.handlers;
+    this.limiter = options.limiter;
     this.logger = options.logger;
     this.clock = options.clock;
     this.instanceId = options.instanceId;
@@ -46,6 +55,7 @@ export class Router {
     const logger = this.logger.child({ client: client.id });
     try {
       const declaration = this.requestDeclaration(method);
+      this.limiter.check(client, method, declaration.limit);
       const parsed = this.parseParams(method, declaration, params);
       const started = this.clock.now();
       const result = await this.run(client, method, declaration, { parsed, correlationId, signal });

@@ -205,6 +205,8 @@ function sendAnswer(response: http.ServerResponse, answer: Answer): void {
     return;
   }
   const { data, message } = answer.error;
+  const retryAfterMs = data.reason === 'RateLimited' ? data.args?.['retryAfterMs'] : undefined;
+  if (typeof retryAfterMs === 'number') response.setHeader('Retry-After', Math.ceil(retryAfterMs / 1000));
   sendJson(response, errorTable[data.reason].httpStatus, {
     error: data.reason,
     message,

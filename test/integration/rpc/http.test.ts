@@ -96,6 +96,18 @@ describe('The server over HTTP', () => {
     });
   }
 
+  it('answers 429 with Retry-After to more than ten new terminals a second, and takes more when that is over', async () => {
+    const create = () => server.call('terminal/create', { shell: '/no/such/shell' });
+    const answers = await Promise.all(Array.from({ length: 30 }, create));
+    const refused = answers.filter(({ status }) => status === 429);
+    assert.ok(refused.length > 0 && refused.length < 30, `${refused.length} of 30`);
+    assert.deepEqual(new Set(refused.map(({ body }) => body['error'])), new Set(['RateLimited']));
+    assert.deepEqual(new Set(refused.map(({ headers }) => headers['retry-after'])), new Set(['1']));
+    const passed = answers.filter(({ status }) => status !== 429);
+    assert.deepEqual(new Set(passed.map(({ body }) => body['error'])), new Set(['InvalidShell']));
+    await waitFor('room for one more', async () => (await create()).body['error'] === 'InvalidShell');
+  });
+
   it('answers 413 to a body of 64 MiB without reading it', async () => {
     const headers = { 'content-length': String(64 * 1024 * 1024) };
     const answer = await server.send({ path: '/api/server/health', headers, body: '{' });

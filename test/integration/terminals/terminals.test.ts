@@ -47,12 +47,15 @@ function outputOf(server: StdioServer, sessionId: unknown): string {
 describe('Terminals', function () {
   this.timeout(60_000);
   const folder = temporaryFolder();
+  /** The cases ask faster than a script may. */
+  const settings = { 'terminals.max': 6, 'limits.terminalPerSecond': 1_000 };
   let stdio: StdioServer;
   let httpServer: HttpServer;
 
   before(async () => {
     stdio = new StdioServer(folder.path);
-    await stdio.initialize({ settings: { 'terminals.max': 6 } });
+    await stdio.initialize({ settings });
+    writeFileSync(path.join(folder.path, 'settings.json'), JSON.stringify(settings));
     httpServer = await HttpServer.start(folder.path);
   });
   after(async () => {
@@ -193,7 +196,7 @@ describe('Terminals', function () {
     stdio.child.kill('SIGKILL');
     await stdio.exit();
     stdio = new StdioServer(folder.path);
-    await stdio.initialize({ restarts: 1 });
+    await stdio.initialize({ settings, restarts: 1 });
     const terminals = (await stdio.result('terminal/list', {}))['terminals'] as Result[];
     assert.equal(terminals.find((t) => t['sessionId'] === sessionId)?.['pid'], pid);
     await stdio.result('terminal/attach', { sessionId, fromOffset: 0 });

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { CodedError } from '../../../server/protocol/errors.ts';
+import { settingsSnapshot } from '../../../server/protocol/settings.ts';
 import type { Client } from '../../../server/src/base/handlers.ts';
+import { RateLimiter } from '../../../server/src/rpc/rateLimiter.ts';
 import { Router, type Answer, type HandlerTable } from '../../../server/src/rpc/router.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
 import { recordingLogger } from '../../support/recordingLogger.ts';
@@ -19,7 +21,9 @@ const never = new AbortController().signal;
 function createRouter(handlers: HandlerTable) {
   const clock = new FakeClock();
   const { logger, lines } = recordingLogger();
-  return { router: new Router({ handlers, logger, clock, instanceId: 'i' }), clock, lines };
+  const settings = settingsSnapshot.parse({});
+  const limiter = new RateLimiter({ get: (key) => settings[key] }, clock);
+  return { router: new Router({ handlers, limiter, logger, clock, instanceId: 'i' }), clock, lines };
 }
 
 function reasonOf(answer: Answer): string {
@@ -182,6 +186,31 @@ describe('The router', () => {
     const { router } = createRouter(handlers);
     assert.equal(reasonOf(await router.request(client, 'server/health', {}, AbortSignal.abort())), 'Cancelled');
     assert.equal(ran, false);
+  });
+
+  it('counts a call against its limit before it looks at the params', async () => {
+    let created = 0;
+    const handlers: HandlerTable = {
+      'terminal/create': () => {
+        created += 1;
+        return { sessionId: terminalId, pid: 1, status: 'active', name: 'sh' };
+      },
+      'terminal/write': () => ({}),
+    };
+    const { router, clock } = createRouter(handlers);
+    const create = (params: unknown) => router.request(client, 'terminal/create', params, never);
+    for (let call = 0; call < 9; call++) assert.ok('result' in (await create({})));
+    assert.equal(reasonOf(await create({ cols: 'many' })), 'InvalidParams');
+    const refused = await create({ cols: 'many' });
+    assert.ok('error' in refused);
+    assert.equal(refused.error.data.reason, 'RateLimited');
+    assert.equal(refused.error.data.retryable, true);
+    assert.deepEqual(refused.error.data.args, { max: 10, retryAfterMs: 1_000 });
+    const write = { sessionId: terminalId, data: 'x' };
+    assert.ok('result' in (await router.request(client, 'terminal/write', write, never)), 'typing does not count');
+    clock.advance(1_000);
+    assert.ok('result' in (await create({})));
+    assert.equal(created, 10);
   });
 
   it('logs a notification that fails, and goes on', async () => {
