@@ -44,6 +44,8 @@ export interface ServerOptions {
   readonly logger: Logger;
   /** What this process was started with: shells start from it, and keys come from it outside an editor. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** False: terminals are only looked for, and no pty host is started for want of one. Default true. */
+  readonly startsPtyHost?: boolean;
 }
 
 /** A companion server without its doors: transports are attached to it from outside. */
@@ -65,7 +67,8 @@ export interface Server {
 }
 
 /** The composition root: builds the services, joins their ports, registers their handlers. */
-export function createServer({ dataFolder, logger, environment }: ServerOptions): Server {
+export function createServer(options: ServerOptions): Server {
+  const { dataFolder, logger, environment, startsPtyHost = true } = options;
   const store = new DisposableStore();
   const version = readVersion();
   const instanceId = randomBytes(6).toString('hex');
@@ -83,6 +86,7 @@ export function createServer({ dataFolder, logger, environment }: ServerOptions)
       nodePtyFolder: path.join(bundleFolder, '..', 'node_modules', 'node-pty'),
       dataFolder,
       keepAliveHours: Math.min(168, settings.get('terminals.keepAliveHours')),
+      startsHost: startsPtyHost,
       log: logger,
     })),
   );

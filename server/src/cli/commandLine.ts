@@ -2,10 +2,19 @@ import { Command, CommanderError, Option } from 'commander';
 import { CodedError } from '../../protocol/errors.ts';
 import { logLevels } from '../base/logger.ts';
 import { readVersion } from '../version.ts';
+import { DetachKey } from './detachKey.ts';
 import { exitCodes } from './exitCodes.ts';
 import { runLsp, type LspOptions } from './lsp.ts';
 import { approvals, runTurn, type RunOptions } from './run.ts';
 import { runServe, type ServeOptions } from './serve.ts';
+import {
+  attachTerminal,
+  killTerminal,
+  listTerminals,
+  type AttachOptions,
+  type ListOptions,
+  type TerminalsOptions,
+} from './terminals.ts';
 
 /** Runs the command that `argv` names. Every failure is one line on stderr and an exit code of `exitCodes`. */
 export async function runCommandLine(argv: readonly string[]): Promise<void> {
@@ -57,8 +66,38 @@ function createProgram(): Command {
     .option('--json', 'print one event a line, as JSON')
     .action((prompt: string, options: RunOptions) => runTurn(prompt, options));
 
-  for (const command of program.commands) command.exitOverride().helpOption('--help', 'print this help');
+  addTerminals(program.command('terminals').description('terminals of the data folder, those of editors included'));
+
+  for (const command of allCommands(program)) command.exitOverride().helpOption('--help', 'print this help');
   return program;
+}
+
+function addTerminals(terminals: Command): void {
+  terminals.helpCommand(false);
+  withDataFolder(terminals.command('list'))
+    .description('what runs in each, and since when')
+    .option('--json', 'print the answer of terminal/list, as one line of JSON')
+    .action((options: ListOptions) => listTerminals(options));
+
+  withDataFolder(terminals.command('attach'))
+    .description('show one in this terminal, until its program ends or you detach')
+    .argument('<id>', 'its id, or as much of it as no other begins with')
+    .addOption(
+      new Option('--detach-key <key>', 'key that ends the attachment and leaves the program running')
+        .argParser((text) => DetachKey.parse(text))
+        .default(DetachKey.parse('ctrl-\\'), 'ctrl-\\'),
+    )
+    .option('--read-only', 'watch only: pass on no key and no size')
+    .action((id: string, options: AttachOptions) => attachTerminal(id, options));
+
+  withDataFolder(terminals.command('kill'))
+    .description('end the program in one, and everything it has started')
+    .argument('<id>', 'its id, or as much of it as no other begins with')
+    .action((id: string, options: TerminalsOptions) => killTerminal(id, options));
+}
+
+function allCommands(program: Command): Command[] {
+  return program.commands.flatMap((command) => [command, ...allCommands(command)]);
 }
 
 function withDataFolder(command: Command): Command {

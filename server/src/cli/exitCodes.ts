@@ -1,3 +1,5 @@
+import { constants } from 'node:os';
+
 /** What the process answers to a shell; the first four are those of `ai-dev-assistant run`. */
 export const exitCodes = {
   done: 0,
@@ -8,3 +10,8 @@ export const exitCodes = {
   /** The command line itself was wrong (EX_USAGE of sysexits.h). */
   usage: 64,
 } as const;
+
+/** As shells have it: 128 and the number of the signal. */
+export function exitCodeOfSignal(signal: number | NodeJS.Signals): number {
+  return 128 + (typeof signal === 'number' ? signal : constants.signals[signal]);
+}

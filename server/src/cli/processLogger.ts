@@ -1,14 +1,17 @@
 import { createLogger, type Logger, type LogLevel } from '../base/logger.ts';
 
 /**
- * Writes log lines to stderr: `<time> <level> <message> <fields>`. Stdout belongs to protocols and results. `setLevel`
- * takes effect with the next line.
+ * Writes log lines to stderr, or to what `write` makes of them: `<time> <level> <message> <fields>`. Stdout belongs to
+ * protocols and results. `setLevel` takes effect with the next line.
  */
-export function createProcessLogger(first: LogLevel): { logger: Logger; setLevel: (level: LogLevel) => void } {
+export function createProcessLogger(
+  first: LogLevel,
+  write: (text: string) => unknown = (text) => process.stderr.write(text),
+): { logger: Logger; setLevel: (level: LogLevel) => void } {
   let level = first;
   return {
     logger: createLogger(
-      (at, line) => process.stderr.write(`${new Date().toISOString()} ${at} ${line}\n`),
+      (at, line) => write(`${new Date().toISOString()} ${at} ${line}\n`),
       () => level,
     ),
     setLevel: (next) => (level = next),

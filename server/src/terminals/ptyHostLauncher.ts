@@ -4,7 +4,7 @@ import { CodedError } from '../../protocol/errors.ts';
 import type { Disposable } from '../base/disposable.ts';
 import type { Logger } from '../base/logger.ts';
 import { loadOrCreateToken } from '../ptyProtocol/authentication.ts';
-import { hostPaths, readHostRecord } from '../ptyProtocol/hostRecord.ts';
+import { hostPaths, readHostRecord, type HostRecord } from '../ptyProtocol/hostRecord.ts';
 import { PtyHostClient } from './ptyHostClient.ts';
 import { unavailable } from './ptyHostErrors.ts';
 import { removeOtherStaged, stagePtyHost, type PtyHostFiles, type StagedPtyHost } from './ptyHostStaging.ts';
@@ -17,6 +17,8 @@ export interface PtyHostLauncherOptions extends PtyHostFiles {
   readonly log: Logger;
   /** A host with no terminal and no client ends after this time. Default 60,000. */
   readonly idleExitMs?: number;
+  /** False: only a host that runs already will do. Default true. */
+  readonly startsHost?: boolean;
 }
 
 /** From the first try to a usable client, starts of a host included. */
@@ -45,13 +47,14 @@ export class PtyHostLauncher implements Disposable {
 
   /**
    * The live client; connects first, and starts a host, where there is none. Callers at the same time share one attempt.
-   * Rejects with `Unavailable` after 10 s, or with `Cancelled` by `signal`, which ends this caller's wait only.
+   * Rejects with `Unavailable` after 10 s, with `Cancelled` by `signal`, which ends this caller's wait only, and at once
+   * with `NotFound` where no host runs and none is to be started.
    */
   async client(signal?: AbortSignal): Promise<PtyHostClient> {
     if (this.current && !this.current.isClosed) return this.current;
     this.pending ??= this.connect()
       .catch((error: unknown) => {
-        this.options.log.error('The pty host could not be reached', { error });
+        if (!isAbsence(error)) this.options.log.error('The pty host could not be reached', { error });
         throw presentable(error);
       })
       .finally(() => (this.pending = undefined));
@@ -65,8 +68,9 @@ export class PtyHostLauncher implements Disposable {
   }
 
   private async connect(): Promise<PtyHostClient> {
-    const { dataFolder, log, keepAliveHours } = this.options;
+    const { dataFolder, log, keepAliveHours, startsHost = true } = this.options;
     const paths = hostPaths(dataFolder);
+    if (!startsHost && !mayRun(await readHostRecord(paths.recordFile))) throw absence();
     await fs.mkdir(paths.folder, { recursive: true, mode: 0o700 });
     const token = await loadOrCreateToken(paths.tokenFile);
     const starter = new HostStarter(this.options);
@@ -83,7 +87,8 @@ export class PtyHostLauncher implements Disposable {
       } catch (error) {
         lastError = error;
       }
-      await starter.startIfNeeded();
+      if (startsHost) await starter.startIfNeeded();
+      else if (!mayRun(await readHostRecord(paths.recordFile))) throw absence();
       await delay(waitMs);
     }
     const why = starter.failure ?? (lastError instanceof Error ? lastError.message : 'it did not come up');
@@ -103,6 +108,25 @@ export class PtyHostLauncher implements Disposable {
     await starter.tidyUp(client.identity.pid);
     return client;
   }
+}
+
+/** Whether the host of `record` may be alive: a process of its number is there. */
+function mayRun(record: HostRecord | undefined): boolean {
+  if (!record) return false;
+  try {
+    process.kill(record.pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function absence(): CodedError {
+  return new CodedError('NotFound', 'There is no terminal: no pty host runs for this data folder.');
+}
+
+function isAbsence(error: unknown): boolean {
+  return error instanceof CodedError && error.reason === 'NotFound';
 }
 
 /** Starts hosts for one attempt to connect. More than one is harmless: the lock lets only one of them serve. */
