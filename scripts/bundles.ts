@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import * as path from 'node:path';
 import type { BuildOptions } from 'esbuild';
+import { loadWhenNeeded, onlyEnglishOfZod } from './bundlePlugins.ts';
 import { projectFolder } from './project.ts';
 
 /** One file of `dist/` and what it is made of. */
@@ -27,6 +28,15 @@ const forServer: BuildOptions = {
   // Some libraries find files beside themselves through import.meta.url, which CommonJS does not have.
   define: { 'import.meta.url': 'bundleUrl' },
   banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
+  plugins: [
+    loadWhenNeeded({
+      'server/src/cli/commandLine.ts': 'commandLine',
+      'server/src/providers/modelLibraries.ts': 'modelLibraries',
+    }),
+    onlyEnglishOfZod,
+  ],
+  // `require` in place of `import()`, which would start the loader of ES modules first.
+  supported: { 'dynamic-import': false },
 };
 const forWebview: BuildOptions = {
   platform: 'browser',
@@ -43,6 +53,8 @@ const nodeBundles: readonly Bundle[] = [
   { name: 'extension', entry: 'extension/src/extension.ts', options: forEditor },
   { name: 'languageClient', entry: 'extension/src/server/languageClient.ts', options: forEditor },
   { name: 'server', entry: 'server/src/main.ts', options: executable(forServer) },
+  { name: 'commandLine', entry: 'server/src/cli/commandLine.ts', options: forServer },
+  { name: 'modelLibraries', entry: 'server/src/providers/modelLibraries.ts', options: forServer },
   { name: 'parentWatchdog', entry: 'server/src/transports/parentWatchdog.ts', options: forServer },
   { name: 'ptyHost', entry: 'server/src/ptyHost/main.ts', options: forServer },
 ];

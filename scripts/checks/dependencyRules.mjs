@@ -11,7 +11,7 @@ const ours = '^(extension|server|webview-ui|test|scripts)/';
 const owners = {
   vscode: '^(extension/|test/vscode/)',
   'vscode-languageclient': '^extension/src/server/',
-  'vscode-languageserver': '^server/src/transports/',
+  'vscode-jsonrpc': '^server/src/transports/',
   ws: '^server/src/transports/',
   'node-pty': '^server/src/ptyHost/',
   'sql.js': '^server/src/storage/',

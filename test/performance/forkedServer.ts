@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { build } from 'esbuild';
@@ -11,6 +11,7 @@ import {
   type MessageConnection,
 } from 'vscode-languageserver/node';
 import { projectFolder, testOutputFolder } from '../../scripts/project.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 /** Which program is measured. */
 export type Program = 'ours' | 'bare';
@@ -27,9 +28,13 @@ export async function buildBareServer(): Promise<string> {
 export class ForkedServer {
   readonly child: ChildProcess;
   readonly connection: MessageConnection;
-  private readonly folder = mkdtempSync(path.join(os.tmpdir(), 'ada-'));
+  private readonly folder: string;
+  private readonly ownsFolder: boolean;
 
-  constructor(file: string, program: Program) {
+  /** With a data folder of its own, as at the very first start, or with one that was used before. */
+  constructor(file: string, program: Program, folder?: string) {
+    this.folder = folder ?? mkdtempSync(path.join(os.tmpdir(), 'ada-'));
+    this.ownsFolder = folder === undefined;
     this.child = fork(file, program === 'ours' ? ['lsp', '--node-ipc', '--data-dir', this.folder] : [], {
       serialization: 'advanced',
       execArgv: [],
@@ -49,18 +54,37 @@ export class ForkedServer {
       this.child.kill('SIGKILL');
       await once(this.child, 'exit');
     }
-    rmSync(this.folder, { recursive: true, force: true });
+    if (this.ownsFolder) rmSync(this.folder, { recursive: true, force: true });
   }
 }
 
 /** Milliseconds from the fork to the answered handshake. */
-export async function startTime(file: string, program: Program): Promise<number> {
+export async function startTime(file: string, program: Program, folder?: string): Promise<number> {
   const startedAt = performance.now();
-  const server = new ForkedServer(file, program);
+  const server = new ForkedServer(file, program, folder);
   await server.initialize();
   const ms = performance.now() - startedAt;
   await server.end();
   return ms;
+}
+
+/** A data folder in which our server has kept what makes its next start faster. The caller removes it. */
+export async function usedDataFolder(file: string): Promise<string> {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'ada-'));
+  const server = new ForkedServer(file, 'ours', folder);
+  await server.initialize();
+  await waitFor('the server to keep its compiled code', () => compiledBytes(folder) > 100_000);
+  await server.end();
+  return folder;
+}
+
+function compiledBytes(dataFolder: string): number {
+  const folder = path.join(dataFolder, 'compileCache');
+  if (!existsSync(folder)) return 0;
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) =>
+    statSync(path.join(folder, name)),
+  );
+  return files.reduce((sum, file) => sum + (file.isFile() ? file.size : 0), 0);
 }
 
 /** Milliseconds of each of `count` requests, one after another. */

@@ -14,7 +14,7 @@ const maxAnswerBytes = 64 * 1024 * 1024;
  * loading it takes longer than everything else at the start of the server.
  */
 export async function createLanguageModel(endpoint: Endpoint, model: string, fetch: HttpFetch): Promise<ProviderModel> {
-  const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible');
+  const { createOpenAICompatible } = await import('./modelLibraries.ts');
   const provider = createOpenAICompatible({
     name: endpoint.provider,
     baseURL: endpoint.chatBaseUrl,

@@ -54,7 +54,7 @@ export interface ModelCallTarget {
  */
 export async function callModel(target: ModelCallTarget, request: ModelCallRequest): Promise<ModelCallAnswer> {
   (globalThis as { AI_SDK_LOG_WARNINGS?: boolean }).AI_SDK_LOG_WARNINGS = false;
-  const { streamText, jsonSchema } = await import('ai');
+  const { streamText, jsonSchema } = await import('./modelLibraries.ts');
   const tools: ToolSet = {};
   for (const { name, description, inputSchema } of request.tools) {
     // Without `execute`, so that the SDK ends after one step; without validation, which is the tool box's.

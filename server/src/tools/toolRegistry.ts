@@ -25,17 +25,22 @@ export type ToolOutcome = ToolResult & { readonly isMistake?: boolean };
 
 /** The tools of the agent. Every call goes through `run`, which alone makes the access that tools work with. */
 export class ToolRegistry {
-  readonly definitions: readonly ToolDefinition[] = tools.map(({ name, description, input }) => ({
-    name,
-    description,
-    inputSchema: jsonSchemaOf(input),
-  }));
+  private described: readonly ToolDefinition[] | undefined;
   private readonly ports: ToolPorts;
   private readonly logger: Logger;
 
   constructor(ports: ToolPorts, logger: Logger) {
     this.ports = ports;
     this.logger = logger;
+  }
+
+  /** What the model is told of the tools. Made by the first turn, since making schemas takes a while. */
+  get definitions(): readonly ToolDefinition[] {
+    return (this.described ??= tools.map(({ name, description, input }) => ({
+      name,
+      description,
+      inputSchema: jsonSchemaOf(input),
+    })));
   }
 
   /** How a call is shown; works for unknown tools and unusable input too. */

@@ -5,7 +5,7 @@ import {
   type Disposable,
   type Message,
   type MessageWriter,
-} from 'vscode-languageserver/node';
+} from 'vscode-jsonrpc/node';
 import { errorTable, type ErrorReason } from '../../protocol/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { readFrames } from '../rpc/frameReader.ts';

@@ -1,15 +1,15 @@
 import {
-  createConnection,
   CancellationTokenSource,
+  createMessageConnection,
   IPCMessageReader,
   IPCMessageWriter,
   ResponseError,
   StreamMessageWriter,
   type CancellationToken,
-  type Connection,
+  type MessageConnection,
   type MessageReader,
   type MessageWriter,
-} from 'vscode-languageserver/node';
+} from 'vscode-jsonrpc/node';
 import { declarationOf } from '../../protocol/contract.ts';
 import { CodedError, isErrorReason } from '../../protocol/errors.ts';
 import type { HandshakeAnswer } from '../../protocol/server.ts';
@@ -20,12 +20,15 @@ import type { Logger } from '../base/logger.ts';
 import { toWireError } from '../rpc/errorBoundary.ts';
 import type { Router } from '../rpc/router.ts';
 import { GuardedMessageReader } from './guardedMessageReader.ts';
+import { watchClient } from './parentWatch.ts';
 import { bytesToBase64 } from './wireBytes.ts';
 
 /** What we read of LSP's `InitializeParams`. */
 export interface ClientIntroduction {
   readonly initializationOptions?: unknown;
   readonly workspaceFolders?: readonly { readonly uri: string; readonly name: string }[] | null;
+  /** The server does not outlive it. */
+  readonly processId?: number | null;
 }
 
 /** A server ends within 2 s of its client. */
@@ -63,28 +66,33 @@ interface Channel {
 
 function serve(options: LanguageServerOptions, channel: Channel): Disposable {
   const { router, logger } = options;
-  const connection = createConnection(channel.reader, channel.writer);
+  const connection = createMessageConnection(channel.reader, channel.writer);
   const closed = new Emitter<undefined>((error) => logger.error('A listener for a closed client failed', { error }));
   const client = createClient(connection, channel, closed);
   let initialized = false;
+  let isShutDown = false;
 
-  connection.onInitialize((params) => {
+  connection.onRequest('initialize', (params: ClientIntroduction) => {
     try {
       const answer = options.initialize(client, params);
       initialized = true;
+      if (typeof params.processId === 'number') watchClient(params.processId);
       return {
         capabilities: {},
         serverInfo: { name: 'ai-dev-assistant', version: answer.version },
         aiDevAssistant: answer,
       };
     } catch (error) {
-      throw asResponse(toWireError(error, { method: 'initialize', correlationId: 'initialize', logger }));
+      return asResponse(toWireError(error, { method: 'initialize', correlationId: 'initialize', logger }));
     }
   });
-  connection.onShutdown(async () => {
+  connection.onRequest('shutdown', async () => {
+    isShutDown = true;
     closed.fire(undefined);
     await options.shutdown().catch((error: unknown) => logger.error('Shutdown failed', { error }));
+    return null;
   });
+  connection.onNotification('exit', () => process.exit(isShutDown ? 0 : 1));
   connection.onRequest(async (method, params, token) => {
     if (!initialized) {
       const error = new CodedError('Unavailable', `${method} was sent before initialize was answered.`);
@@ -111,7 +119,7 @@ function serve(options: LanguageServerOptions, channel: Channel): Disposable {
 
 let clients = 0;
 
-function createClient(connection: Connection, channel: Channel, closed: Emitter<undefined>): Client {
+function createClient(connection: MessageConnection, channel: Channel, closed: Emitter<undefined>): Client {
   return {
     id: `${channel.kind}-${++clients}`,
     kind: channel.kind,
@@ -138,7 +146,10 @@ interface Outgoing {
   readonly signal: AbortSignal | undefined;
 }
 
-async function sendRequest(connection: Connection, { method, params, signal, timeoutMs }: Outgoing): Promise<unknown> {
+async function sendRequest(
+  connection: MessageConnection,
+  { method, params, signal, timeoutMs }: Outgoing,
+): Promise<unknown> {
   const cancellation = new CancellationTokenSource();
   const stop = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])]);
   const stopped = Promise.withResolvers<never>();
