@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { command } from './command.ts';
 import type { NotificationDeclaration, RequestDeclaration } from './declaration.ts';
 import { editor } from './editor.ts';
 import { model } from './model.ts';
@@ -10,7 +11,7 @@ import { terminal } from './terminal.ts';
  * Every message that crosses the boundary, declared once. Types, validation, HTTP routes and the documentation are
  * derived from this object; nothing is listed twice.
  */
-export const contract = { ...server, ...terminal, ...session, ...model, ...editor } as const;
+export const contract = { ...server, ...terminal, ...command, ...session, ...model, ...editor } as const;
 
 export type Contract = typeof contract;
 export type Method = keyof Contract;

@@ -11,7 +11,7 @@ export type TerminalId = z.output<typeof terminalId>;
 const cols = z.int().min(2).max(1000);
 const rows = z.int().min(1).max(1000);
 /** Bytes from the start of the terminal's output, counting from 0. */
-const byteOffset = z.number().int().min(0);
+export const byteOffset = z.number().int().min(0);
 
 /** Bytes of output. A channel that cannot carry them (JSON) carries base64 in their place. */
 export const bytes = z.union([z.custom<Uint8Array>((value) => value instanceof Uint8Array), z.base64()]);
@@ -33,6 +33,14 @@ const terminalCommandState = z.object({
   /** Set once it has ended. */
   durationMs: z.number().min(0).optional(),
 });
+
+/** What a program seems to wait for. A guess from what stands at the end of its output. */
+export const waitsForInput = z.object({
+  kind: z.enum(['password', 'confirmation', 'text']),
+  /** The line that asks, at most 200 characters. */
+  prompt: z.string(),
+});
+export type WaitsForInput = z.output<typeof waitsForInput>;
 
 export const terminalInfo = z.object({
   sessionId: terminalId,
@@ -59,14 +67,8 @@ export const terminalInfo = z.object({
   currentFolder: z.string(),
   /** What runs in it, or ran last. */
   lastCommand: terminalCommandState.optional(),
-  /** Set while what runs seems to wait for the person to type. A guess from what stands on the screen. */
-  waitsForInput: z
-    .object({
-      kind: z.enum(['password', 'confirmation', 'text']),
-      /** The line that asks, at most 200 characters. */
-      prompt: z.string(),
-    })
-    .optional(),
+  /** Set while what runs seems to wait for the person to type. */
+  waitsForInput: waitsForInput.optional(),
 });
 export type TerminalInfo = z.output<typeof terminalInfo>;
 

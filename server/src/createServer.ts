@@ -18,7 +18,11 @@ import { ModelCatalog } from './providers/modelCatalog.ts';
 import { createModelHandlers } from './providers/modelHandlers.ts';
 import { PolicyGate } from './security/policyGate.ts';
 import { JournalStore } from './storage/journalStore.ts';
+import { AgentCommands } from './terminals/agentCommands.ts';
 import { commandFolderOf } from './terminals/commandFolders.ts';
+import { createCommandHandlers } from './terminals/commandHandlers.ts';
+import { CommandOutputFiles } from './terminals/commandOutputFiles.ts';
+import { CommandOutputs } from './terminals/commandOutputs.ts';
 import { CommandRunner } from './terminals/commandRunner.ts';
 import { FileSearch } from './tools/fileSearch.ts';
 import { ToolRegistry } from './tools/toolRegistry.ts';
@@ -96,13 +100,22 @@ export function createServer(options: ServerOptions): Server {
   const viewers = store.add(new TerminalViewers(terminals, logger));
   store.add(terminals.onChanged((change) => clients.notifyAll('terminal/changed', change)));
 
-  const commands = new CommandRunner({
+  const commandsFolder = path.join(dataFolder, 'commands');
+  const outputFiles = new CommandOutputFiles({
+    folder: path.join(commandsFolder, 'output'),
+    clock: systemClock,
+    logger,
+  });
+  const runner = new CommandRunner({
     terminals,
-    folder: commandFolderOf(path.join(dataFolder, 'commands'), instanceId, logger),
+    files: outputFiles,
+    folder: commandFolderOf(commandsFolder, instanceId, logger),
     environment,
     clock: systemClock,
     logger,
   });
+  const outputs = new CommandOutputs({ terminals, runner, files: outputFiles });
+  const commands = new AgentCommands({ runner, outputs, files: outputFiles, terminals, clock: systemClock });
 
   const endpoints = new Endpoints(settings, secrets);
   const models = { endpoints, fetch: globalThis.fetch, clock: systemClock, logger };
@@ -131,6 +144,7 @@ export function createServer(options: ServerOptions): Server {
       ...createHealthHandlers({ health, version, instanceId, dataFolder, methods: () => router.methods() }),
       ...createSettingsHandlers({ settings, workspace, secrets }),
       ...createTerminalHandlers(terminals, viewers),
+      ...createCommandHandlers(runner, outputs, workspace),
       ...createModelHandlers(catalog),
       ...createSessionHandlers(sessions),
     },
@@ -160,10 +174,11 @@ export function createServer(options: ServerOptions): Server {
       return { version, contractVersion, instanceId };
     },
     async dispose() {
-      // Turns end first, while they can still write how they ended.
+      // Commands go on without their turns, which end first, while they can still write how they ended.
+      runner.letGo();
       await sessions.close();
       await journals.dispose();
-      await commands.dispose();
+      await runner.dispose();
       store.dispose();
     },
   };

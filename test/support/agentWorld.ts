@@ -39,8 +39,12 @@ export interface AgentWorldOptions {
 }
 
 /** Commands are not part of most tests of the agent; asking for one where none was given is a failure of the test. */
+const refuse = (): Promise<never> => Promise.reject(new Error('This test was not given a command runner.'));
 const noCommands: CommandRunner = {
-  run: () => Promise.reject(new Error('This test was not given a command runner.')),
+  run: refuse,
+  read: refuse,
+  stop: refuse,
+  takeUp: () => Promise.resolve(undefined),
 };
 
 /**

@@ -1,14 +1,22 @@
 import * as path from 'node:path';
 import { systemClock } from '../../server/src/base/clock.ts';
+import { AgentCommands } from '../../server/src/terminals/agentCommands.ts';
+import { CommandOutputFiles } from '../../server/src/terminals/commandOutputFiles.ts';
+import { CommandOutputs } from '../../server/src/terminals/commandOutputs.ts';
 import { CommandRunner } from '../../server/src/terminals/commandRunner.ts';
 import { TerminalService } from '../../server/src/terminals/terminalService.ts';
 import { SettingsService } from '../../server/src/settings/settingsService.ts';
 import { PtyHostWorld } from './ptyHostWorld.ts';
 import { recordingLogger } from './recordingLogger.ts';
 
+let worlds = 0;
+
 /** A real runner of commands on a real pty host of its own. */
 export class CommandWorld {
-  readonly commands: CommandRunner;
+  readonly runner: CommandRunner;
+  readonly outputs: CommandOutputs;
+  readonly commands: AgentCommands;
+  readonly dataFolder: string;
   readonly terminals: TerminalService;
   private readonly ptyHost: PtyHostWorld;
   private readonly settings: SettingsService;
@@ -30,12 +38,21 @@ export class CommandWorld {
       clock: systemClock,
       logger,
     });
+    const { terminals } = this;
+    const clock = systemClock;
+    this.dataFolder = ptyHost.dataFolder;
     const folder = path.join(ptyHost.dataFolder, 'commands');
-    this.commands = new CommandRunner({ terminals: this.terminals, folder, environment, clock: systemClock, logger });
+    const files = new CommandOutputFiles({ folder: path.join(folder, 'output'), clock, logger });
+    this.runner = new CommandRunner({
+      ...{ terminals, files, environment, clock, logger },
+      folder: path.join(folder, `${++worlds}`),
+    });
+    this.outputs = new CommandOutputs({ terminals, runner: this.runner, files });
+    this.commands = new AgentCommands({ runner: this.runner, outputs: this.outputs, files, terminals, clock });
   }
 
   async close(): Promise<void> {
-    await this.commands.dispose();
+    await this.runner.dispose();
     this.terminals.dispose();
     this.settings.dispose();
     await this.ptyHost.close();

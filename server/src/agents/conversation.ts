@@ -8,6 +8,7 @@ import type { Disposable } from '../base/disposable.ts';
 import type { Client } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
 import { Audience, type Attachment } from './audience.ts';
+import { CommandFollower } from './commandFollower.ts';
 import { ConversationState } from './conversationState.ts';
 import { instructionsFor } from './instructions.ts';
 import { Permissions } from './permissions.ts';
@@ -45,6 +46,7 @@ export class Conversation {
   private readonly onChanged: (summary: ConversationSummary) => void;
   private readonly audience: Audience;
   private readonly permissions: Permissions;
+  private readonly commands: CommandFollower;
   private journal: ConversationJournal;
   private state: ConversationState;
   private listening: Disposable;
@@ -69,6 +71,13 @@ export class Conversation {
       state: () => this.state,
       clock: ports.clock,
       hasAudience: () => this.audience.size > 0 || this.running?.client.kind === 'editor',
+    });
+    this.commands = new CommandFollower({
+      conversationId: this.id,
+      tools: ports.tools,
+      append: (updates) => this.append(updates),
+      state: () => this.state,
+      logger: ports.logger,
     });
     this.listening = this.listen();
     this.lastUsedAt = ports.clock.now();
@@ -118,9 +127,14 @@ export class Conversation {
     return refusal?.reason === 'Conflict' ? undefined : refusal;
   }
 
-  /** Ends what a server that died has left open. Nothing happens where another process may be working on it. */
+  /**
+   * Ends what a server that died has left open, and takes up its commands. Nothing happens where another process may be
+   * working on it.
+   */
   async endInterruptedTurn(): Promise<void> {
-    if (this.journal.access === 'write' && !this.running) await this.mendOpenTurn();
+    if (this.journal.access !== 'write' || this.running) return;
+    await this.mendOpenTurn();
+    this.commands.follow();
   }
 
   /** Starts notifications for `client` and gives what it has missed, in one go: no event falls in between. */
@@ -182,6 +196,7 @@ export class Conversation {
 
   /** Ends the turn as interrupted and gives the journal free. */
   async close(): Promise<void> {
+    this.commands.dispose();
     this.stop({ stopReason: 'interrupted' });
     await this.running?.done;
     this.audience.dispose();
@@ -256,7 +271,8 @@ export class Conversation {
   private async mendOpenTurn(): Promise<void> {
     const turnId = this.state.openTurnId;
     if (turnId === undefined) return;
-    const closing = this.state.closing('Interrupted by a restart of the assistant');
+    const results = await this.commands.takeUpStarted();
+    const closing = this.state.closing('Interrupted by a restart of the assistant', results);
     await this.append([...closing, { sessionUpdate: 'turn_ended', turnId, stopReason: 'interrupted' }]);
   }
 
@@ -337,6 +353,9 @@ export class Conversation {
       ) {
         this.onChanged(this.summary());
       }
+      // Its command went on without the call.
+      if (sessionUpdate === 'tool_call_update' && this.running && this.journal.access === 'write')
+        this.commands.follow();
     });
   }
 }

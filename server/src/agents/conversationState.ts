@@ -1,9 +1,26 @@
 import type { PermissionOption, SessionEvent, SessionUpdate, StopReason } from '../../protocol/sessionEvents.ts';
+import type { TerminalId } from '../../protocol/terminal.ts';
+
+type ToolCallUpdate = Extract<SessionUpdate, { sessionUpdate: 'tool_call_update' }>;
 
 interface Question {
   readonly options: readonly PermissionOption[];
   readonly toolCallId: string;
   isOpen: boolean;
+}
+
+/** A call of a tool, as far as it can be taken up again. */
+export interface KnownCall {
+  readonly toolCallId: string;
+  readonly toolName: string;
+  /** Where its command runs or ran. */
+  terminalId: TerminalId | undefined;
+}
+
+/** A call that is over although its command runs on. */
+export interface RunningCall extends KnownCall {
+  /** The call was over because its server ended: its result is to be completed once the command has ended. */
+  readonly isInterrupted: boolean;
 }
 
 /** What the server itself has to know of a conversation: a fold over its events. */
@@ -20,7 +37,8 @@ export class ConversationState {
   /** Where the last command left its shell. */
   commandCwd: string;
   private readonly openCalls = new Map<string, string>();
-  private readonly knownCalls = new Set<string>();
+  private readonly knownCalls = new Map<string, KnownCall>();
+  private readonly running = new Map<string, RunningCall>();
   private readonly questions = new Map<string, Question>();
 
   constructor(header: { readonly cwd: string; readonly createdAt: number }) {
@@ -48,12 +66,17 @@ export class ConversationState {
         if (update.configId === 'model') this.model = update.value;
         break;
       case 'tool_call':
-        this.knownCalls.add(update.toolCallId);
+        this.knownCalls.set(update.toolCallId, {
+          toolCallId: update.toolCallId,
+          toolName: update.toolName ?? '',
+          terminalId: undefined,
+        });
         this.followCall(update.toolCallId, update.status);
         break;
       case 'tool_call_update':
         this.followCall(update.toolCallId, update.status);
         this.followFolder(update.rawOutput);
+        this.followCommand(update);
         break;
       case 'permission_requested':
         this.questions.set(update.requestId, { options: update.options, toolCallId: update.toolCallId, isOpen: true });
@@ -72,6 +95,20 @@ export class ConversationState {
     return this.knownCalls.has(toolCallId);
   }
 
+  /** Calls that have begun to take effect and have no result. */
+  startedCalls(): KnownCall[] {
+    const waiting = this.waitingCalls();
+    return [...this.openCalls].flatMap(([toolCallId, status]) => {
+      const call = this.knownCalls.get(toolCallId);
+      return call && status !== 'pending' && !waiting.has(toolCallId) ? [call] : [];
+    });
+  }
+
+  /** Calls that are over although their commands, as far as the journal knows, run on. */
+  runningCalls(): RunningCall[] {
+    return [...this.running.values()];
+  }
+
   /** Whether a call has begun and has no result. */
   isCallOpen(toolCallId: string): boolean {
     return this.openCalls.has(toolCallId);
@@ -84,11 +121,12 @@ export class ConversationState {
 
   /**
    * The updates that end what is still open, so that a turn never stays half-finished. `cause` begins the sentence that
-   * the model gets about each call: `Cancelled by the person`.
+   * the model gets about each call: `Cancelled by the person`. `results` are those of calls whose result is known after
+   * all.
    */
-  closing(cause: string): SessionUpdate[] {
+  closing(cause: string, results: ReadonlyMap<string, SessionUpdate> = new Map()): SessionUpdate[] {
     const lapsed = [...this.questions].filter(([, question]) => question.isOpen);
-    const waiting = new Set(lapsed.map(([, question]) => question.toolCallId));
+    const waiting = this.waitingCalls();
     return [
       ...lapsed.map(([requestId]): SessionUpdate => ({
         sessionUpdate: 'permission_answered',
@@ -96,11 +134,27 @@ export class ConversationState {
         optionId: null,
       })),
       ...[...this.openCalls].map(([toolCallId, status]): SessionUpdate => {
+        const result = results.get(toolCallId);
+        if (result) return result;
         const hasRun = status !== 'pending' && !waiting.has(toolCallId);
         const how = hasRun ? 'it had been started, and how far it came is not known' : 'it did not run';
         return { sessionUpdate: 'tool_call_update', toolCallId, status: 'failed', noteForModel: `(${cause}: ${how}.)` };
       }),
     ];
+  }
+
+  private waitingCalls(): Set<string> {
+    return new Set([...this.questions.values()].flatMap(({ isOpen, toolCallId }) => (isOpen ? [toolCallId] : [])));
+  }
+
+  private followCommand({ toolCallId, content = [], rawOutput }: ToolCallUpdate): void {
+    const call = this.knownCalls.get(toolCallId);
+    if (!call) return;
+    for (const part of content) if (part.type === 'terminal') call.terminalId = part.terminalId;
+    if (typeof rawOutput !== 'object' || rawOutput === null) return;
+    const { running, isInterrupted } = rawOutput as { running?: unknown; isInterrupted?: unknown };
+    if (running === true) this.running.set(toolCallId, { ...call, isInterrupted: isInterrupted === true });
+    else this.running.delete(toolCallId);
   }
 
   private followCall(toolCallId: string, status: string | undefined): void {

@@ -37,6 +37,11 @@ class MessageBuilder {
   private step: string | undefined;
   private parts: AssistantPart[] = [];
   private calls = new Map<string, OpenCall>();
+  /** Where the results of earlier calls stand; a command that went on without its call may complete one later. */
+  private readonly answered = new Map<
+    string,
+    { readonly call: OpenCall; readonly replace: (call: OpenCall) => void }
+  >();
   private wasBrokenOff = false;
 
   constructor(currentTurnSequence: number) {
@@ -130,11 +135,13 @@ class MessageBuilder {
   }
 
   private updateCall(update: Extract<SessionUpdate, { sessionUpdate: 'tool_call_update' }>): void {
-    const call = this.calls.get(update.toolCallId);
+    const answered = this.answered.get(update.toolCallId);
+    const call = this.calls.get(update.toolCallId) ?? answered?.call;
     if (!call) return;
     call.status = update.status ?? call.status;
     call.content = update.content ?? call.content;
     call.note = update.noteForModel ?? call.note;
+    answered?.replace(call);
   }
 
   private setWaiting(toolCallId: string | undefined, isWaiting: boolean): void {
@@ -146,7 +153,13 @@ class MessageBuilder {
     if (this.parts.some((part) => part.type !== 'reasoning')) {
       this.messages.push({ role: 'assistant', content: this.parts });
     }
-    if (this.calls.size > 0) this.messages.push({ role: 'tool', content: [...this.calls.values()].map(resultOf) });
+    if (this.calls.size > 0) {
+      const content = [...this.calls.values()].map(resultOf);
+      this.messages.push({ role: 'tool', content });
+      for (const [index, call] of [...this.calls.values()].entries()) {
+        this.answered.set(call.toolCallId, { call, replace: (later) => (content[index] = resultOf(later)) });
+      }
+    }
     this.step = undefined;
     this.parts = [];
     this.calls = new Map();

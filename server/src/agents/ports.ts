@@ -9,6 +9,7 @@ import type {
   ToolKind,
 } from '../../protocol/sessionEvents.ts';
 import type { SettingKey, Settings } from '../../protocol/settings.ts';
+import type { TerminalId } from '../../protocol/terminal.ts';
 import type { Disposable } from '../base/disposable.ts';
 
 /** One conversation's events, in memory and on disk. Whoever opened it closes it. */
@@ -52,6 +53,12 @@ export interface ToolDefinition {
   readonly inputSchema: Readonly<Record<string, unknown>>;
 }
 
+/** What a running call shows; a part that is left out stays as it is. */
+export interface ToolCallProgress {
+  readonly content?: readonly ToolCallContent[];
+  readonly rawOutput?: Readonly<Record<string, unknown>>;
+}
+
 /** One call of a tool. */
 export interface ToolCallRequest {
   readonly toolName: string;
@@ -61,7 +68,7 @@ export interface ToolCallRequest {
   readonly place: { readonly cwd: string; readonly workspaceFolders: readonly string[]; readonly trusted: boolean };
   readonly commandCwd: string;
   ask(question: { readonly detail: string; readonly cwd?: string; readonly key: string }): Promise<boolean>;
-  onContent(content: readonly ToolCallContent[]): void;
+  onProgress(progress: ToolCallProgress): void;
   readonly signal: AbortSignal;
 }
 
@@ -89,6 +96,16 @@ export interface ToolBox {
   };
   /** Never rejects for a tool's own failure: that is an outcome. Rejects when cancelled. */
   run(request: ToolCallRequest): Promise<ToolCallOutcome>;
+  /**
+   * Takes up a call whose server has gone, or whose command goes on without it: how it stands, and its end if that is
+   * yet to come. Undefined where nothing is known of it. `end` rejects where the command is lost.
+   */
+  takeUp(call: {
+    readonly toolName: string;
+    readonly conversationId: ConversationId;
+    readonly toolCallId: string;
+    readonly terminalId: TerminalId | undefined;
+  }): Promise<{ readonly now: ToolCallOutcome; readonly end?: Promise<ToolCallOutcome> } | undefined>;
 }
 
 /** Messages as models take them: the shapes of the AI SDK that we use. */

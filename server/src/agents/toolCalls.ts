@@ -1,8 +1,8 @@
-import type { ConversationId, SessionUpdate, ToolCallContent } from '../../protocol/sessionEvents.ts';
+import type { ConversationId, SessionUpdate } from '../../protocol/sessionEvents.ts';
 import type { Clock } from '../base/clock.ts';
 import type { ConversationState } from './conversationState.ts';
 import type { Permissions } from './permissions.ts';
-import type { ModelPart, ToolBox, ToolCallOutcome } from './ports.ts';
+import type { ModelPart, ToolBox, ToolCallOutcome, ToolCallProgress } from './ports.ts';
 import type { TurnBudget } from './turnBudget.ts';
 
 /** How long a cancelled tool may take to stop before the turn ends without it. */
@@ -51,6 +51,19 @@ export function refuseCall(toolCallId: string, why: string): SessionUpdate {
   };
 }
 
+/** The event that tells a call's outcome. */
+export function endCall(toolCallId: string, outcome: ToolCallOutcome): SessionUpdate {
+  const { status, content, rawOutput, noteForModel } = outcome;
+  return {
+    sessionUpdate: 'tool_call_update',
+    toolCallId,
+    status,
+    content: [...content],
+    ...(rawOutput && { rawOutput }),
+    ...(noteForModel !== undefined && { noteForModel }),
+  };
+}
+
 /**
  * Runs one call: its start is durable before it takes effect, its result before the model hears of it. Gives whether the
  * call could be understood. Rejects with the signal's reason, and where the journal fails.
@@ -64,25 +77,20 @@ export async function runToolCall(call: AnnouncedCall, site: ToolCallSite): Prom
   }
   await site.append([{ sessionUpdate: 'tool_call_update', toolCallId, status: 'in_progress' }]);
   const outcome = await runWithin(call, site);
-  const { status, content, rawOutput, noteForModel } = outcome;
-  await site.append([
-    {
-      sessionUpdate: 'tool_call_update',
-      toolCallId,
-      status,
-      content: [...content],
-      ...(rawOutput && { rawOutput }),
-      ...(noteForModel !== undefined && { noteForModel }),
-    },
-  ]);
+  await site.append([endCall(toolCallId, outcome)]);
   return { isMistake: outcome.isMistake ?? false };
 }
 
 async function runWithin(call: AnnouncedCall, site: ToolCallSite): Promise<ToolCallOutcome> {
   const shown: Promise<unknown>[] = [];
-  const show = (content: readonly ToolCallContent[]): void => {
+  const show = ({ content, rawOutput }: ToolCallProgress): void => {
     const appended = site.append([
-      { sessionUpdate: 'tool_call_update', toolCallId: call.toolCallId, content: [...content] },
+      {
+        sessionUpdate: 'tool_call_update',
+        toolCallId: call.toolCallId,
+        ...(content && { content: [...content] }),
+        ...(rawOutput && { rawOutput }),
+      },
     ]);
     // Awaited below; until then a failure must not count as unhandled.
     appended.catch(() => undefined);
@@ -98,7 +106,7 @@ async function runWithin(call: AnnouncedCall, site: ToolCallSite): Promise<ToolC
     commandCwd: site.state().commandCwd,
     ask: (question) =>
       site.budget.withoutTime(() => site.permissions.ask({ ...question, toolCallId: call.toolCallId }, site.signal)),
-    onContent: show,
+    onProgress: show,
     signal: site.signal,
   });
   const outcome = await settleSoonAfterAbort(running, site);

@@ -1,7 +1,9 @@
 /** Something that a tool wants to do. Paths may be relative to the conversation's folder. */
 export type Effect =
   | { readonly kind: 'readFile' | 'listFiles' | 'searchFiles'; readonly path: string }
-  | { readonly kind: 'runCommand'; readonly commandLine: string; readonly cwd: string };
+  | { readonly kind: 'runCommand'; readonly commandLine: string; readonly cwd: string }
+  /** Of a command of the same conversation, which the person has allowed to run. */
+  | { readonly kind: 'readOutput' | 'stopCommand'; readonly terminalId: string };
 
 /** Where an effect is asked for. */
 export interface EffectPlace {

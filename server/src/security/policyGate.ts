@@ -10,12 +10,13 @@ import { isInside, resolveRealPath } from './workspacePath.ts';
 /** Longer than any command that a person could judge. Linux takes 128 KiB in one argument. */
 const maxCommandBytes = 32_768;
 
-type ReadEffect = Exclude<Effect, { kind: 'runCommand' }>;
+type ReadEffect = Extract<Effect, { kind: 'readFile' | 'listFiles' | 'searchFiles' }>;
 type CommandEffect = Extract<Effect, { kind: 'runCommand' }>;
 
 /**
  * Decides about every effect of every tool; there is no other way to one. Reading inside the workspace is allowed,
- * secret files and everything outside are denied, commands are asked about each time. It never rejects: what cannot be
+ * secret files and everything outside are denied, commands are asked about each time; what a command of the same
+ * conversation prints may be read, and it may be stopped. It never rejects: what cannot be
  * judged is denied.
  */
 export class PolicyGate {
@@ -29,9 +30,16 @@ export class PolicyGate {
     try {
       const folders = await realFoldersOf(place.workspaceFolders);
       if (folders.length === 0) return deny('No folder is open. Open a folder in the editor first.');
-      return effect.kind === 'runCommand'
-        ? await judgeCommand(effect, place, folders)
-        : await judgeRead(effect, place, folders);
+      switch (effect.kind) {
+        case 'runCommand':
+          return await judgeCommand(effect, place, folders);
+        case 'readOutput':
+        case 'stopCommand':
+          // The conversation's own command, which was asked about when it was started.
+          return { outcome: 'allow', path: place.cwd };
+        default:
+          return await judgeRead(effect, place, folders);
+      }
     } catch (error) {
       this.logger.error('An effect could not be judged and was denied', { kind: effect.kind, error });
       return deny('This could not be checked, so it was not done. Try again.');

@@ -1,50 +1,70 @@
 import * as fs from 'node:fs/promises';
-import type { ConversationId } from '../../protocol/sessionEvents.ts';
-import type { TerminalId, TerminalInfo } from '../../protocol/terminal.ts';
 import { CodedError } from '../../protocol/errors.ts';
+import type { ConversationId } from '../../protocol/sessionEvents.ts';
+import type { TerminalId, TerminalInfo, WaitsForInput } from '../../protocol/terminal.ts';
 import type { Clock } from '../base/clock.ts';
-import type { Disposable } from '../base/disposable.ts';
-import type { PtyExit } from '../ptyProtocol/messages.ts';
+import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import type { Logger } from '../base/logger.ts';
-import { createCommandShell, type CommandShell } from './commandShell.ts';
-import { OutputBudget } from './outputBudget.ts';
-import { plainText } from './plainText.ts';
-import type { PtySubscription } from './ptyHostSubscription.ts';
+import type { CommandOutputFiles } from './commandOutputFiles.ts';
+import { CommandShells } from './commandShells.ts';
+import type { CommandRecording } from './commandRecording.ts';
+import { RunningCommand, type AnswerCause, type CommandState } from './runningCommand.ts';
 import { checkCwd } from './shells.ts';
-import type { TerminalService } from './terminalService.ts';
+import type { TerminalProgram, TerminalService } from './terminalService.ts';
 
+/** A command of an agent. */
 export interface CommandRequest {
   readonly conversationId: ConversationId;
   readonly toolCallId: string;
   readonly commandLine: string;
   readonly cwd: string;
-  readonly timeoutMs: number;
+  /** Null for no limit. */
+  readonly timeoutMs: number | null;
+  /** Answers a second after the command has started; it goes on. */
+  readonly background?: boolean;
   /** Characters of output to give back; more is cut out of the middle. */
   readonly maxOutputChars: number;
   /** Aborting it stops the command: SIGINT, then SIGTERM, then an end to the whole process group. */
   readonly signal: AbortSignal;
   /** The terminal that shows the command is there. */
   onStarted(terminalId: TerminalId): void;
+  /** It seems to wait for input, or (undefined) does so no longer. */
+  onWaitsForInput?(waits: WaitsForInput | undefined): void;
 }
 
-export interface CommandResult {
-  /** Null where a signal ended the command, or its end was not seen. */
-  readonly exitCode: number | null;
-  readonly signal?: number;
-  readonly output: string;
-  readonly truncated: boolean;
-  readonly durationMs: number;
-  readonly timedOut: boolean;
+/** A command of some other caller, which carries nothing from command to command. */
+export interface PlainCommandRequest extends Pick<
+  CommandRequest,
+  'commandLine' | 'cwd' | 'timeoutMs' | 'background' | 'maxOutputChars' | 'signal'
+> {
+  readonly env: Readonly<Record<string, string | null>>;
+  readonly name: string | undefined;
+}
+
+export interface CommandResult extends CommandState {
+  readonly terminalId: TerminalId;
+  /** Why this is the answer; anything but `exited` means that the command still runs. */
+  readonly cause: AnswerCause;
   /** Folder in which the command ended, for the next one. */
   readonly cwdAfter?: string;
 }
 
-/** Between SIGINT, SIGTERM and the end by force: time to clean up, short enough not to try a person's patience. */
-const stopPauseMs = 1_500;
-/** Connections to the pty host that may break under one command before it is given up. */
-const maxConnections = 5;
-const windowBytes = 1_048_576;
-const maxShells = 64;
+export interface CommandRunnerOptions {
+  readonly terminals: TerminalService;
+  readonly files: CommandOutputFiles;
+  /** Folder for the state that is carried from command to command; private to us. */
+  readonly folder: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What a command prints in its first moment belongs to the answer, if it starts in the background. */
+const firstOutputMs = 1_000;
+/** How long the terminal of a command that has ended stays, for viewers that are late. */
+const keepEndedMs = 30_000;
+/** Ended commands whose output can still be read back from memory. */
+const maxRemembered = 64;
 /** A pager would wait for a key that nobody presses; advertisements for updates cost tokens. */
 const quietVariables = {
   PAGER: 'cat',
@@ -56,192 +76,187 @@ const quietVariables = {
 const size = { cols: 120, rows: 30 };
 
 /**
- * Runs an agent's commands, each as a pty process of its own, so that its exit is its end and no prompt is ever
- * guessed. The terminal is visible and open to typing while it runs.
+ * Runs commands, each as a pty process of its own, so that its exit is its end and no prompt is ever guessed. The
+ * terminal is visible and open to typing while it runs.
  */
 export class CommandRunner {
-  private readonly terminals: TerminalService;
-  private readonly folder: string;
-  private readonly environment: Readonly<Record<string, string | undefined>>;
-  private readonly clock: Clock;
-  private readonly logger: Logger;
+  private readonly options: CommandRunnerOptions;
+  private readonly shells: CommandShells;
+  private readonly live = new Map<TerminalId, RunningCommand>();
+  /** What ended commands printed, the oldest first. */
+  private readonly remembered = new Map<TerminalId, CommandRecording>();
   /** Terminals whose command has ended; they stay a while for slow viewers. */
-  private readonly ended = new Set<TerminalId>();
-  /** One for each conversation, the least recently used first. */
-  private readonly shells = new Map<ConversationId, Promise<CommandShell>>();
+  private readonly ended = new Map<TerminalId, Disposable>();
+  private readonly store = new DisposableStore();
+  private isLetGo = false;
 
-  constructor(options: {
-    terminals: TerminalService;
-    /** Folder for the state that is carried from command to command; private to us. */
-    folder: string;
-    environment: Readonly<Record<string, string | undefined>>;
-    clock: Clock;
-    logger: Logger;
-  }) {
-    this.terminals = options.terminals;
-    this.folder = options.folder;
-    this.environment = options.environment;
-    this.clock = options.clock;
-    this.logger = options.logger;
+  constructor(options: CommandRunnerOptions) {
+    this.options = options;
+    this.shells = new CommandShells(options.folder, options.environment);
+    this.store.add(options.terminals.onInput(({ sessionId, data }) => this.live.get(sessionId)?.typed(data)));
   }
 
   /** Rejects with `InvalidCwd`, `ResourceLimit` or `Unavailable` where the command could not be started or was lost. */
   async run(request: CommandRequest): Promise<CommandResult> {
+    const { conversationId, toolCallId, commandLine, timeoutMs, cwd } = request;
+    await checkCwd(cwd);
+    const shell = await this.shells.of(conversationId);
+    const program = {
+      file: shell.file,
+      args: shell.argsFor(commandLine),
+      env: quietVariables,
+      owner: { kind: 'agent', conversationId, toolCallId, commandLine },
+    } as const;
+    const command = await this.start(request, program, (terminal) => this.follow(terminal, request));
+    request.onStarted(command.sessionId);
+    const result = await this.answer(command, request, timeoutMs);
+    const cwdAfter = result.cause === 'exited' ? await shell.lastFolder() : undefined;
+    return { ...result, ...(cwdAfter !== undefined && { cwdAfter }) };
+  }
+
+  /** As `run`, for somebody who is no agent. */
+  async runPlain(request: PlainCommandRequest): Promise<CommandResult> {
     await checkCwd(request.cwd);
-    const shell = await this.shellOf(request.conversationId);
-    const startedAt = this.clock.now();
-    const { sessionId } = await this.start(request, shell);
-    const output = new OutputBudget(request.maxOutputChars);
-    const limits = this.stopWhenOver(request, sessionId);
-    try {
-      request.onStarted(sessionId);
-      const { exitCode, signal } = await this.readToEnd(sessionId, output);
-      const cwdAfter = await shell.lastFolder();
-      return {
-        exitCode,
-        ...(signal === null ? {} : { signal }),
-        output: plainText(output.text()),
-        truncated: output.isTruncated,
-        durationMs: this.clock.now() - startedAt,
-        timedOut: limits.timedOut(),
-        ...(cwdAfter === undefined ? {} : { cwdAfter }),
-      };
-    } finally {
-      limits.dispose();
-      this.ended.add(sessionId);
+    const shell = await this.shells.plain();
+    const program = {
+      file: shell.file,
+      args: shell.argsFor(request.commandLine),
+      env: { ...quietVariables, ...request.env },
+      owner: { kind: 'person' },
+    } as const;
+    const command = await this.start(request, program, (terminal) => this.follow(terminal, request));
+    return this.answer(command, request, request.timeoutMs);
+  }
+
+  /** Lets a command go on without whoever waits for it, and without a time limit. Rejects with `NotFound`. */
+  async background(sessionId: TerminalId): Promise<void> {
+    const command = this.live.get(sessionId);
+    if (!command) {
+      throw new CodedError('NotFound', 'No command of this window runs in that terminal.', { args: { sessionId } });
     }
+    command.limit(null);
+    command.goOn('background');
+    await this.options.terminals.liftTimeLimit(sessionId);
+  }
+
+  /** A command that this server follows. */
+  find(sessionId: TerminalId): RunningCommand | undefined {
+    return this.live.get(sessionId);
+  }
+
+  /** What a command of this server has printed, whether it runs or has ended not long ago. */
+  recordingOf(sessionId: TerminalId): CommandRecording | undefined {
+    return this.live.get(sessionId)?.recording ?? this.remembered.get(sessionId);
+  }
+
+  /** Follows a command that a server which is gone has started. */
+  takeUp(
+    terminal: TerminalInfo,
+    options: { conversationId: ConversationId; maxOutputChars: number; timeoutMs: number | null },
+  ): RunningCommand {
+    const known = this.live.get(terminal.sessionId);
+    if (known) return known;
+    const command = this.follow(terminal, options, true);
+    if (options.timeoutMs !== null) {
+      const spentMs = this.options.clock.now() - terminal.createdAt;
+      command.limit(Math.max(firstOutputMs, options.timeoutMs - spentMs));
+    }
+    return command;
+  }
+
+  /** Answers everybody who waits: this server is about to end, and the commands are not. */
+  letGo(): void {
+    this.isLetGo = true;
+    for (const command of this.live.values()) command.goOn('serverEnds');
   }
 
   /** Forgets what has exited and what was carried over. Commands that still run go on in their terminals. */
   async dispose(): Promise<void> {
-    const shells = [...this.shells.values()];
-    this.shells.clear();
-    await Promise.all([...this.ended].map((sessionId) => this.forget(sessionId)));
-    await Promise.allSettled(shells.map(async (shell) => (await shell).dispose()));
-    await fs.rm(this.folder, { recursive: true, force: true });
+    this.isLetGo = true;
+    this.store.dispose();
+    const live = [...this.live.values()];
+    for (const command of live) command.dispose();
+    await Promise.allSettled(live.map(({ ended }) => ended));
+    await Promise.all([...this.ended.keys()].map((sessionId) => this.forget(sessionId)));
+    await this.shells.dispose();
+    await this.options.files.settled();
+    await fs.rm(this.options.folder, { recursive: true, force: true });
   }
 
-  private start(request: CommandRequest, shell: CommandShell): Promise<TerminalInfo> {
-    const { commandLine, conversationId, toolCallId } = request;
-    return this.terminals.start({
-      file: shell.file,
-      args: shell.argsFor(commandLine),
-      cwd: request.cwd,
-      env: quietVariables,
-      ...size,
-      name: commandLine.split('\n', 1)[0]?.slice(0, 80) ?? 'command',
-      owner: { kind: 'agent', conversationId, toolCallId, commandLine },
-    });
+  private async start(
+    request: Pick<CommandRequest, 'commandLine' | 'cwd' | 'timeoutMs'> & { readonly name?: string | undefined },
+    program: Pick<TerminalProgram, 'file' | 'args' | 'env' | 'owner'>,
+    follow: (terminal: TerminalInfo) => RunningCommand,
+  ): Promise<RunningCommand> {
+    const { commandLine, cwd, timeoutMs } = request;
+    const name = request.name ?? commandLine.split('\n', 1)[0]?.slice(0, 80) ?? 'command';
+    const command = { commandLine, timeoutMs };
+    return follow(await this.options.terminals.start({ ...program, ...size, cwd, name, command }));
   }
 
-  /** Stops the command when it is cancelled or its time is over. */
-  private stopWhenOver(request: CommandRequest, sessionId: TerminalId): Disposable & { timedOut(): boolean } {
-    let timedOut = false;
-    const stop = (): void => {
-      this.stop(sessionId).catch((error: unknown) => this.logger.warn('A command could not be stopped', { error }));
-    };
-    const timer = this.clock.after(request.timeoutMs, () => {
-      timedOut = true;
-      stop();
-    });
-    request.signal.addEventListener('abort', stop);
-    if (request.signal.aborted) stop();
-    return {
-      timedOut: () => timedOut,
-      dispose: () => {
-        timer.dispose();
-        request.signal.removeEventListener('abort', stop);
+  private follow(
+    { sessionId, createdAt }: TerminalInfo,
+    request: Pick<CommandRequest, 'maxOutputChars' | 'onWaitsForInput'> & { readonly conversationId?: ConversationId },
+    isTakenUp = false,
+  ): RunningCommand {
+    const { terminals, files, clock, logger } = this.options;
+    const { conversationId = null, maxOutputChars, onWaitsForInput } = request;
+    const command = new RunningCommand(
+      {
+        ...{ terminals, files, clock, logger, sessionId, conversationId, maxOutputChars, startedAt: createdAt },
+        ...(onWaitsForInput && { onWaitsForInput }),
       },
+      isTakenUp,
+    );
+    this.live.set(sessionId, command);
+    command.ended
+      .then(({ durationMs }) => this.noteEnd(command, durationMs))
+      .catch(() => undefined)
+      .finally(() => this.live.delete(sessionId));
+    return command;
+  }
+
+  /** Waits for the command, and stops it where nobody wants it any more. */
+  private async answer(
+    command: RunningCommand,
+    { signal, background = false }: Pick<CommandRequest, 'signal' | 'background'>,
+    timeoutMs: number | null,
+  ): Promise<CommandResult> {
+    const stop = (): void => {
+      if (!this.isLetGo) command.stopSoon();
     };
-  }
-
-  /** Reads until the command has ended. A broken connection to the pty host says nothing of it: goes on where it stopped. */
-  private async readToEnd(sessionId: TerminalId, output: OutputBudget): Promise<PtyExit> {
-    let fromOffset = 0;
-    for (let attempt = 0; attempt < maxConnections; attempt++) {
-      const host = await this.terminals.host();
-      const subscription = await host.subscribe({ sessionId, fromOffset, windowBytes }).catch((error: unknown) => {
-        throw lost(error);
-      });
-      const exit = await readOne(subscription, (data, endOffset) => {
-        output.add(data);
-        fromOffset = endOffset;
-      });
-      if (exit) return exit;
-      // Somebody has closed the terminal, and with it the command.
-      if (!host.isClosed) return { exitCode: null, signal: null };
+    command.limit(timeoutMs);
+    signal.addEventListener('abort', stop);
+    if (signal.aborted) stop();
+    const timer = background ? this.options.clock.after(firstOutputMs, () => command.goOn('background')) : undefined;
+    try {
+      const cause = await command.answered;
+      return { ...command.state, terminalId: command.sessionId, cause };
+    } finally {
+      timer?.dispose();
+      signal.removeEventListener('abort', stop);
     }
-    throw lost(undefined);
   }
 
-  /** SIGINT, then SIGTERM, then the end of every process of the terminal, with pauses between. */
-  private async stop(sessionId: TerminalId): Promise<void> {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      if ((await this.terminals.get(sessionId)).status === 'exited') return;
-      if (process.platform === 'win32' && signal === 'SIGTERM') break;
-      await this.terminals.signal(sessionId, signal);
-      await this.pause();
-    }
-    if ((await this.terminals.get(sessionId)).status === 'active') await this.terminals.signal(sessionId, 'SIGKILL');
-    await this.pause();
-    // Something that left the foreground group still holds the terminal.
-    if ((await this.terminals.get(sessionId)).status === 'active') await this.terminals.close(sessionId);
-  }
-
-  private pause(): Promise<void> {
-    return new Promise((resolve) => this.clock.after(stopPauseMs, resolve));
+  private noteEnd({ sessionId, recording }: RunningCommand, durationMs: number | null): void {
+    this.remembered.set(sessionId, recording);
+    const [oldest] = this.remembered.keys();
+    if (this.remembered.size > maxRemembered && oldest !== undefined) this.remembered.delete(oldest);
+    this.ended.set(
+      sessionId,
+      this.options.clock.after(keepEndedMs, () => void this.forget(sessionId)),
+    );
+    this.options.logger.debug('A command has ended', { sessionId, durationMs });
   }
 
   /** Never rejects: a terminal that stays is listed, and is forgotten after a while. */
   private async forget(sessionId: TerminalId): Promise<void> {
+    this.ended.get(sessionId)?.dispose();
+    this.ended.delete(sessionId);
     try {
-      await this.terminals.forget(sessionId);
+      await this.options.terminals.forget(sessionId);
     } catch (error) {
-      this.logger.debug('A command that has ended could not be forgotten', { sessionId, error });
+      this.options.logger.debug('A command that has ended could not be forgotten', { sessionId, error });
     }
   }
-
-  private shellOf(conversationId: ConversationId): Promise<CommandShell> {
-    const known = this.shells.get(conversationId);
-    const shell = known ?? createCommandShell(this.folder, this.environment);
-    this.shells.delete(conversationId);
-    this.shells.set(conversationId, shell);
-    shell.catch(() => this.shells.delete(conversationId));
-    const oldest = this.shells.keys().next();
-    if (this.shells.size > maxShells && !oldest.done) {
-      const evicted = this.shells.get(oldest.value);
-      this.shells.delete(oldest.value);
-      void evicted?.then((old) => old.dispose());
-    }
-    return shell;
-  }
-}
-
-/** Reads one subscription; undefined where it was over before the command was. */
-function readOne(
-  subscription: PtySubscription,
-  onOutput: (data: Uint8Array, endOffset: number) => void,
-): Promise<PtyExit | undefined> {
-  return new Promise((resolve) => {
-    const finish = (exit: PtyExit | undefined): void => {
-      subscription.dispose();
-      resolve(exit);
-    };
-    subscription.listen((event) => {
-      if (event.kind === 'output') {
-        const endOffset = event.offset + event.data.length;
-        onOutput(event.data, endOffset);
-        subscription.acknowledge(endOffset);
-      } else if (event.kind === 'exited') finish(event);
-      else if (event.kind === 'ended') finish(undefined);
-    });
-  });
-}
-
-function lost(cause: unknown): CodedError {
-  return new CodedError(
-    'Unavailable',
-    'The terminal of this command was lost before its end was seen, so its result is not known. It may still run: look before you run it again.',
-    { cause },
-  );
 }

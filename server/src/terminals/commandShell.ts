@@ -5,11 +5,15 @@ import { resolveShell } from './shells.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** How to run one command line so that the folder it ends in and the variables it exports carry on to the next. */
-export interface CommandShell {
+/** How to run one command line. */
+export interface PlainShell {
   readonly file: string;
   /** Arguments that run `commandLine`. */
   argsFor(commandLine: string): string[];
+}
+
+/** How to run command lines so that the folder in which one ends and the variables it exports carry on to the next. */
+export interface CommandShell extends PlainShell {
   /** Folder in which the last command ended; undefined before the first, or where it did not come to its end. */
   lastFolder(): Promise<string | undefined>;
   dispose(): Promise<void>;
@@ -44,8 +48,11 @@ eval "$__ada_command"
  * carried over yet. `folder` is private to us; one pair of files is made in it.
  */
 export async function createCommandShell(folder: string, environment: Environment): Promise<CommandShell> {
-  if (process.platform === 'win32') return createPowerShell(environment);
-  const file = await resolveShell('bash', environment).catch(() => resolveShell('sh', environment));
+  const plain = await createPlainShell(environment);
+  if (process.platform === 'win32') {
+    return { ...plain, lastFolder: () => Promise.resolve(undefined), dispose: () => Promise.resolve() };
+  }
+  const { file } = plain;
   await fs.mkdir(folder, { recursive: true, mode: 0o700 });
   const variables = path.join(folder, randomUUID());
   const lastFolder = `${variables}.cwd`;
@@ -62,12 +69,12 @@ export async function createCommandShell(folder: string, environment: Environmen
   };
 }
 
-async function createPowerShell(environment: Environment): Promise<CommandShell> {
-  const file = await resolveShell('pwsh', environment).catch(() => resolveShell('powershell', environment));
-  return {
-    file,
-    argsFor: (commandLine) => ['-NoLogo', '-NoProfile', '-Command', commandLine],
-    lastFolder: () => Promise.resolve(undefined),
-    dispose: () => Promise.resolve(),
-  };
+/** The same shell for one command line alone. */
+export async function createPlainShell(environment: Environment): Promise<PlainShell> {
+  if (process.platform === 'win32') {
+    const file = await resolveShell('pwsh', environment).catch(() => resolveShell('powershell', environment));
+    return { file, argsFor: (commandLine) => ['-NoLogo', '-NoProfile', '-Command', commandLine] };
+  }
+  const file = await resolveShell('bash', environment).catch(() => resolveShell('sh', environment));
+  return { file, argsFor: (commandLine) => ['-c', commandLine] };
 }

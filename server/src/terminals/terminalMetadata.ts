@@ -10,6 +10,14 @@ const terminalMetadata = z.object({
   shell: z.string(),
   cwd: z.string(),
   owner: terminalOwner,
+  /** Set where it is a command that runs to its end, and has a server that waits for that. */
+  command: z
+    .object({
+      commandLine: z.string(),
+      /** From its start; null for one without a limit. */
+      timeoutMs: z.number().nullable(),
+    })
+    .optional(),
 });
 export type TerminalMetadata = Omit<z.output<typeof terminalMetadata>, 'version'>;
 
@@ -21,12 +29,14 @@ export function encodeMetadata(metadata: TerminalMetadata): string {
       metadata.owner.kind === 'agent'
         ? { ...metadata.owner, commandLine: cut(metadata.owner.commandLine) }
         : metadata.owner;
+    const { command } = metadata;
     const text = JSON.stringify({
       version: 1,
       name: cut(metadata.name),
       shell: cut(metadata.shell),
       cwd: cut(metadata.cwd),
       owner,
+      ...(command && { command: { ...command, commandLine: cut(command.commandLine) } }),
     });
     if (Buffer.byteLength(text) <= maxMetadataBytes) return text;
   }
@@ -35,11 +45,12 @@ export function encodeMetadata(metadata: TerminalMetadata): string {
 
 /** A session of the pty host as a terminal. One whose metadata is not ours is shown with what the host itself knows. */
 export function terminalOf(session: PtySessionInfo): TerminalInfo {
-  const metadata = decodeMetadata(session.metadata) ?? {
+  const { command, ...metadata } = decodeMetadata(session.metadata) ?? {
     name: 'terminal',
     shell: '',
     cwd: '',
     owner: { kind: 'person' as const },
+    command: undefined,
   };
   return terminalInfo.parse({
     sessionId: session.sessionId as TerminalId,
@@ -54,6 +65,13 @@ export function terminalOf(session: PtySessionInfo): TerminalInfo {
     producedBytes: session.producedBytes,
     hasShellIntegration: false,
     currentFolder: metadata.cwd,
+    ...(command && {
+      lastCommand: {
+        commandLine: command.commandLine,
+        startedAt: session.createdAtMs,
+        ...(session.exit && { exitCode: session.exit.exitCode }),
+      },
+    }),
   });
 }
 

@@ -12,13 +12,16 @@ import type { PtyHostSource, TerminalSettings, TerminalWorkspace } from './ports
 import type { PtyHostClient } from './ptyHostClient.ts';
 import { shellEnvironment } from './shellEnvironment.ts';
 import { checkCwd, defaultShell, resolveShell } from './shells.ts';
-import { decodeMetadata, encodeMetadata, terminalOf } from './terminalMetadata.ts';
+import { decodeMetadata, encodeMetadata, terminalOf, type TerminalMetadata } from './terminalMetadata.ts';
 
 /** A terminal was created, renamed or has exited (`terminal`), or was forgotten (null). */
 export interface TerminalChange {
   readonly sessionId: TerminalId;
   readonly terminal: TerminalInfo | null;
 }
+
+/** What others know of a terminal beside what the pty host does. */
+export type TerminalFacts = Partial<Pick<TerminalInfo, 'waitsForInput' | 'lastCommand' | 'currentFolder'>>;
 
 /** A program to run in a terminal of its own; everything is resolved already. */
 export interface TerminalProgram {
@@ -30,10 +33,25 @@ export interface TerminalProgram {
   readonly rows: number;
   readonly name: string;
   readonly owner: TerminalOwner;
+  /** Set for a command that runs to its end. */
+  readonly command?: NonNullable<TerminalMetadata['command']>;
 }
 
-/** How long an exited terminal stays for who comes late: a command's result is in its conversation anyway. */
-const keepExitedMs = { agent: 30_000, person: 3_600_000 } as const;
+/** A client of this server sent input. */
+export interface TerminalInput {
+  readonly sessionId: TerminalId;
+  readonly data: string;
+}
+
+const hourMs = 3_600_000;
+/**
+ * How long an exited terminal stays for who comes late. A command is forgotten by the server that waits for it; one whose
+ * server has died is to be found when its conversation is opened again.
+ */
+const keepExitedMs = { shell: hourMs, command: 7 * 24 * hourMs } as const;
+
+/** Facts may change many times a second; clients are told about so often. */
+const factsDelayMs = 200;
 
 export interface TerminalServiceOptions {
   readonly host: PtyHostSource;
@@ -52,6 +70,7 @@ export interface TerminalServiceOptions {
 export class TerminalService implements Disposable {
   private readonly options: TerminalServiceOptions;
   private readonly changed: Emitter<TerminalChange>;
+  private readonly written: Emitter<TerminalInput>;
   private readonly watched = new Map<PtyHostClient, DisposableStore>();
   /** What was told last; undefined before the first look, which tells nothing. */
   private known: ReadonlyMap<TerminalId, TerminalInfo> | undefined;
@@ -59,16 +78,25 @@ export class TerminalService implements Disposable {
   private refreshAgain = false;
   /** Timers of exited terminals. */
   private readonly expiring = new Map<TerminalId, Disposable>();
+  private readonly facts = new Map<TerminalId, TerminalFacts>();
+  private factsTimer: Disposable | undefined;
   private starting = 0;
   private isDisposed = false;
 
   constructor(options: TerminalServiceOptions) {
     this.options = options;
-    this.changed = new Emitter((error) => options.logger.error('A terminal listener failed', { error }));
+    const onError = (error: unknown): void => options.logger.error('A terminal listener failed', { error });
+    this.changed = new Emitter(onError);
+    this.written = new Emitter(onError);
   }
 
   onChanged(listener: (change: TerminalChange) => void): Disposable {
     return this.changed.on(listener);
+  }
+
+  /** Somebody types into a terminal, through this server. */
+  onInput(listener: (input: TerminalInput) => void): Disposable {
+    return this.written.on(listener);
   }
 
   /** Starts a shell, or the program that the person named. */
@@ -92,7 +120,8 @@ export class TerminalService implements Disposable {
   /** Starts `program`. Refuses with `ResourceLimit` when `terminals.max` are alive. */
   async start(program: TerminalProgram): Promise<TerminalInfo> {
     const env = shellEnvironment(this.options.environment, program.env);
-    const metadata = { name: program.name, shell: program.file, cwd: program.cwd, owner: program.owner };
+    const { name, cwd, owner, command } = program;
+    const metadata = { name, shell: program.file, cwd, owner, command };
     const host = await this.host();
     // Counted until the host lists it, so that callers at the same time cannot pass the limit together.
     this.starting++;
@@ -102,23 +131,37 @@ export class TerminalService implements Disposable {
       this.starting--;
       throw error;
     }
-    const { file, args, cwd, cols, rows } = program;
-    // An agent's command is never idle: however long it is silent, it ends by itself or by its time limit.
-    const isShell = program.owner.kind === 'person';
+    const { file, args, cols, rows } = program;
+    // A command is never idle: however long it is silent, it ends by itself or by its time limit.
+    const isShell = command === undefined;
     const params = { file, args, cwd, env, cols, rows, isShell, metadata: encodeMetadata(metadata) };
     const { sessionId } = await host.create(params).finally(() => this.starting--);
     return this.get(sessionId as TerminalId);
   }
 
   async list(): Promise<TerminalInfo[]> {
-    return (await (await this.host()).list()).map(terminalOf);
+    return (await (await this.host()).list()).map((session) => this.describe(session));
   }
 
   async get(sessionId: TerminalId): Promise<TerminalInfo> {
-    return terminalOf(await this.session(sessionId));
+    return this.describe(await this.session(sessionId));
+  }
+
+  /** Adds to what is told of a terminal; undefined takes a fact back. Forgotten with the terminal. */
+  setFacts(sessionId: TerminalId, facts: { [K in keyof TerminalFacts]: TerminalFacts[K] | undefined }): void {
+    const all = { ...this.facts.get(sessionId), ...facts };
+    const known = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+    this.facts.set(sessionId, known);
+    if (this.isDisposed) return;
+    this.factsTimer ??= this.options.clock.after(factsDelayMs, () => {
+      this.factsTimer = undefined;
+      this.refresh();
+    });
   }
 
   async write(sessionId: TerminalId, data: string, signal?: AbortSignal): Promise<void> {
+    // Told before, since its echo may come before the answer.
+    this.written.fire({ sessionId, data });
     await (await this.host()).write(sessionId, Buffer.from(data, 'utf8'), signal);
   }
 
@@ -134,6 +177,24 @@ export class TerminalService implements Disposable {
     const metadata = decodeMetadata((await this.session(sessionId)).metadata);
     if (!metadata) throw new CodedError('Conflict', 'This terminal belongs to another version and cannot be renamed.');
     await (await this.host()).setMetadata(sessionId, encodeMetadata({ ...metadata, name }));
+  }
+
+  /** Notes that a command has no time limit any more, for whoever takes it up after this server. */
+  async liftTimeLimit(sessionId: TerminalId): Promise<void> {
+    const metadata = decodeMetadata((await this.session(sessionId)).metadata);
+    if (!metadata?.command) return;
+    const command = { ...metadata.command, timeoutMs: null };
+    await (await this.host()).setMetadata(sessionId, encodeMetadata({ ...metadata, command }));
+  }
+
+  /** The commands of an agent's conversation that the pty host knows, each with its time limit. */
+  async commandsOf(conversationId: string): Promise<{ terminal: TerminalInfo; timeoutMs: number | null }[]> {
+    return (await (await this.host()).list()).flatMap((session) => {
+      const metadata = decodeMetadata(session.metadata);
+      if (!metadata?.command || metadata.owner.kind !== 'agent') return [];
+      if (metadata.owner.conversationId !== conversationId) return [];
+      return [{ terminal: this.describe(session), timeoutMs: metadata.command.timeoutMs }];
+    });
   }
 
   /** Ends what runs in it, if it still runs, and forgets the terminal. */
@@ -162,8 +223,10 @@ export class TerminalService implements Disposable {
     this.isDisposed = true;
     for (const store of this.watched.values()) store.dispose();
     this.watched.clear();
+    this.factsTimer?.dispose();
     for (const timer of this.expiring.values()) timer.dispose();
     this.changed.dispose();
+    this.written.dispose();
   }
 
   private watch(host: PtyHostClient): void {
@@ -217,9 +280,9 @@ export class TerminalService implements Disposable {
   }
 
   /** Sees to it that an exited terminal is forgotten in the end, whoever started it: the host lives for its terminals. */
-  private expire({ sessionId, status, owner }: TerminalInfo): void {
+  private expire({ sessionId, status }: TerminalInfo, isCommand: boolean): void {
     if (status !== 'exited' || this.expiring.has(sessionId)) return;
-    const timer = this.options.clock.after(keepExitedMs[owner.kind], () => {
+    const timer = this.options.clock.after(keepExitedMs[isCommand ? 'command' : 'shell'], () => {
       this.expiring.delete(sessionId);
       this.forget(sessionId).catch((error: unknown) => {
         this.options.logger.debug('An exited terminal could not be forgotten', { sessionId, error });
@@ -230,9 +293,14 @@ export class TerminalService implements Disposable {
 
   private async tellChanges(): Promise<void> {
     const before = this.known;
-    const terminals = await this.list();
-    for (const terminal of terminals) this.expire(terminal);
+    const terminals: TerminalInfo[] = [];
+    for (const session of await (await this.host()).list()) {
+      const terminal = this.describe(session);
+      this.expire(terminal, decodeMetadata(session.metadata)?.command !== undefined);
+      terminals.push(terminal);
+    }
     this.known = new Map(terminals.map((terminal) => [terminal.sessionId, terminal]));
+    for (const sessionId of this.facts.keys()) if (!this.known.has(sessionId)) this.facts.delete(sessionId);
     if (!before) return;
     for (const terminal of terminals) {
       if (!isSame(before.get(terminal.sessionId), terminal))
@@ -243,8 +311,14 @@ export class TerminalService implements Disposable {
       if (!now.has(sessionId)) this.changed.fire({ sessionId, terminal: null });
     }
   }
+
+  private describe(session: PtySessionInfo): TerminalInfo {
+    return { ...terminalOf(session), ...this.facts.get(session.sessionId as TerminalId) };
+  }
 }
 
 function isSame(before: TerminalInfo | undefined, now: TerminalInfo): boolean {
-  return before?.status === now.status && before.name === now.name;
+  const facts = ({ status, name, currentFolder, lastCommand, waitsForInput }: TerminalInfo): string =>
+    JSON.stringify([status, name, currentFolder, lastCommand, waitsForInput]);
+  return before !== undefined && facts(before) === facts(now);
 }

@@ -1,11 +1,20 @@
 import * as path from 'node:path';
 import { CodedError } from '../../protocol/errors.ts';
-import type { TerminalId } from '../../protocol/terminal.ts';
+import type { TerminalId, WaitsForInput } from '../../protocol/terminal.ts';
 import type { FileList, FileSearch, TextMatches } from './fileSearch.ts';
-import type { CommandOutcome, CommandRunner, Effect, FileReader, PolicyGate } from './ports.ts';
+import type {
+  CommandEnd,
+  CommandLines,
+  CommandOutcome,
+  CommandRunner,
+  Effect,
+  FileReader,
+  PolicyGate,
+} from './ports.ts';
 import type { ToolCallContext } from './toolCallContext.ts';
 
-const maxOutputChars = 48_000;
+/** Characters of a command's output that a model gets at once. */
+export const maxOutputChars = 48_000;
 
 /** What tools have in reach, joined in the composition root. */
 export interface ToolPorts {
@@ -51,8 +60,10 @@ export class CheckedAccess {
   async runCommand(request: {
     commandLine: string;
     cwd: string | undefined;
-    timeoutMs: number;
+    timeoutMs: number | null;
+    background: boolean;
     onStarted(terminalId: TerminalId): void;
+    onWaitsForInput(waits: WaitsForInput | undefined): void;
   }): Promise<Omit<CommandOutcome, 'cwdAfter'> & { readonly cwdAfter: string | undefined }> {
     const { context, ports } = this;
     const cwd = request.cwd === undefined ? context.commandCwd : this.resolve(request.cwd);
@@ -64,11 +75,30 @@ export class CheckedAccess {
       commandLine: request.commandLine,
       cwd: realCwd,
       timeoutMs: request.timeoutMs,
+      background: request.background,
       maxOutputChars,
       signal: context.signal,
       onStarted: (terminalId) => request.onStarted(terminalId),
+      onWaitsForInput: (waits) => request.onWaitsForInput(waits),
     });
     return { ...outcome, cwdAfter: await this.folderToKeep(outcome.cwdAfter) };
+  }
+
+  /** Lines that a command of this conversation has printed; the last ones where no `startLine` is given. */
+  async readOutput(
+    terminalId: TerminalId,
+    where: { readonly startLine?: number; readonly endLine?: number },
+  ): Promise<CommandLines> {
+    await this.pass({ kind: 'readOutput', terminalId });
+    const { conversationId, signal } = this.context;
+    return this.ports.commands.read({ conversationId, terminalId, signal }, { ...where, maxChars: maxOutputChars });
+  }
+
+  /** Stops a command of this conversation. */
+  async stopCommand(terminalId: TerminalId): Promise<{ readonly exit: CommandEnd | null }> {
+    await this.pass({ kind: 'stopCommand', terminalId });
+    const { conversationId, signal } = this.context;
+    return this.ports.commands.stop({ conversationId, terminalId, signal });
   }
 
   /** A command may end anywhere; the next one starts there only if that is still inside the workspace. */

@@ -9,6 +9,12 @@ export interface PermissionQuestion {
   readonly key: string;
 }
 
+/** What a running call shows; a part that is left out stays as it is. */
+export interface ToolProgress {
+  readonly content?: readonly ToolCallContent[];
+  readonly rawOutput?: Readonly<Record<string, unknown>>;
+}
+
 /** The call that a tool works for. */
 export interface ToolCallContext {
   readonly conversationId: ConversationId;
@@ -19,6 +25,6 @@ export interface ToolCallContext {
   /** Asks the person; true if allowed. Rejects when the call is cancelled. */
   ask(question: PermissionQuestion): Promise<boolean>;
   /** Shows something while the call is still running. */
-  onContent(content: readonly ToolCallContent[]): void;
+  onProgress(progress: ToolProgress): void;
   readonly signal: AbortSignal;
 }

@@ -1,17 +1,29 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { CodedError } from '../../protocol/errors.ts';
-import type { ToolKind } from '../../protocol/sessionEvents.ts';
+import type { ConversationId, ToolKind } from '../../protocol/sessionEvents.ts';
+import type { TerminalId } from '../../protocol/terminal.ts';
 import type { Logger } from '../base/logger.ts';
-import { CheckedAccess, type ToolPorts } from './checkedAccess.ts';
+import { CheckedAccess, maxOutputChars, type ToolPorts } from './checkedAccess.ts';
+import { commandResult } from './commandResult.ts';
 import { listFilesTool } from './listFilesTool.ts';
 import { readFileTool } from './readFileTool.ts';
-import { runCommandTool } from './runCommandTool.ts';
+import { readOutputTool } from './readOutputTool.ts';
+import { defaultTimeoutMs, runCommandTool } from './runCommandTool.ts';
 import { searchTool } from './searchTool.ts';
+import { stopCommandTool } from './stopCommandTool.ts';
 import { textContent, type Tool, type ToolCallTitle, type ToolResult } from './tool.ts';
+import type { CommandOutcome } from './ports.ts';
 import type { ToolCallContext } from './toolCallContext.ts';
 
-const tools: readonly Tool[] = [readFileTool, listFilesTool, searchTool, runCommandTool];
+const tools: readonly Tool[] = [
+  readFileTool,
+  listFilesTool,
+  searchTool,
+  runCommandTool,
+  readOutputTool,
+  stopCommandTool,
+];
 
 export interface ToolDefinition {
   readonly name: string;
@@ -67,6 +79,25 @@ export class ToolRegistry {
       if (error instanceof CodedError && error.reason === 'PolicyDenied') return refusal(error);
       return { status: 'failed', content: [textContent(this.explain(error, tool.name))] };
     }
+  }
+
+  /**
+   * Takes up a call that its server has left: its outcome as it stands, and the later one if its command still runs.
+   * Undefined where the call leaves nothing behind, or nothing is known of it any more.
+   */
+  async takeUp(call: {
+    readonly toolName: string;
+    readonly conversationId: ConversationId;
+    readonly toolCallId: string;
+    readonly terminalId: TerminalId | undefined;
+  }): Promise<{ readonly now: ToolOutcome; readonly end?: Promise<ToolOutcome> } | undefined> {
+    if (call.toolName !== runCommandTool.name) return undefined;
+    const { conversationId, toolCallId, terminalId } = call;
+    const taken = await this.ports.commands.takeUp({ conversationId, toolCallId, terminalId, maxOutputChars });
+    if (!taken) return undefined;
+    const toResult = (outcome: CommandOutcome): ToolResult =>
+      commandResult({ ...outcome, cwdAfter: undefined }, { commandCwd: '', timeoutMs: defaultTimeoutMs });
+    return { now: toResult(taken.now), ...(taken.end && { end: taken.end.then(toResult) }) };
   }
 
   private explain(error: unknown, toolName: string): string {

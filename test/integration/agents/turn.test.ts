@@ -49,7 +49,7 @@ describe('A turn of the agent', () => {
     assert.equal(first.messages[0]?.role, 'system');
     assert.deepEqual(
       first.tools?.map((tool) => tool.function.name),
-      ['read_file', 'list_files', 'search', 'run_command'],
+      ['read_file', 'list_files', 'search', 'run_command', 'read_output', 'stop_command'],
     );
     assert.deepEqual(
       second.messages.slice(1).map(({ role }) => role),

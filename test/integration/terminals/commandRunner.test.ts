@@ -5,6 +5,7 @@ import { conversationId } from '../../../server/protocol/sessionEvents.ts';
 import { readSettings } from '../../../server/protocol/settings.ts';
 import type { TerminalId } from '../../../server/protocol/terminal.ts';
 import { systemClock } from '../../../server/src/base/clock.ts';
+import { CommandOutputFiles } from '../../../server/src/terminals/commandOutputFiles.ts';
 import { CommandRunner, type CommandRequest } from '../../../server/src/terminals/commandRunner.ts';
 import { PtyHostLauncher } from '../../../server/src/terminals/ptyHostLauncher.ts';
 import { TerminalService } from '../../../server/src/terminals/terminalService.ts';
@@ -36,9 +37,15 @@ describe('A command of an agent', function () {
     clock: systemClock,
     logger,
   });
+  const files = new CommandOutputFiles({
+    folder: path.join(folder.path, 'commands', 'output'),
+    clock: systemClock,
+    logger,
+  });
   const runner = new CommandRunner({
     terminals,
-    folder: path.join(folder.path, 'commands'),
+    files,
+    folder: path.join(folder.path, 'commands', 'state'),
     environment: process.env,
     clock: systemClock,
     logger,
@@ -72,20 +79,20 @@ describe('A command of an agent', function () {
 
   it('gives output and exit code', async () => {
     const result = await run('echo out; echo err >&2; exit 7');
-    assert.equal(result.exitCode, 7);
+    assert.equal(result.exit?.exitCode, 7);
     assert.equal(result.output, 'out\nerr\n');
-    assert.equal(result.truncated, false);
+    assert.equal(result.omittedBytes, 0);
   });
 
   it('ends with its process, whatever it prints that looks like a prompt or an end', async () => {
     const result = await run(String.raw`printf '\033]633;D;0\007$ '; sleep 0.3; echo real end; exit 2`);
-    assert.equal(result.exitCode, 2);
+    assert.equal(result.exit?.exitCode, 2);
     assert.match(result.output, /real end/);
   });
 
   it('carries the folder and the exported variables on to the next command, and nothing else', async () => {
     const first = await run("cd inner; export CARRIED='it'\\''s here'; LOCAL=lost; (exit 4)");
-    assert.equal(first.exitCode, 4);
+    assert.equal(first.exit?.exitCode, 4);
     assert.equal(first.cwdAfter, path.join(work, 'inner'));
     const second = await run('echo "$CARRIED|$LOCAL|$1|$-"', { cwd: first.cwdAfter });
     assert.match(second.output, /^it's here\|\|\|[a-zA-Z]*\n$/);
@@ -107,13 +114,13 @@ describe('A command of an agent', function () {
     assert.equal(info.owner.kind, 'agent');
     await terminals.write(id, 'typed by hand\r');
     const result = await running;
-    assert.equal(result.exitCode, 0);
+    assert.equal(result.exit?.exitCode, 0);
     assert.match(result.output, /got typed by hand/);
   });
 
   it('leaves out the middle of a long output', async () => {
     const result = await run('seq 1 100000', { maxOutputChars: 1_000 });
-    assert.equal(result.truncated, true);
+    assert.ok(result.omittedBytes > 500_000);
     assert.ok(result.output.length < 1_200);
     assert.match(result.output, /^1\n2\n/);
     assert.match(result.output, /100000\n$/);
@@ -123,7 +130,7 @@ describe('A command of an agent', function () {
     const cancel = new AbortController();
     const running = run('sleep 300 | cat', { signal: cancel.signal, onStarted: () => cancel.abort() });
     const result = await running;
-    assert.notEqual(result.exitCode, 0);
+    assert.notEqual(result.exit?.exitCode, 0);
     assert.equal(result.timedOut, false);
   });
 
@@ -132,7 +139,7 @@ describe('A command of an agent', function () {
     const running = run("trap '' INT TERM; touch deaf; while :; do sleep 1; done", { signal: cancel.signal });
     await waitFor('the command to be deaf', () => existsSync(path.join(work, 'deaf')));
     cancel.abort();
-    assert.equal((await running).exitCode, null);
+    assert.equal((await running).exit?.exitCode, null);
   });
 
   it('stops when its time is over, and says so', async () => {
@@ -147,7 +154,7 @@ describe('A command of an agent', function () {
     await waitFor('the command', () => started);
     (await terminals.host()).dispose();
     const result = await running;
-    assert.equal(result.exitCode, 5);
+    assert.equal(result.exit?.exitCode, 5);
     assert.equal(result.output, 'before\nafter\n');
   });
 

@@ -8,7 +8,7 @@ describe('The output budget', () => {
       fc.property(fc.array(fc.string({ unit: 'grapheme-ascii', maxLength: 20 })), (pieces) => {
         const budget = new OutputBudget(10_000);
         for (const piece of pieces) budget.add(Buffer.from(piece));
-        assert.equal(budget.text(), pieces.join(''));
+        assert.equal(budget.kept().text, pieces.join(''));
         assert.equal(budget.isTruncated, false);
       }),
     );
@@ -24,13 +24,35 @@ describe('The output budget', () => {
           budget.add(Buffer.from(whole.slice(at, at + size)));
           at += size;
         }
-        if (whole.length <= 20) assert.equal(budget.text(), whole);
+        const { text, omittedBytes } = budget.kept();
+        if (whole.length <= 20) assert.equal(text, whole);
         else {
-          assert.ok(budget.text().startsWith(`${whole.slice(0, 10)}\n`));
-          assert.ok(budget.text().endsWith(`\n${whole.slice(-10)}`));
-          assert.ok(budget.text().includes(`${whole.length - 20} bytes`));
+          assert.ok(text.startsWith(`${whole.slice(0, 10)}\n`));
+          assert.ok(text.endsWith(`\n${whole.slice(-10)}`));
+          assert.equal(omittedBytes, whole.length - 20);
+          assert.ok(text.includes(`${omittedBytes} bytes`));
         }
       }),
     );
+  });
+
+  it('cuts at the ends of lines where one is near, and counts what that leaves out', () => {
+    const lines = Array.from({ length: 1_000 }, (_value, index) => `line ${index}\n`).join('');
+    const budget = new OutputBudget(100);
+    budget.add(Buffer.from(lines));
+    const { text, omittedBytes } = budget.kept();
+    const [head = '', tail = ''] = text.split(/\[….*…\]\n/);
+    assert.match(head, /^(line \d+\n)+$/);
+    assert.match(tail, /^(line \d+\n)+$/);
+    assert.equal(head.length + tail.length + omittedBytes, lines.length);
+  });
+
+  it('counts a part that was lost on the way as left out', () => {
+    const budget = new OutputBudget(100);
+    budget.add(Buffer.from('start'));
+    budget.skip(1_000);
+    budget.add(Buffer.from('end'));
+    assert.equal(budget.kept().text, 'start\n[… 1000 bytes of output left out …]\nend');
+    assert.equal(budget.hasRoomFor(1), false);
   });
 });

@@ -12,6 +12,7 @@ import { projectFolder } from '../../../scripts/project.ts';
 import { recordingLogger } from '../../support/recordingLogger.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 
+const refuse = (): Promise<never> => Promise.reject(new Error('No command may run here.'));
 const toolsFolder = path.join(projectFolder, 'server/src/tools');
 
 /** A repository with what tools stumble over. */
@@ -82,7 +83,7 @@ describe('Tools', () => {
         },
         files: new DiskEditorHost(),
         search: new FileSearch(() => undefined),
-        commands: { run: () => Promise.reject(new Error('No command may run here.')) },
+        commands: { run: refuse, read: refuse, stop: refuse, takeUp: refuse },
       },
       logger,
     );
@@ -94,7 +95,7 @@ describe('Tools', () => {
       place: { cwd: root, workspaceFolders: [root], trusted: true },
       commandCwd: root,
       ask: () => Promise.resolve(false),
-      onContent: () => undefined,
+      onProgress: () => undefined,
       signal,
     });
   }
@@ -282,10 +283,12 @@ describe('Tools', () => {
   });
 
   it('have neither a file system nor processes in reach but through the checked access', () => {
-    const modules = readdirSync(toolsFolder).filter((file) => file.endsWith('Tool.ts') || file === 'tool.ts');
+    const modules = readdirSync(toolsFolder).filter(
+      (file) => file.endsWith('Tool.ts') || ['tool.ts', 'commandResult.ts'].includes(file),
+    );
     assert.ok(modules.length >= 5);
     const allowed =
-      /^(zod|node:path|\.\/(tool|toolCallContext|ports|checkedAccess)\.ts|\.\.\/\.\.\/protocol\/\w+\.ts)$/;
+      /^(zod|node:path|\.\/(tool|toolCallContext|ports|checkedAccess|commandResult)\.ts|\.\.\/\.\.\/protocol\/\w+\.ts)$/;
     for (const file of modules) {
       const source = readFileSync(path.join(toolsFolder, file), 'utf8');
       const imports = [...source.matchAll(/from '([^']+)'|import\('([^']+)'\)/g)].map(
