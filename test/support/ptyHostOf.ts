@@ -13,3 +13,13 @@ export function ptyHostsOf(dataFolder: string): number[] {
 export function endPtyHostsOf(dataFolder: string): void {
   for (const pid of ptyHostsOf(dataFolder)) process.kill(pid, 'SIGTERM');
 }
+
+/** Process ids of the children of `parent`, in ascending order: the programs in the terminals of a pty host. */
+export function childrenOf(parent: number): number[] {
+  return execFileSync('ps', ['-eo', 'pid=,ppid='])
+    .toString()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number))
+    .flatMap(([pid, ppid]) => (ppid === parent && pid !== undefined ? [pid] : []))
+    .sort((one, other) => one - other);
+}
