@@ -86,7 +86,8 @@ export class WindowServer {
   }
 
   notify<M extends ClientNotification>(method: M, params: ParamsOf<M>): void {
-    if (this.child.connected) this.child.send({ jsonrpc: '2.0', method, params });
+    // Whether it still arrives is the business of who ends the server.
+    if (this.child.connected) this.child.send({ jsonrpc: '2.0', method, params }, () => undefined);
   }
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
@@ -101,7 +102,7 @@ export class WindowServer {
     const answer = Promise.withResolvers<unknown>();
     if (!this.child.connected) return Promise.reject(new CodedError('Unavailable', 'The server has ended.'));
     this.waiting.set(id, { ...answer, onResult });
-    this.child.send({ jsonrpc: '2.0', id, method, params });
+    this.child.send({ jsonrpc: '2.0', id, method, params }, () => undefined);
     return answer.promise;
   }
 

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { Worker } from 'node:worker_threads';
 
@@ -15,11 +16,12 @@ const clientPollMs = 3_000;
 export function watchParent(): void {
   const parentPid = process.ppid;
   process.once('disconnect', () => process.exit(0));
+  // Read now: an update may have removed the file by the time at which the thread starts.
+  const code = readFileSync(path.join(__dirname, 'parentWatchdog.js'), 'utf8');
   setTimeout(() => {
-    const worker = new Worker(path.join(__dirname, 'parentWatchdog.js'), {
-      workerData: { parentPid },
-      stdout: false,
-      stderr: false,
+    const worker = new Worker(code, { eval: true, workerData: { parentPid }, stdout: false, stderr: false });
+    worker.on('error', (error) => {
+      process.stderr.write(`The server goes on without the thread that watches its parent: ${error.message}\n`);
     });
     worker.unref();
   }, watchdogAfterMs).unref();

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ParamsOf } from '../../../server/protocol/contract.ts';
 import type { TerminalId } from '../../../server/protocol/terminal.ts';
+import { waitFor } from '../../support/waitFor.ts';
 import type { ServerMessage, WindowServer } from '../../support/windowServer.ts';
 import { assertCounted } from './countedOutput.ts';
 
@@ -14,7 +15,7 @@ export class CountingViewer {
   private readonly sessionId: TerminalId;
   private server: WindowServer | undefined;
   private isAttaching = false;
-  private failure: unknown;
+  private failure: Error | undefined;
 
   constructor(sessionId: TerminalId) {
     this.sessionId = sessionId;
@@ -33,6 +34,16 @@ export class CountingViewer {
   giveCredit(): void {
     this.isAcknowledging = true;
     this.acknowledge();
+  }
+
+  /** Waits until output comes: a viewer that came back in the middle of a flood must never find it standing still. */
+  async untilFlowing(): Promise<void> {
+    const before = this.nextOffset;
+    await waitFor('the output to go on', () => {
+      this.assertSound();
+      assert.equal(this.server?.hasExited, false, 'the server lives');
+      return this.nextOffset > before + 100_000;
+    });
   }
 
   /** Throws what was found wrong on the way. */
@@ -56,7 +67,7 @@ export class CountingViewer {
     try {
       this.check(message);
     } catch (error) {
-      this.failure ??= error;
+      this.failure ??= error as Error;
     }
   }
 
@@ -73,7 +84,7 @@ export class CountingViewer {
     } else if (method === 'terminal/exited') {
       this.exit = { exitCode: params.exitCode, signal: params.signal };
     } else if (method === 'terminal/changed') {
-      if (params.terminal === null || params.terminal?.status === 'lost') this.isLost = true;
+      if (params.terminal === null || params.terminal.status === 'lost') this.isLost = true;
     }
   }
 

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
-import type { TerminalId } from '../../../server/protocol/terminal.ts';
 import { childrenOf, endPtyHostsOf, ptyHostsOf } from '../../support/ptyHostOf.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 import { waitFor } from '../../support/waitFor.ts';
@@ -81,7 +80,7 @@ describe('Many terminals and many windows', function () {
       const { terminals } = await window.call('terminal/list', {});
       assert.deepEqual(new Set(terminals.map(({ sessionId }) => sessionId)), new Set(ids));
     }
-    const shared = ids[0] as TerminalId;
+    const shared = ids[0]!;
     const texts = windows.map(collect);
     await Promise.all(windows.map((window) => window.call('terminal/attach', { sessionId: shared })));
     await windows[7]?.call('terminal/write', { sessionId: shared, data: 'hello\r' });
