@@ -41,6 +41,7 @@ export async function buildProduct(request: BuildRequest = {}): Promise<BuiltFil
     bytes,
   }));
   if (bundles.some((bundle) => bundle.name === 'ptyHost')) await buildPtyExec(path.join(distFolder, 'ptyExec'));
+  if (bundles.some((bundle) => bundle.name === 'server')) await copyShellScripts();
   if (!request.names) await removeStaleFiles(new Set(files.map(({ file }) => file)));
   if (bundles.some((bundle) => bundle.name === 'server')) await fs.chmod(path.join(distFolder, 'server.js'), 0o755);
   return files.filter(({ file }) => !file.endsWith('.map'));
@@ -83,6 +84,13 @@ async function buildGroup(
     logLevel: 'warning',
   });
   return metafile.outputs;
+}
+
+/** What shells read by themselves, as it stands in the sources. */
+async function copyShellScripts(): Promise<void> {
+  const folder = path.join(distFolder, 'shellIntegration');
+  await fs.rm(folder, { recursive: true, force: true });
+  await fs.cp(path.join(projectFolder, 'server/src/terminals/shellIntegration'), folder, { recursive: true });
 }
 
 /** Parts of views carry a hash in their names: those of earlier builds would pile up and be shipped. */

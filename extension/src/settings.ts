@@ -14,6 +14,7 @@ const settingKeys: Readonly<Record<SettingKey, true>> = {
   'providers.openaiCompatible.baseUrl': true,
   'terminals.max': true,
   'terminals.keepAliveHours': true,
+  'terminals.shellIntegration': true,
   'limits.terminalPerSecond': true,
   'agent.maxStepsPerTurn': true,
   'agent.maxMinutesPerTurn': true,

@@ -3,10 +3,39 @@ import { notification, request, serverNotification } from './declaration.ts';
 
 const version = z.object({ major: z.int().min(0), minor: z.int().min(0) });
 
-/** The folders that a client has open, and whether its person trusts them. */
+/** Variables to set, or with null to remove. */
+const variables = z.record(z.string().max(1024), z.string().max(32_768).nullable());
+
+/** One of the editor's own terminal profiles, its variables resolved. */
+const terminalProfile = z.strictObject({
+  name: z.string().min(1).max(256),
+  /** Absolute paths or names in PATH; the first that exists counts. */
+  paths: z.array(z.string().min(1).max(4096)).max(16),
+  /** Name of the system's shell that is meant where no path is given (on Windows `Git Bash` or `PowerShell`). */
+  system: z.string().max(256).optional(),
+  args: z.array(z.string().max(4096)).max(64),
+  env: variables.optional(),
+  icon: z.string().max(256).optional(),
+  color: z.string().max(256).optional(),
+});
+export type TerminalProfileState = z.output<typeof terminalProfile>;
+
+/** How the editor starts its own terminals, as far as its person or a trusted workspace says so. */
+export const editorTerminals = z.strictObject({
+  profiles: z.array(terminalProfile).max(64),
+  /** Name of a profile. */
+  defaultProfile: z.string().max(256).optional(),
+  /** Absolute path of the shell that the editor uses where no profile is the default. */
+  defaultShell: z.string().max(4096).optional(),
+  env: variables,
+});
+export type EditorTerminals = z.output<typeof editorTerminals>;
+
+/** The folders that a client has open, whether its person trusts them, and how it starts terminals. */
 export const workspaceState = z.strictObject({
   folders: z.array(z.strictObject({ path: z.string().min(1).max(4096), name: z.string().max(256) })).max(64),
   trusted: z.boolean(),
+  terminals: editorTerminals.optional(),
 });
 export type WorkspaceState = z.output<typeof workspaceState>;
 
@@ -78,7 +107,7 @@ export const server = {
     scope: 'admin',
   }),
   'workspace/changed': notification({
-    summary: 'A client says which folders are open and whether its person trusts them.',
+    summary: 'A client says which folders are open, whether its person trusts them, and how it starts terminals.',
     params: workspaceState,
     scope: 'admin',
   }),

@@ -17,6 +17,8 @@ const fields = {
   'terminals.max': z.int().min(1).max(10_000_000).default(100),
   /** Hours after which an idle shell without any client ends. */
   'terminals.keepAliveHours': z.number().min(0).max(10_000_000).default(24),
+  /** Whether shells report their commands and their folder, by a script of ours beside the person's own files. */
+  'terminals.shellIntegration': z.boolean().default(true),
   /** Terminals and commands that one client may start in any second; the editor's own channel is not limited. */
   'limits.terminalPerSecond': z.int().min(1).max(10_000_000).default(10),
   /** Model calls that one turn may make before it stops and asks. */

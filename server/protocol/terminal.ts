@@ -42,6 +42,34 @@ export const waitsForInput = z.object({
 });
 export type WaitsForInput = z.output<typeof waitsForInput>;
 
+/** A command that a shell with shell integration has run, or runs. */
+const terminalCommand = z.object({
+  ...terminalCommandState.shape,
+  /** Grows from command to command of a terminal, by more than one. */
+  index: z.int().min(0),
+  /** Folder in which it was started. */
+  cwd: z.string(),
+  /** Where its output stands in the terminal's; `toOffset` once it has ended. */
+  output: z.object({ fromOffset: byteOffset, toOffset: byteOffset.optional() }),
+});
+export type TerminalCommand = z.output<typeof terminalCommand>;
+
+/** A shell of this machine, or one of the editor's terminal profiles. */
+const listedShell = z.object({
+  /** Unique in the list; `terminal/create` takes it. */
+  name: z.string(),
+  /** Absolute path. */
+  path: z.string(),
+  args: z.array(z.string()),
+  source: z.enum(['profile', 'system']),
+  /** Whether it is the one that a new terminal gets; true of exactly one. */
+  isDefault: z.boolean(),
+  /** Name of a codicon, and of a colour of the editor's theme. */
+  icon: z.string().optional(),
+  color: z.string().optional(),
+});
+export type ListedShell = z.output<typeof listedShell>;
+
 export const terminalInfo = z.object({
   sessionId: terminalId,
   pid: z.int(),
@@ -78,8 +106,9 @@ export const terminal = {
   'terminal/create': request({
     summary: 'Starts a shell, or `shell` with `args`, in a terminal of its own.',
     params: z.strictObject({
-      /** Absolute path, or a name looked up in PATH. The person's login shell if left out. */
+      /** Name of a listed shell, a name looked up in PATH, or an absolute path. The default shell if left out. */
       shell: z.string().min(1).max(4096).optional(),
+      /** In place of those of a listed shell. */
       args: z.array(z.string().max(32_768)).max(256).optional(),
       /** Absolute path of a folder; the first workspace folder, else the home folder, if left out. */
       cwd: z.string().min(1).max(4096).optional(),
@@ -101,6 +130,25 @@ export const terminal = {
     result: z.object({ terminals: z.array(terminalInfo) }),
     scope: 'read',
     timeoutMs: 15_000,
+  }),
+  'terminal/shells': request({
+    summary: "Lists the shells that are there: the editor's terminal profiles, then those of the system.",
+    params: z.strictObject({}),
+    result: z.object({ shells: z.array(listedShell) }),
+    scope: 'read',
+  }),
+  'terminal/commands': request({
+    summary:
+      'Lists the commands of a shell with shell integration, the oldest first: from `fromIndex` on, or the last ' +
+      '`limit` of them. About the last 60 are known after a restart of the server, and at most 200.',
+    params: z.strictObject({
+      ...named,
+      fromIndex: z.int().min(0).optional(),
+      limit: z.int().min(1).max(1_000).default(100),
+    }),
+    result: z.object({ commands: z.array(terminalCommand) }),
+    errors: ['NotFound'],
+    scope: 'read',
   }),
   'terminal/attach': request({
     summary:
@@ -172,6 +220,19 @@ export const terminal = {
   'terminal/exited': serverNotification({
     summary: 'The program of an attached terminal has ended; sent after its last byte.',
     params: z.object({ ...named, exitCode: z.int().nullable(), signal: z.int().optional() }),
+  }),
+  'terminal/commandFinished': serverNotification({
+    summary: 'A command of a shell with shell integration has ended. An unknown exit code is null.',
+    params: z.object({
+      ...named,
+      index: z.int().min(0),
+      commandLine: z.string(),
+      cwd: z.string(),
+      exitCode: z.int().nullable(),
+      startedAt: z.number(),
+      durationMs: z.number().min(0),
+      output: z.object({ fromOffset: byteOffset, toOffset: byteOffset }),
+    }),
   }),
   'terminal/changed': serverNotification({
     summary:

@@ -37,6 +37,9 @@ import { SettingsService } from './settings/settingsService.ts';
 import { WorkspaceService } from './settings/workspaceService.ts';
 import { PtyHostLauncher, type PtyHostLauncherOptions } from './terminals/ptyHostLauncher.ts';
 import type { PtyHostClient } from './terminals/ptyHostClient.ts';
+import { ShellIntegration } from './terminals/shellIntegration.ts';
+import { ShellList } from './terminals/shellList.ts';
+import { TerminalCommands } from './terminals/terminalCommands.ts';
 import { createTerminalHandlers } from './terminals/terminalHandlers.ts';
 import { TerminalService } from './terminals/terminalService.ts';
 import { TerminalViewers } from './terminals/terminalViewers.ts';
@@ -94,8 +97,30 @@ export function createServer(options: ServerOptions): Server {
       log: logger,
     })),
   );
+  const sources = { platform: process.platform, etcShells: '/etc/shells' };
+  const shells = new ShellList({ workspace, environment, sources, logger });
+  const integration = store.add(
+    new ShellIntegration({
+      scriptsFolder: path.join(bundleFolder, 'shellIntegration'),
+      secretsFolder: commandFolderOf(path.join(dataFolder, 'shellSecrets'), instanceId, logger),
+      clock: systemClock,
+      logger,
+    }),
+  );
+  const reported = store.add(new TerminalCommands(logger));
+  store.add(reported.onFinished((finished) => clients.notifyAll('terminal/commandFinished', finished)));
   const terminals = store.add(
-    new TerminalService({ host: ptyHost, settings, workspace, environment, clock: systemClock, logger }),
+    new TerminalService({
+      host: ptyHost,
+      settings,
+      workspace,
+      shells,
+      integration,
+      commands: reported,
+      environment,
+      clock: systemClock,
+      logger,
+    }),
   );
   const viewers = store.add(new TerminalViewers(terminals, logger));
   store.add(terminals.onChanged((change) => clients.notifyAll('terminal/changed', change)));
@@ -143,7 +168,7 @@ export function createServer(options: ServerOptions): Server {
     handlers: {
       ...createHealthHandlers({ health, version, instanceId, dataFolder, methods: () => router.methods() }),
       ...createSettingsHandlers({ settings, workspace, secrets }),
-      ...createTerminalHandlers(terminals, viewers),
+      ...createTerminalHandlers({ terminals, viewers, shells }),
       ...createCommandHandlers(runner, outputs, workspace),
       ...createModelHandlers(catalog),
       ...createSessionHandlers(sessions),

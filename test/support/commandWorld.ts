@@ -8,6 +8,7 @@ import { TerminalService } from '../../server/src/terminals/terminalService.ts';
 import { SettingsService } from '../../server/src/settings/settingsService.ts';
 import { PtyHostWorld } from './ptyHostWorld.ts';
 import { recordingLogger } from './recordingLogger.ts';
+import { shellParts } from './shellParts.ts';
 
 let worlds = 0;
 
@@ -20,6 +21,7 @@ export class CommandWorld {
   readonly terminals: TerminalService;
   private readonly ptyHost: PtyHostWorld;
   private readonly settings: SettingsService;
+  private readonly parts: ReturnType<typeof shellParts>;
 
   static async open(): Promise<CommandWorld> {
     return new CommandWorld(await PtyHostWorld.open());
@@ -30,10 +32,12 @@ export class CommandWorld {
     this.ptyHost = ptyHost;
     this.settings = new SettingsService(logger);
     const environment = { PATH: process.env['PATH'], HOME: process.env['HOME'], SHELL: '/bin/bash' };
+    this.parts = shellParts({ dataFolder: ptyHost.dataFolder, environment, logger });
     this.terminals = new TerminalService({
       host: ptyHost.launcher(),
       settings: this.settings,
       workspace: { folders: [] },
+      ...this.parts,
       environment,
       clock: systemClock,
       logger,
@@ -54,6 +58,7 @@ export class CommandWorld {
   async close(): Promise<void> {
     await this.runner.dispose();
     this.terminals.dispose();
+    this.parts.dispose();
     this.settings.dispose();
     await this.ptyHost.close();
   }

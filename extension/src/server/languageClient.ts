@@ -44,6 +44,7 @@ const serverNotifications: Readonly<Record<ServerNotification, true>> = {
   'terminal/gap': true,
   'terminal/exited': true,
   'terminal/changed': true,
+  'terminal/commandFinished': true,
   'session/update': true,
   'session/changed': true,
   'model/changed': true,

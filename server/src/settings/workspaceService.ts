@@ -21,6 +21,11 @@ export class WorkspaceService implements Disposable {
     return this.current.folders.map((folder) => folder.path);
   }
 
+  /** How the editor starts its own terminals. */
+  get terminals(): WorkspaceState['terminals'] {
+    return this.current.terminals;
+  }
+
   replace(state: WorkspaceState): void {
     this.current = state;
     this.changed.fire(state);

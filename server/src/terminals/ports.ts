@@ -1,3 +1,4 @@
+import type { EditorTerminals } from '../../protocol/server.ts';
 import type { SettingKey, Settings } from '../../protocol/settings.ts';
 import type { PtyHostClient } from './ptyHostClient.ts';
 
@@ -13,4 +14,6 @@ export interface TerminalSettings {
 export interface TerminalWorkspace {
   /** Absolute paths of the open folders. */
   readonly folders: readonly string[];
+  /** How the attached editor starts its own terminals; undefined where there is none, or it did not say. */
+  readonly terminals?: EditorTerminals | undefined;
 }

@@ -42,6 +42,7 @@ export function shellEnvironment(
     TERM_PROGRAM: 'ai-dev-assistant',
   });
   delete result['TERM_PROGRAM_VERSION'];
+  if (process.platform !== 'win32') Object.assign(result, utf8Locale(result, process.platform));
   for (const [name, value] of Object.entries(changes)) {
     if (name === '' || /[=\0]/.test(name)) throw invalid(name, 'its name is empty or has "=" or a zero byte in it');
     if (value === null) Reflect.deleteProperty(result, name);
@@ -49,6 +50,21 @@ export function shellEnvironment(
     else result[name] = value;
   }
   return result;
+}
+
+/**
+ * What makes programs write UTF-8, which is what terminals read, where the person's own locale does not: LANG where
+ * there is none at all, else only the part of the locale that is about characters. LC_ALL is left as it is, since it
+ * is set on purpose.
+ */
+export function utf8Locale(env: Environment, platform: NodeJS.Platform): Record<string, string> {
+  const isSet = (name: string): boolean => env[name] !== undefined && env[name] !== '';
+  const inForce = ['LC_ALL', 'LC_CTYPE', 'LANG'].find(isSet);
+  // macOS has no C.UTF-8.
+  const locale = platform === 'darwin' ? 'en_US.UTF-8' : 'C.UTF-8';
+  if (inForce === undefined) return { LANG: locale };
+  if (inForce === 'LC_ALL' || /utf-?8/i.test(env[inForce] ?? '')) return {};
+  return { LC_CTYPE: locale };
 }
 
 const pathSeparator = process.platform === 'win32' ? ';' : ':';

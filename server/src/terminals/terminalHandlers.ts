@@ -1,19 +1,32 @@
 import type { terminal } from '../../protocol/terminal.ts';
 import type { Handlers } from '../base/handlers.ts';
+import type { ShellList } from './shellList.ts';
 import type { TerminalService } from './terminalService.ts';
 import type { TerminalViewers } from './terminalViewers.ts';
 
 /** The group `terminal` of the contract. */
-export function createTerminalHandlers(
-  terminals: TerminalService,
-  viewers: TerminalViewers,
-): Handlers<typeof terminal> {
+export function createTerminalHandlers(services: {
+  terminals: TerminalService;
+  viewers: TerminalViewers;
+  shells: ShellList;
+}): Handlers<typeof terminal> {
+  const { terminals, viewers, shells } = services;
   return {
     'terminal/create': async (params) => {
       const { sessionId, pid, name } = await terminals.create(params);
       return { sessionId, pid, status: 'active', name };
     },
     'terminal/list': async () => ({ terminals: await terminals.list() }),
+    'terminal/shells': async () => ({ shells: await shells.list() }),
+    'terminal/commands': async ({ sessionId, fromIndex, limit }) => {
+      const commands = await terminals.reportedCommands(sessionId);
+      return {
+        commands:
+          fromIndex === undefined
+            ? commands.slice(-limit)
+            : commands.filter(({ index }) => index >= fromIndex).slice(0, limit),
+      };
+    },
     'terminal/attach': ({ sessionId, fromOffset }, { client, signal }) =>
       viewers.attach(client, sessionId, fromOffset, signal),
     'terminal/detach': ({ sessionId }, { client }) => {

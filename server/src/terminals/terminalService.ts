@@ -1,8 +1,7 @@
 import * as os from 'node:os';
-import * as path from 'node:path';
 import type { ParsedParamsOf } from '../../protocol/contract.ts';
 import { CodedError } from '../../protocol/errors.ts';
-import type { TerminalId, TerminalInfo, TerminalOwner } from '../../protocol/terminal.ts';
+import type { TerminalCommand, TerminalId, TerminalInfo, TerminalOwner } from '../../protocol/terminal.ts';
 import type { Clock } from '../base/clock.ts';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import { Emitter } from '../base/emitter.ts';
@@ -11,16 +10,19 @@ import type { PtySessionInfo } from '../ptyProtocol/messages.ts';
 import type { PtyHostSource, TerminalSettings, TerminalWorkspace } from './ports.ts';
 import type { PtyHostClient } from './ptyHostClient.ts';
 import { shellEnvironment } from './shellEnvironment.ts';
-import { checkCwd, defaultShell, resolveShell } from './shells.ts';
+import type { IntegratedShell, ShellIntegration, ShellStart } from './shellIntegration.ts';
+import type { ShellList } from './shellList.ts';
+import { checkCwd } from './shells.ts';
+import type { TerminalCommands } from './terminalCommands.ts';
 import { decodeMetadata, encodeMetadata, terminalOf, type TerminalMetadata } from './terminalMetadata.ts';
 
-/** A terminal was created, renamed or has exited (`terminal`), or was forgotten (null). */
+/** A terminal was created, or what is told of it has changed (`terminal`), or it was forgotten (null). */
 export interface TerminalChange {
   readonly sessionId: TerminalId;
   readonly terminal: TerminalInfo | null;
 }
 
-/** What others know of a terminal beside what the pty host does. */
+/** What others know of a terminal beside what the pty host and its shell do. */
 export type TerminalFacts = Partial<Pick<TerminalInfo, 'waitsForInput' | 'lastCommand' | 'currentFolder'>>;
 
 /** A program to run in a terminal of its own; everything is resolved already. */
@@ -57,6 +59,9 @@ export interface TerminalServiceOptions {
   readonly host: PtyHostSource;
   readonly settings: TerminalSettings;
   readonly workspace: TerminalWorkspace;
+  readonly shells: ShellList;
+  readonly integration: ShellIntegration;
+  readonly commands: TerminalCommands;
   /** The environment that shells start from, before it is cleaned. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
@@ -71,6 +76,7 @@ export class TerminalService implements Disposable {
   private readonly options: TerminalServiceOptions;
   private readonly changed: Emitter<TerminalChange>;
   private readonly written: Emitter<TerminalInput>;
+  private readonly reports: Disposable;
   private readonly watched = new Map<PtyHostClient, DisposableStore>();
   /** What was told last; undefined before the first look, which tells nothing. */
   private known: ReadonlyMap<TerminalId, TerminalInfo> | undefined;
@@ -88,6 +94,7 @@ export class TerminalService implements Disposable {
     const onError = (error: unknown): void => options.logger.error('A terminal listener failed', { error });
     this.changed = new Emitter(onError);
     this.written = new Emitter(onError);
+    this.reports = options.commands.onChanged(() => this.refreshSoon());
   }
 
   onChanged(listener: (change: TerminalChange) => void): Disposable {
@@ -101,25 +108,26 @@ export class TerminalService implements Disposable {
 
   /** Starts a shell, or the program that the person named. */
   async create(params: ParsedParamsOf<'terminal/create'>): Promise<TerminalInfo> {
-    const { environment, workspace } = this.options;
-    const file = await resolveShell(params.shell ?? defaultShell(environment), environment);
+    const { workspace, shells } = this.options;
+    const shell = await shells.choose(params.shell);
     const cwd = params.cwd ?? workspace.folders[0] ?? os.homedir();
     await checkCwd(cwd);
     return this.start({
-      file,
-      args: params.args ?? [],
+      file: shell.path,
+      args: params.args ?? shell.args,
       cwd,
-      env: params.env ?? {},
+      env: { ...shell.env, ...params.env },
       cols: params.cols,
       rows: params.rows,
-      name: params.name ?? path.basename(file, '.exe'),
+      name: params.name ?? shell.name,
       owner: { kind: 'person' },
     });
   }
 
   /** Starts `program`. Refuses with `ResourceLimit` when `terminals.max` are alive. */
   async start(program: TerminalProgram): Promise<TerminalInfo> {
-    const env = shellEnvironment(this.options.environment, program.env);
+    const { environment, workspace } = this.options;
+    const env = shellEnvironment(environment, { ...workspace.terminals?.env, ...program.env });
     const { name, cwd, owner, command } = program;
     const metadata = { name, shell: program.file, cwd, owner, command };
     const host = await this.host();
@@ -134,17 +142,37 @@ export class TerminalService implements Disposable {
     const { file, args, cols, rows } = program;
     // A command is never idle: however long it is silent, it ends by itself or by its time limit.
     const isShell = command === undefined;
-    const params = { file, args, cwd, env, cols, rows, isShell, metadata: encodeMetadata(metadata) };
-    const { sessionId } = await host.create(params).finally(() => this.starting--);
-    return this.get(sessionId as TerminalId);
+    const integrated = isShell ? await this.integrate({ file, args, env }) : undefined;
+    const shell = integrated?.start ?? { file, args, env };
+    const secret = integrated && { markSecret: integrated.markSecret };
+    try {
+      const launch = { ...shell, ...secret, cwd, cols, rows, isShell, metadata: encodeMetadata(metadata) };
+      const { sessionId } = await host.create(launch).finally(() => this.starting--);
+      return await this.get(sessionId as TerminalId);
+    } catch (error) {
+      await integrated?.discard();
+      throw error;
+    }
   }
 
   async list(): Promise<TerminalInfo[]> {
-    return (await (await this.host()).list()).map((session) => this.describe(session));
+    return (await this.sessions()).map((session) => this.describe(session));
   }
 
   async get(sessionId: TerminalId): Promise<TerminalInfo> {
     return this.describe(await this.session(sessionId));
+  }
+
+  /** What is known of a session: by the host, by its shell, and by others. */
+  describe(session: PtySessionInfo): TerminalInfo {
+    const sessionId = session.sessionId as TerminalId;
+    return { ...terminalOf(session), ...this.options.commands.stateOf(sessionId), ...this.facts.get(sessionId) };
+  }
+
+  /** The commands that the shell of a terminal has reported, the oldest first. */
+  async reportedCommands(sessionId: TerminalId): Promise<readonly TerminalCommand[]> {
+    await this.session(sessionId);
+    return this.options.commands.of(sessionId);
   }
 
   /** Adds to what is told of a terminal; undefined takes a fact back. Forgotten with the terminal. */
@@ -152,11 +180,7 @@ export class TerminalService implements Disposable {
     const all = { ...this.facts.get(sessionId), ...facts };
     const known = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
     this.facts.set(sessionId, known);
-    if (this.isDisposed) return;
-    this.factsTimer ??= this.options.clock.after(factsDelayMs, () => {
-      this.factsTimer = undefined;
-      this.refresh();
-    });
+    this.refreshSoon();
   }
 
   async write(sessionId: TerminalId, data: string, signal?: AbortSignal): Promise<void> {
@@ -189,7 +213,7 @@ export class TerminalService implements Disposable {
 
   /** The commands of an agent's conversation that the pty host knows, each with its time limit. */
   async commandsOf(conversationId: string): Promise<{ terminal: TerminalInfo; timeoutMs: number | null }[]> {
-    return (await (await this.host()).list()).flatMap((session) => {
+    return (await this.sessions()).flatMap((session) => {
       const metadata = decodeMetadata(session.metadata);
       if (!metadata?.command || metadata.owner.kind !== 'agent') return [];
       if (metadata.owner.conversationId !== conversationId) return [];
@@ -223,6 +247,7 @@ export class TerminalService implements Disposable {
     this.isDisposed = true;
     for (const store of this.watched.values()) store.dispose();
     this.watched.clear();
+    this.reports.dispose();
     this.factsTimer?.dispose();
     for (const timer of this.expiring.values()) timer.dispose();
     this.changed.dispose();
@@ -232,6 +257,7 @@ export class TerminalService implements Disposable {
   private watch(host: PtyHostClient): void {
     const store = new DisposableStore();
     this.watched.set(host, store);
+    store.add(this.options.commands.watch(host));
     store.add(host.onSessionsChanged(() => this.refresh()));
     store.add(
       host.onClosed((error) => {
@@ -244,8 +270,29 @@ export class TerminalService implements Disposable {
     this.refresh();
   }
 
+  private async integrate(shell: ShellStart): Promise<IntegratedShell | undefined> {
+    const { settings, integration } = this.options;
+    return settings.get('terminals.shellIntegration') ? integration.integrate(shell) : undefined;
+  }
+
+  private refreshSoon(): void {
+    if (this.isDisposed) return;
+    this.factsTimer ??= this.options.clock.after(factsDelayMs, () => {
+      this.factsTimer = undefined;
+      this.refresh();
+    });
+  }
+
+  /** All sessions of the host, once it is known what their shells have reported. */
+  private async sessions(): Promise<readonly PtySessionInfo[]> {
+    const host = await this.host();
+    const sessions = await host.list();
+    await this.options.commands.catchUp(host, sessions);
+    return sessions;
+  }
+
   private async session(sessionId: TerminalId): Promise<PtySessionInfo> {
-    const session = (await (await this.host()).list()).find((candidate) => candidate.sessionId === sessionId);
+    const session = (await this.sessions()).find((candidate) => candidate.sessionId === sessionId);
     if (session) return session;
     throw new CodedError('NotFound', 'There is no such terminal any more.', { args: { sessionId } });
   }
@@ -294,7 +341,7 @@ export class TerminalService implements Disposable {
   private async tellChanges(): Promise<void> {
     const before = this.known;
     const terminals: TerminalInfo[] = [];
-    for (const session of await (await this.host()).list()) {
+    for (const session of await this.sessions()) {
       const terminal = this.describe(session);
       this.expire(terminal, decodeMetadata(session.metadata)?.command !== undefined);
       terminals.push(terminal);
@@ -311,14 +358,12 @@ export class TerminalService implements Disposable {
       if (!now.has(sessionId)) this.changed.fire({ sessionId, terminal: null });
     }
   }
-
-  private describe(session: PtySessionInfo): TerminalInfo {
-    return { ...terminalOf(session), ...this.facts.get(session.sessionId as TerminalId) };
-  }
 }
 
 function isSame(before: TerminalInfo | undefined, now: TerminalInfo): boolean {
-  const facts = ({ status, name, currentFolder, lastCommand, waitsForInput }: TerminalInfo): string =>
-    JSON.stringify([status, name, currentFolder, lastCommand, waitsForInput]);
+  const facts = (terminal: TerminalInfo): string => {
+    const { status, name, hasShellIntegration, currentFolder, lastCommand, waitsForInput } = terminal;
+    return JSON.stringify([status, name, hasShellIntegration, currentFolder, lastCommand, waitsForInput]);
+  };
   return before !== undefined && facts(before) === facts(now);
 }

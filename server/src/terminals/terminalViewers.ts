@@ -5,7 +5,6 @@ import type { Client } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
 import type { PtyHostClient } from './ptyHostClient.ts';
 import type { PtySubscription, PtySubscriptionEvent } from './ptyHostSubscription.ts';
-import { terminalOf } from './terminalMetadata.ts';
 import type { TerminalService } from './terminalService.ts';
 
 /** Bytes that a viewer may have unacknowledged: enough to keep a local viewer busy, little enough to stop in time. */
@@ -55,7 +54,10 @@ export class TerminalViewers implements Disposable {
     }
     this.of(client).get(sessionId)?.subscription.dispose();
     this.begin(viewer);
-    return { terminal: terminalOf(viewer.subscription.session), fromOffset: viewer.subscription.startOffset };
+    return {
+      terminal: this.terminals.describe(viewer.subscription.session),
+      fromOffset: viewer.subscription.startOffset,
+    };
   }
 
   detach(client: Client, sessionId: TerminalId): void {

@@ -11,6 +11,7 @@ import { PtyHostLauncher } from '../../../server/src/terminals/ptyHostLauncher.t
 import { TerminalService } from '../../../server/src/terminals/terminalService.ts';
 import { endPtyHostsOf, ptyHostsOf } from '../../support/ptyHostOf.ts';
 import { recordingLogger } from '../../support/recordingLogger.ts';
+import { shellParts } from '../../support/shellParts.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 import { waitFor } from '../../support/waitFor.ts';
 
@@ -29,10 +30,12 @@ describe('A command of an agent', function () {
     keepAliveHours: 1,
     log: logger,
   });
+  const parts = shellParts({ dataFolder: folder.path, environment: process.env, logger });
   const terminals = new TerminalService({
     host,
     settings: { get: (key) => settings[key] },
     workspace: { folders: [] },
+    ...parts,
     environment: process.env,
     clock: systemClock,
     logger,
@@ -71,6 +74,7 @@ describe('A command of an agent', function () {
     await runner.dispose();
     assert.deepEqual(await terminals.list(), [], 'no terminal is left behind');
     terminals.dispose();
+    parts.dispose();
     host.dispose();
     endPtyHostsOf(folder.path);
     await waitFor('the pty host to end', () => ptyHostsOf(folder.path).length === 0);
