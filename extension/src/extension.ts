@@ -18,12 +18,9 @@ import { announceFailures } from './serverMessages.ts';
 import { ServerSupervisor } from './server/serverSupervisor.ts';
 import { pushChanges, readSettings, readWorkspace } from './settings.ts';
 import { StatusBar } from './statusBar.ts';
-import { AssistantTerminals } from './terminals/assistantTerminals.ts';
-import { ConversationTerminals } from './terminals/conversationTerminals.ts';
 import { ShownTerminals } from './terminals/shownTerminals.ts';
+import { TerminalFeatures } from './terminals/terminalFeatures.ts';
 import { TerminalHub } from './terminals/terminalHub.ts';
-import { TerminalList } from './terminals/terminalList.ts';
-import { TerminalsView } from './terminals/terminalsView.ts';
 
 let running: ServerSupervisor | undefined;
 
@@ -55,13 +52,11 @@ export function activate(context: vscode.ExtensionContext): AssistantApi {
   const supervisor = own(new ServerSupervisor({ launch, clock, log, random: Math.random }));
   const client = own(new ServerClient(supervisor, clock, log));
   const hub = own(new TerminalHub(client, clock, log));
-  const terminalServices = { client, hub, clock, log };
   const panelServices = { extensionUri, client, supervisor, hub, log };
   const memory = new ShownTerminals({ folder: context.globalStorageUri.fsPath, workspace: readWorkspace(), clock });
-  const list = own(new TerminalList({ client, log }));
-  const terminals = own(new AssistantTerminals({ ...terminalServices, memory, list }));
-  const conversationTerminals = own(new ConversationTerminals(terminalServices));
-  own(new TerminalsView({ ...terminalServices, supervisor, list }));
+  const { terminals, conversationTerminals } = own(
+    new TerminalFeatures({ client, supervisor, hub, clock, log, memory }),
+  );
   const agentPanel = own(new AgentPanelView(panelServices));
   const terminalPanels = own(new TerminalPanels(panelServices));
 

@@ -83,6 +83,25 @@ export const session = {
     result: z.object({}),
     scope: 'read',
   }),
+  'session/commands': request({
+    summary:
+      'The last commands of a conversation that have ended, the oldest first, with the output that the agent was given.',
+    params: z.strictObject({ ...named, limit: z.int().min(1).max(100).default(20) }),
+    result: z.object({
+      commands: z.array(
+        z.object({
+          commandLine: z.string(),
+          output: z.string(),
+          /** Null where a signal ended it, or its end was not seen. */
+          exitCode: z.int().nullable(),
+          signal: z.int().optional(),
+        }),
+      ),
+    }),
+    errors: ['NotFound'],
+    scope: 'read',
+    timeoutMs: 30_000,
+  }),
   'session/prompt': request({
     summary: 'Runs one turn of the agent; answered when the turn has ended.',
     params: z.looseObject({ ...named, prompt: z.array(contentBlock).min(1).max(256) }),

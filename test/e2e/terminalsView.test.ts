@@ -20,6 +20,7 @@ describe('A person in the view of all terminals', function () {
   let root: string;
   let model: ModelServer;
   let workbench: Workbench;
+  let pane: Locator;
 
   before(async () => {
     root = realpathSync(mkdtempSync(path.join(os.tmpdir(), 'ada-')));
@@ -36,6 +37,7 @@ describe('A person in the view of all terminals', function () {
       },
     });
     await workbench.openViewContainer('AI Assistant');
+    pane = await workbench.openView('Terminals');
   });
   afterEach(async function () {
     if (this.currentTest?.state === 'failed') await workbench.screenshot('terminalsView-failed');
@@ -46,9 +48,7 @@ describe('A person in the view of all terminals', function () {
     rmSync(root, { recursive: true, force: true, maxRetries: 5 });
   });
 
-  const pane = () =>
-    workbench.page.locator('.pane', { has: workbench.page.locator('[aria-label^="Terminals Section"]') });
-  const line = (text: string | RegExp): Locator => pane().locator('.monaco-list-row', { hasText: text });
+  const line = (text: string | RegExp): Locator => pane.locator('.monaco-list-row', { hasText: text });
   const tab = (name: string) => workbench.page.locator('.terminal-tabs-entry', { hasText: name });
   const action = (row: Locator, title: string) => row.locator(`.actions a[aria-label="${title}"]`);
 
@@ -59,9 +59,9 @@ describe('A person in the view of all terminals', function () {
   }
 
   it('is invited to open one while there is none, and does', async () => {
-    await pane().getByText('No terminal is running').waitFor();
+    await pane.getByText('No terminal is running').waitFor();
     await workbench.screenshot('terminalsView-1-empty');
-    await pane().getByRole('button', { name: 'New Terminal' }).click();
+    await pane.getByRole('button', { name: 'New Terminal', exact: true }).click();
     await line('bash').waitFor();
     await workbench.until('a prompt', async () => (await workbench.terminalText()) !== '');
   });
@@ -69,12 +69,24 @@ describe('A person in the view of all terminals', function () {
   it('renames one by the keyboard, in the view and in its tab', async () => {
     await newTerminal('echo "second $((1+1))"', 'second 2');
     await line('bash').nth(1).waitFor();
-    await line('bash').nth(0).click();
-    await pane().locator('.monaco-list').first().focus();
-    await workbench.page.keyboard.press('Shift+F10');
-    await workbench.page.keyboard.type('ren');
-    await workbench.page.locator('.context-view .action-item', { hasText: 'Rename Terminal' }).waitFor();
-    await workbench.page.locator('.context-view .action-item', { hasText: 'Rename Terminal' }).click();
+    const { keyboard } = workbench.page;
+    const menu = workbench.page.locator('.context-view .monaco-menu');
+    await workbench.until('the menu of the first line', async () => {
+      await pane.locator('.monaco-list').first().focus();
+      await keyboard.press('Home');
+      await keyboard.press('Shift+F10');
+      return menu.waitFor({ timeout: 2_000 }).then(
+        () => true,
+        () => false,
+      );
+    });
+    const focused = workbench.page.locator('.context-view .action-item.focused', { hasText: 'Rename Terminal' });
+    await workbench.until('the entry in the menu', async () => {
+      if ((await focused.count()) > 0) return true;
+      await keyboard.press('ArrowDown');
+      return false;
+    });
+    await keyboard.press('Enter');
     await workbench.enter('release');
     await line('release').waitFor();
     await tab('release').waitFor();

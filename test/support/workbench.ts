@@ -160,11 +160,19 @@ export class Workbench {
   }
 
   /** Shows the view container with this title by its icon in the activity bar. */
-  async openViewContainer(title: string): Promise<void> {
-    const icon = this.page.locator(`.activitybar a.action-label[aria-label^="${title}"]`).first();
+  async openViewContainer(title: string, page: Page = this.page): Promise<void> {
+    const icon = page.locator(`.activitybar a.action-label[aria-label^="${title}"]`).first();
     await icon.waitFor();
     const isOpen = (await icon.locator('xpath=ancestor::li[contains(@class, "checked")]').count()) > 0;
     if (!isOpen) await icon.click();
+  }
+
+  /** Opens the view with this title in the view container that is shown, and gives its pane. */
+  async openView(title: string, page: Page = this.page): Promise<Locator> {
+    const header = page.locator(`.pane-header[aria-label^="${title} Section"]`);
+    await header.waitFor();
+    if ((await header.getAttribute('aria-expanded')) === 'false') await header.click();
+    return page.locator('.pane', { has: header });
   }
 
   /**
@@ -190,8 +198,8 @@ export class Workbench {
   }
 
   /** What the integrated terminal in front shows, line by line, without trailing blanks. */
-  async terminalText(): Promise<string> {
-    const rows = this.page.locator('.terminal-wrapper.active .xterm-rows > div');
+  async terminalText(page: Page = this.page): Promise<string> {
+    const rows = page.locator('.terminal-wrapper.active .xterm-rows > div');
     const lines = await rows.evaluateAll((elements) => elements.map((element) => element.textContent));
     return lines
       .map((line) => line.replaceAll('\u00a0', ' ').trimEnd())
@@ -200,9 +208,9 @@ export class Workbench {
   }
 
   /** Types into the integrated terminal in front, as the keyboard would. */
-  async typeInTerminal(text: string): Promise<void> {
+  async typeInTerminal(text: string, page: Page = this.page): Promise<void> {
     // While one terminal takes the place of another, both may count as active, and the one that was found goes.
-    const inFront = this.page.locator('.terminal-wrapper.active .xterm:visible').last();
+    const inFront = page.locator('.terminal-wrapper.active .xterm:visible').last();
     await this.until('a terminal that can be clicked', () =>
       inFront.click({ timeout: clickLimitMs }).then(
         () => true,
@@ -212,7 +220,7 @@ export class Workbench {
         },
       ),
     );
-    await this.page.keyboard.type(text);
+    await page.keyboard.type(text);
   }
 
   /** Opens one more terminal of ours, and waits until it is in front and its shell has written something. */
@@ -246,9 +254,20 @@ export class Workbench {
     return file;
   }
 
-  /** Reloads the window, as "Developer: Reload Window" does, and waits until it is painted again. */
+  /** Reloads the page, and waits until it is painted again. */
   async reload(): Promise<void> {
     await this.page.reload();
+    await this.painted();
+  }
+
+  /**
+   * Reloads the window by VS Code's own command, which saves first what the window shows; `reload` is what a browser's
+   * button does, or a crash.
+   */
+  async reloadInOrder(): Promise<void> {
+    const loaded = this.page.waitForEvent('load', { timeout: paintLimitMs });
+    await this.command('Developer: Reload Window');
+    await loaded;
     await this.painted();
   }
 

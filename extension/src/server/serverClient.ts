@@ -35,6 +35,7 @@ const repeatable: ReadonlySet<ClientToServerMethod> = new Set<ClientToServerMeth
   'terminal/resize',
   'session/list',
   'session/attach',
+  'session/commands',
   'model/list',
   'model/status',
 ]);

@@ -2,42 +2,28 @@ import * as vscode from 'vscode';
 import type { ParamsOf } from '../../../server/protocol/contract.ts';
 import type { TerminalId, TerminalInfo } from '../../../server/protocol/terminal.ts';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
-import { describeError, logFailure } from '../log.ts';
+import { describeError } from '../log.ts';
 import type { ServerClient } from '../server/serverClient.ts';
 import { AssistantTerminal, type TerminalOrigin, type TerminalServices } from './assistantTerminal.ts';
-import { leaseMs, type ShownState, type ShownTerminals } from './shownTerminals.ts';
 import type { TerminalList } from './terminalList.ts';
-import { WindowLease } from './windowLease.ts';
+import type { TabKind } from './terminalTabs.ts';
 
 export const profileId = 'aiDevAssistant.terminal';
 
-/**
- * Windows that seem to be open at first are looked at again, so often and for so long: at a reload the process of the
- * window before ends only after this one has begun, and a lost window has a lease to run out.
- */
-const lookAgainMs = 500;
-const lookForMs = leaseMs + 15_000;
-
 export interface AssistantTerminalsOptions extends TerminalServices {
-  readonly client: Pick<ServerClient, 'request' | 'onNewServer' | 'onNotification'>;
-  readonly memory: ShownTerminals;
+  readonly client: Pick<ServerClient, 'request'>;
   readonly list: TerminalList;
 }
 
-/**
- * The terminals of a person in VS Code's terminal panel. VS Code does not bring back a pseudoterminal after a reload,
- * so those that were shown are made anew on the terminals that went on living.
- */
-export class AssistantTerminals implements Disposable {
+/** The terminals of a person in VS Code's terminal panel, and whatever else a person wants to see there. */
+export class AssistantTerminals implements TabKind, Disposable {
   private readonly options: AssistantTerminalsOptions;
   private readonly store = new DisposableStore();
   private readonly shown = new Map<vscode.Terminal, AssistantTerminal>();
   /** Those whose VS Code terminal has not been reported yet. */
   private readonly awaited = new Set<AssistantTerminal>();
-  private isRestored = false;
-  private isLooking = false;
-  private nextLook: Disposable | undefined;
-  private front = '';
+  private readonly identified = this.store.add(new vscode.EventEmitter<TerminalId>());
+  readonly onDidIdentify = this.identified.event;
 
   constructor(options: AssistantTerminalsOptions) {
     this.options = options;
@@ -48,12 +34,7 @@ export class AssistantTerminals implements Disposable {
     );
     this.store.add(vscode.window.onDidOpenTerminal((terminal) => this.opened(terminal)));
     this.store.add(vscode.window.onDidCloseTerminal((terminal) => this.closed(terminal)));
-    this.store.add(vscode.window.onDidChangeActiveTerminal(() => this.rememberFront()));
-    this.store.add(options.client.onNewServer(() => this.restore()));
     this.store.add(options.list.onChanged((terminal) => terminal && this.changed(terminal)));
-    const { clock, log, memory } = options;
-    const askWindow = () => vscode.commands.executeCommand('setContext', 'aiDevAssistant.isWindowOpen', true);
-    this.store.add(new WindowLease({ clock, log, askWindow, renew: () => memory.renew() }));
   }
 
   /** Starts a shell and shows it. */
@@ -64,6 +45,16 @@ export class AssistantTerminals implements Disposable {
   /** Shows a terminal that is there already. */
   attach(terminal: TerminalInfo): void {
     (this.find(terminal.sessionId) ?? this.show(terminal)).show();
+  }
+
+  keyOf(terminal: vscode.Terminal): TerminalId | undefined {
+    return this.shown.get(terminal)?.sessionId;
+  }
+
+  bringBack(key: string, terminals: ReadonlyMap<string, TerminalInfo>): Promise<vscode.Terminal | undefined> {
+    const terminal = terminals.get(key);
+    const mayBeShown = terminal?.status === 'active' && !this.find(terminal.sessionId);
+    return Promise.resolve(mayBeShown ? this.show(terminal) : undefined);
   }
 
   /** The id of the terminal in front, if it is one of ours. */
@@ -83,8 +74,6 @@ export class AssistantTerminals implements Disposable {
 
   dispose(): void {
     this.store.dispose();
-    this.nextLook?.dispose();
-    logFailure(this.options.log, 'Leaving the terminals to the next window', this.options.memory.release());
   }
 
   /** The shell that the person has chosen in VS Code, where VS Code knows one. */
@@ -106,7 +95,7 @@ export class AssistantTerminals implements Disposable {
 
   private make(origin: TerminalOrigin): AssistantTerminal {
     const terminal = new AssistantTerminal(this.options, origin);
-    terminal.onDidIdentify(() => this.write());
+    terminal.onDidIdentify((sessionId) => this.identified.fire(sessionId));
     this.awaited.add(terminal);
     return terminal;
   }
@@ -119,7 +108,6 @@ export class AssistantTerminals implements Disposable {
     const pty = ptyOf(terminal);
     if (!pty || !this.awaited.delete(pty)) return;
     this.shown.set(terminal, pty);
-    this.write();
   }
 
   private changed(terminal: TerminalInfo): void {
@@ -135,7 +123,6 @@ export class AssistantTerminals implements Disposable {
     const reason = terminal.exitStatus?.reason;
     // The window closes or reloads: the shell goes on and is shown again.
     if (reason === vscode.TerminalExitReason.Shutdown) return;
-    this.write();
     const { sessionId } = pty;
     // What an agent runs is the agent's: it ends by itself, or when it is asked to, and not with one of its views.
     if (!sessionId || pty.isOfAgent || reason === vscode.TerminalExitReason.Extension) return;
@@ -145,69 +132,8 @@ export class AssistantTerminals implements Disposable {
     });
   }
 
-  /** Once in a window, at its first server: later servers find the viewers still there. */
-  private restore(): void {
-    if (this.isRestored || this.isLooking) return;
-    this.isLooking = true;
-    this.look(this.options.clock.now() + lookForMs);
-  }
-
-  private look(until: number): void {
-    const { clock, log } = this.options;
-    const lookAgain = (): void => {
-      this.isLooking = !this.store.isDisposed && clock.now() < until;
-      if (this.isLooking) this.nextLook = clock.after(lookAgainMs, () => this.look(until));
-    };
-    this.bringBack().then(
-      (mayComeMore) => {
-        if (mayComeMore) lookAgain();
-        else this.isLooking = false;
-      },
-      (error: unknown) => {
-        log.error(`Bringing back terminals failed: ${describeError(error)}`);
-        lookAgain();
-      },
-    );
-  }
-
-  /** Shows what windows that have ended showed; answers whether another one may end yet. */
-  private async bringBack(): Promise<boolean> {
-    const left = await this.options.memory.takeOver();
-    const wanted = new Set(left.shown);
-    // VS Code fills an open terminal panel with a shell of its own before we can; one that is closed stays closed.
-    const isPanelOpen = vscode.window.activeTerminal !== undefined;
-    for (const terminal of wanted.size === 0 ? [] : await this.list()) {
-      const { sessionId, status } = terminal;
-      if (!wanted.has(sessionId) || status !== 'active' || this.find(sessionId)) continue;
-      const shown = this.show(terminal);
-      if (sessionId === left.front && isPanelOpen) shown.show(true);
-    }
-    const isFirst = !this.isRestored;
-    this.isRestored = true;
-    if (isFirst || wanted.size > 0) await this.options.memory.write(this.present());
-    await left.taken();
-    return left.openWindows > 0;
-  }
-
-  private rememberFront(): void {
-    // No terminal at all is what a closing window looks like.
-    if (vscode.window.activeTerminal) this.write();
-  }
-
   private find(sessionId: TerminalId): vscode.Terminal | undefined {
     return [...this.shown].find(([, pty]) => pty.sessionId === sessionId)?.[0];
-  }
-
-  private write(): void {
-    // Before the terminals of the last time were read, there is nothing new worth forgetting them for.
-    if (!this.isRestored) return;
-    logFailure(this.options.log, 'Remembering the terminals', this.options.memory.write(this.present()));
-  }
-
-  private present(): ShownState {
-    if (vscode.window.activeTerminal) this.front = this.activeId ?? '';
-    const all = [...this.shown.values(), ...this.awaited];
-    return { shown: [...new Set(all.flatMap((pty) => pty.sessionId ?? []))], front: this.front };
   }
 }
 

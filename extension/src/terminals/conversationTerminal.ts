@@ -1,10 +1,14 @@
 import * as vscode from 'vscode';
+import type { ResultOf } from '../../../server/protocol/contract.ts';
 import type { TerminalId, TerminalInfo } from '../../../server/protocol/terminal.ts';
 import { messageFor } from '../errors.ts';
 import { describeError, logFailure } from '../log.ts';
 import type { TerminalServices } from './assistantTerminal.ts';
 import { InputQueue } from './inputQueue.ts';
 import { exitText, notice, TerminalScreen } from './terminalScreen.ts';
+
+/** A command that has ended, with what the agent was given of its output. */
+export type PastCommand = ResultOf<'session/commands'>['commands'][number];
 
 interface Running {
   readonly sessionId: TerminalId;
@@ -25,14 +29,17 @@ export class ConversationTerminal implements vscode.Pseudoterminal {
   readonly onDidWrite = this.written.event;
   readonly onDidChangeName = this.renamed.event;
 
+  private readonly past: Promise<readonly PastCommand[]>;
   private readonly input: InputQueue;
   private readonly waiting: TerminalInfo[] = [];
   private running: Running | undefined;
   private dimensions: vscode.TerminalDimensions | undefined;
   private state: 'closed' | 'opening' | 'open' = 'opening';
 
-  constructor(services: TerminalServices) {
+  /** `past` is shown before all that is added; commands wait for it. */
+  constructor(services: TerminalServices, past: Promise<readonly PastCommand[]>) {
     this.services = services;
+    this.past = past;
     this.input = new InputQueue(
       (data) => this.send(data),
       (error) => this.written.fire(notice(error === undefined ? vscode.l10n.t('too much input') : messageFor(error))),
@@ -45,9 +52,11 @@ export class ConversationTerminal implements vscode.Pseudoterminal {
   }
 
   open(dimensions: vscode.TerminalDimensions | undefined): void {
-    this.state = 'open';
     this.dimensions = dimensions;
-    this.showNext();
+    this.past.then(
+      (commands) => this.begin(commands.map(textOfPast).join('')),
+      (error: unknown) => this.begin(notice(messageFor(error))),
+    );
   }
 
   close(): void {
@@ -79,6 +88,13 @@ export class ConversationTerminal implements vscode.Pseudoterminal {
     this.showNext();
   }
 
+  private begin(text: string): void {
+    if (this.state === 'closed') return;
+    this.state = 'open';
+    if (text !== '') this.written.fire(text);
+    this.showNext();
+  }
+
   private showNext(): void {
     if (this.running || this.state !== 'open') return;
     const terminal = this.waiting.shift();
@@ -93,7 +109,7 @@ export class ConversationTerminal implements vscode.Pseudoterminal {
       },
     });
     this.running = { sessionId, screen };
-    this.written.fire(`\x1b[0;1m$ ${asLines(owner.commandLine)}\x1b[0m\r\n`);
+    this.written.fire(titleOf(owner.commandLine));
     screen.show(sessionId).then(
       () => this.resize(sessionId),
       (error: unknown) => {
@@ -126,9 +142,17 @@ export class ConversationTerminal implements vscode.Pseudoterminal {
   }
 }
 
-/** A command line of several lines, and without the control characters that a model could put into one. */
-function asLines(commandLine: string): string {
+function titleOf(commandLine: string): string {
+  return `\x1b[0;1m$ ${asLines(commandLine)}\x1b[0m\r\n`;
+}
+
+function textOfPast({ commandLine, output, exitCode, signal }: PastCommand): string {
+  return `${titleOf(commandLine)}${asLines(output)}${notice(exitText(exitCode, signal))}`;
+}
+
+/** Text of several lines, without the control characters that a model could put into it. */
+function asLines(text: string): string {
   // eslint-disable-next-line no-control-regex -- these are the characters that a terminal would obey
-  const harmless = commandLine.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '�');
+  const harmless = text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '�');
   return harmless.replaceAll('\n', '\r\n');
 }

@@ -11,6 +11,7 @@ import { Audience, type Attachment } from './audience.ts';
 import { CommandFollower } from './commandFollower.ts';
 import { ConversationState } from './conversationState.ts';
 import { instructionsFor } from './instructions.ts';
+import { pastCommands } from './pastCommands.ts';
 import { Permissions } from './permissions.ts';
 import type { ConversationJournal, JournalStore, Models, SettingsSource, ToolBox, WorkspaceSource } from './ports.ts';
 import { titleOf } from './promptTitle.ts';
@@ -146,6 +147,12 @@ export class Conversation {
   detach(client: Client): void {
     this.touch();
     this.audience.detach(client);
+  }
+
+  /** The last commands that have ended, the oldest first. */
+  pastCommands(limit: number): ResultOf<'session/commands'>['commands'] {
+    this.touch();
+    return pastCommands(this.journal.events(), limit);
   }
 
   /** Runs a turn with what the person wrote. Rejects with the error that ended it, if one did. */

@@ -12,6 +12,7 @@ export function createSessionHandlers(sessions: SessionService): Handlers<typeof
       sessions.detach(sessionId, client);
       return {};
     },
+    'session/commands': async ({ sessionId, limit }) => ({ commands: await sessions.commands(sessionId, limit) }),
     'session/prompt': (params, context) => sessions.prompt(params, context),
     'session/continue': ({ sessionId }, context) => sessions.goOn(sessionId, context),
     'session/cancel': ({ sessionId }) => sessions.cancel(sessionId),

@@ -84,6 +84,10 @@ export class SessionService {
     this.opened.get(id)?.detach(client);
   }
 
+  async commands(id: ConversationId, limit: number): Promise<ResultOf<'session/commands'>['commands']> {
+    return (await this.get(id)).pastCommands(limit);
+  }
+
   async prompt(params: ParsedParamsOf<'session/prompt'>, context: RequestContext): Promise<ResultOf<'session/prompt'>> {
     if (JSON.stringify(params.prompt).length > maxPromptChars) {
       throw new CodedError('ResourceLimit', 'The prompt is longer than 4 MiB. Name the files instead of pasting them.');

@@ -48,7 +48,7 @@ describe("An agent's commands in VS Code's terminal panel", () => {
       systemClock,
       log,
     );
-    screen = new ConversationTerminal({ client: api, hub, clock: systemClock, log });
+    screen = new ConversationTerminal({ client: api, hub, clock: systemClock, log }, Promise.resolve([]));
     own.push(screen.onDidWrite((piece) => (text += piece)));
     screen.open({ columns: 90, rows: 20 });
   });

@@ -1,0 +1,40 @@
+import type { Clock } from '../base/clock.ts';
+import { DisposableStore, type Disposable } from '../base/disposable.ts';
+import type { Log } from '../log.ts';
+import type { ServerClient } from '../server/serverClient.ts';
+import type { ServerSupervisor } from '../server/serverSupervisor.ts';
+import { AssistantTerminals } from './assistantTerminals.ts';
+import { ConversationTerminals } from './conversationTerminals.ts';
+import type { ShownTerminals } from './shownTerminals.ts';
+import type { TerminalHub } from './terminalHub.ts';
+import { TerminalList } from './terminalList.ts';
+import { TerminalsView } from './terminalsView.ts';
+import { TerminalTabs } from './terminalTabs.ts';
+
+export interface TerminalFeaturesOptions {
+  readonly client: ServerClient;
+  readonly supervisor: ServerSupervisor;
+  readonly hub: TerminalHub;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly memory: ShownTerminals;
+}
+
+/** All that VS Code shows of terminals outside our webviews: two kinds of tabs, their memory, the view. */
+export class TerminalFeatures implements Disposable {
+  readonly terminals: AssistantTerminals;
+  readonly conversationTerminals: ConversationTerminals;
+  private readonly store = new DisposableStore();
+
+  constructor(services: TerminalFeaturesOptions) {
+    const list = this.store.add(new TerminalList(services));
+    this.terminals = this.store.add(new AssistantTerminals({ ...services, list }));
+    this.conversationTerminals = this.store.add(new ConversationTerminals(services));
+    this.store.add(new TerminalTabs({ ...services, kinds: [this.terminals, this.conversationTerminals] }));
+    this.store.add(new TerminalsView({ ...services, list }));
+  }
+
+  dispose(): void {
+    this.store.dispose();
+  }
+}
