@@ -55,7 +55,7 @@ export class ClientSubscriptions implements Disposable {
     const entry = this.entries.get(subscriptionId);
     if (!entry) return;
     entry.subscription.acknowledge(offset);
-    entry.session.output.advance(entry.subscription);
+    entry.session.output.credited(entry.subscription);
   }
 
   /** A subscription of a session that is gone is over on both sides. */

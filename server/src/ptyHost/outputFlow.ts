@@ -1,12 +1,21 @@
+import { maxOutputBytes } from '../ptyProtocol/limits.ts';
 import type { PtyExit } from '../ptyProtocol/messages.ts';
 import { OutputRing } from './outputRing.ts';
 import { Subscription, type OutputSource, type SubscriptionOptions } from './subscription.ts';
 
 /**
  * A terminal is paused when the fastest of its viewers is `high` bytes behind, and goes on when that one has come within
- * `low`. Both lie well below the ring's size, so that a terminal with one viewer never drops a byte.
+ * `low`. Both lie well below the ring's size, so that a terminal with one viewer never drops a byte. Chosen by measuring:
+ * see docs/decisions/0011-flow-control.md.
  */
-export const flowMarks = { high: 524_288, low: 131_072 } as const;
+export const flowMarks = { high: 1_048_576, low: 262_144 } as const;
+
+/**
+ * A terminal gives its output in reads of 4 KiB at most. What comes after a pause of this length goes out at once; what
+ * follows closer is collected for so long, or to a whole frame: a flood then takes a sixteenth of the frames, and a key's
+ * echo waits for nothing. See docs/decisions/0011-flow-control.md.
+ */
+const collectMs = 2;
 
 /** What stops and starts the terminal's output at its source. */
 export interface FlowGate {
@@ -23,7 +32,11 @@ export class OutputFlow implements OutputSource {
   checkpointOffset: number | null = null;
   private readonly gate: FlowGate;
   private readonly subscriptions = new Set<Subscription>();
-  private flushTimer: NodeJS.Immediate | undefined;
+  private flushSoon: NodeJS.Immediate | undefined;
+  private flushLater: NodeJS.Timeout | undefined;
+  /** Time of the last flush, as of `performance.now()`, and how far the output had come by then. */
+  private flushedAtMs = 0;
+  private flushedEnd = 0;
   private paused = false;
 
   constructor(gate: FlowGate, ring = new OutputRing()) {
@@ -41,20 +54,22 @@ export class OutputFlow implements OutputSource {
 
   append(data: Uint8Array): void {
     this.ring.append(data);
-    this.scheduleFlush();
+    const isFrameFull = this.ring.end - this.flushedEnd >= maxOutputBytes;
+    if (isFrameFull || performance.now() - this.flushedAtMs >= collectMs) this.flushThisTurn();
+    else this.flushLater ??= setTimeout(() => this.flush(), collectMs);
     this.regulate();
   }
 
   /** The program has ended; everything it wrote was appended before. */
   end(exit: PtyExit): void {
     this.exit = exit;
-    this.scheduleFlush();
+    this.flushThisTurn();
   }
 
   subscribe(options: SubscriptionOptions): Subscription {
     const subscription = new Subscription(this, options);
     this.subscriptions.add(subscription);
-    this.scheduleFlush();
+    this.flushThisTurn();
     return subscription;
   }
 
@@ -70,18 +85,32 @@ export class OutputFlow implements OutputSource {
     this.regulate();
   }
 
+  /** A viewer got credit: one that had used it up reads on now, another with the next flush. */
+  credited(subscription: Subscription): void {
+    if (subscription.cursor < this.flushedEnd) this.advance(subscription);
+  }
+
   dispose(): void {
-    clearImmediate(this.flushTimer);
+    this.cancelFlush();
     this.subscriptions.clear();
   }
 
-  /** Once a turn of the event loop, so that the many small reads of a turn become few frames. */
-  private scheduleFlush(): void {
-    this.flushTimer ??= setImmediate(() => {
-      this.flushTimer = undefined;
-      for (const subscription of this.subscriptions) subscription.flush();
-      this.regulate();
-    });
+  private flushThisTurn(): void {
+    this.flushSoon ??= setImmediate(() => this.flush());
+  }
+
+  private flush(): void {
+    this.cancelFlush();
+    this.flushedAtMs = performance.now();
+    this.flushedEnd = this.ring.end;
+    for (const subscription of this.subscriptions) subscription.flush();
+    this.regulate();
+  }
+
+  private cancelFlush(): void {
+    clearImmediate(this.flushSoon);
+    clearTimeout(this.flushLater);
+    this.flushSoon = this.flushLater = undefined;
   }
 
   private regulate(): void {

@@ -68,11 +68,12 @@ export function decodeControl(body: Buffer): Readonly<Record<string, unknown>> {
 export class FrameDecoder {
   /** Longest frame taken. A host keeps it small until the client has proved itself. */
   maxBytes: number;
-  private buffer: Buffer = Buffer.alloc(0);
-  private start = 0;
-  private end = 0;
-  /** Whether `buffer` is ours to append to; a chunk that came in on an empty decoder is used as it is. */
-  private isOwned = false;
+  /** The last chunk, read up to `at`. Between calls its rest is less than a header, or frames not asked for yet. */
+  private chunk: Buffer = Buffer.alloc(0);
+  private at = 0;
+  /** A frame that the chunks so far hold only in part, with its header; of its own size, so that it is copied once. */
+  private partial: Buffer | undefined;
+  private filledBytes = 0;
 
   constructor(maxBytes = maxFrameBytes) {
     this.maxBytes = maxBytes;
@@ -80,46 +81,56 @@ export class FrameDecoder {
 
   /** Bytes held and not yet returned. */
   get pendingBytes(): number {
-    return this.end - this.start;
+    return this.filledBytes + this.chunk.length - this.at;
   }
 
   push(chunk: Buffer): void {
-    if (this.pendingBytes === 0) {
-      this.buffer = chunk;
-      this.start = 0;
-      this.end = chunk.length;
-      this.isOwned = false;
-      return;
-    }
-    if (!this.isOwned || this.end + chunk.length > this.buffer.length) {
-      // Doubling keeps a frame that arrives byte by byte linear; never writing in place keeps returned bodies valid.
-      const grown = Buffer.allocUnsafe(2 * (this.pendingBytes + chunk.length));
-      this.end = this.buffer.copy(grown, 0, this.start, this.end);
-      this.start = 0;
-      this.buffer = grown;
-      this.isOwned = true;
-    }
-    this.end += chunk.copy(this.buffer, this.end);
+    const hasRest = this.at < this.chunk.length;
+    this.chunk = hasRest ? Buffer.concat([this.chunk.subarray(this.at), chunk]) : chunk;
+    this.at = 0;
   }
 
   /** The next whole frame, or undefined until more bytes have come. Throws a `ProtocolViolation` for a bad header. */
   next(): Frame | undefined {
-    if (this.pendingBytes < frameHeaderBytes) return undefined;
-    const lengthBytes = this.buffer.readUInt32BE(this.start);
+    if (!this.partial) {
+      const restBytes = this.chunk.length - this.at;
+      if (restBytes < frameHeaderBytes) return undefined;
+      const frameBytes = this.readLength();
+      if (restBytes >= frameBytes) {
+        const whole = this.chunk.subarray(this.at, this.at + frameBytes);
+        this.at += frameBytes;
+        return toFrame(whole);
+      }
+      this.partial = Buffer.allocUnsafe(frameBytes);
+    }
+    const copied = this.chunk.copy(this.partial, this.filledBytes, this.at);
+    this.at += copied;
+    this.filledBytes += copied;
+    if (this.filledBytes < this.partial.length) return undefined;
+    const frame = toFrame(this.partial);
+    this.partial = undefined;
+    this.filledBytes = 0;
+    return frame;
+  }
+
+  /** Bytes of the frame that begins here, its header included. */
+  private readLength(): number {
+    const lengthBytes = this.chunk.readUInt32BE(this.at);
     if (lengthBytes < 1 || lengthBytes > this.maxBytes) {
       throw new PtyProtocolError(
         'ProtocolViolation',
         `A frame announces ${lengthBytes} bytes; 1 to ${this.maxBytes} are allowed here.`,
       );
     }
-    const type = this.buffer.readUInt8(this.start + 4);
+    const type = this.chunk.readUInt8(this.at + 4);
     if (!isFrameType(type)) throw new PtyProtocolError('ProtocolViolation', `There is no frame type ${type}.`);
-    const frameEnd = this.start + frameHeaderBytes - 1 + lengthBytes;
-    if (this.end < frameEnd) return undefined;
-    const body = this.buffer.subarray(this.start + frameHeaderBytes, frameEnd);
-    this.start = frameEnd;
-    return { type, body };
+    return frameHeaderBytes - 1 + lengthBytes;
   }
+}
+
+/** `bytes` is one whole frame whose type was checked. */
+function toFrame(bytes: Buffer): Frame {
+  return { type: bytes.readUInt8(4) as FrameType, body: bytes.subarray(frameHeaderBytes) };
 }
 
 function isFrameType(value: number): value is FrameType {

@@ -52,16 +52,17 @@ export class Router {
   /** Never rejects. `signal` aborts when the caller cancels or goes away. */
   async request(client: Client, method: string, params: unknown, signal: AbortSignal): Promise<Answer> {
     const correlationId = this.nextCorrelationId();
-    const logger = this.logger.child({ client: client.id });
     try {
       const declaration = this.requestDeclaration(method);
       this.limiter.check(client, method, declaration.limit);
       const parsed = this.parseParams(method, declaration, params);
       const started = this.clock.now();
       const result = await this.run(client, method, declaration, { parsed, correlationId, signal });
-      logger.trace('Request answered', { method, correlationId, ms: this.clock.now() - started });
+      const ms = this.clock.now() - started;
+      this.logger.trace('Request answered', { client: client.id, method, correlationId, ms });
       return { result };
     } catch (error) {
+      const logger = this.logger.child({ client: client.id });
       return { error: toWireError(error, { method: printable(method), correlationId, logger }) };
     }
   }
@@ -69,17 +70,17 @@ export class Router {
   /** A notification has nobody to tell of a failure, so the log is told. */
   async notification(client: Client, method: string, params: unknown): Promise<void> {
     const correlationId = this.nextCorrelationId();
-    const logger = this.logger.child({ client: client.id });
     try {
       const declaration = declarationOf(method);
       const handler = this.handlerOf(method);
       if (declaration?.kind !== 'notification' || handler === undefined) {
-        logger.debug('Unknown notification ignored', { method: printable(method) });
+        this.logger.debug('Unknown notification ignored', { client: client.id, method: printable(method) });
         return;
       }
       const parsed = this.parseParams(method, declaration, params);
       await handler(parsed as never, { client, correlationId, signal: new AbortController().signal });
     } catch (error) {
+      const logger = this.logger.child({ client: client.id });
       toWireError(error, { method: printable(method), correlationId, logger });
     }
   }

@@ -7,8 +7,11 @@ import type { PtyHostClient } from './ptyHostClient.ts';
 import type { PtySubscription, PtySubscriptionEvent } from './ptyHostSubscription.ts';
 import type { TerminalService } from './terminalService.ts';
 
-/** Bytes that a viewer may have unacknowledged: enough to keep a local viewer busy, little enough to stop in time. */
-const windowBytes = 1_048_576;
+/**
+ * Bytes that a viewer may have unacknowledged: enough to keep a local viewer busy, and little enough that a key's echo in
+ * another terminal of the same client does not wait behind them. See docs/decisions/0011-flow-control.md.
+ */
+const windowBytes = 262_144;
 
 /** Finding the pty host again after its connection broke has this long; the launcher's own limit is 10 s. */
 const resumeTimeoutMs = 15_000;

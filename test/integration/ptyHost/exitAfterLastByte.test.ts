@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { flowMarks } from '../../../server/src/ptyHost/outputFlow.ts';
 import type { PtyHostClient } from '../../../server/src/terminals/ptyHostClient.ts';
 import { createParams, PtyHostWorld, untilOutputStands, Viewer } from '../../support/ptyHostWorld.ts';
 import { waitFor } from '../../support/waitFor.ts';
@@ -37,8 +38,8 @@ describe('The exit of a program in the pty host', () => {
     const lines = 200_000;
     const { sessionId } = await client.create(createParams(countTo(lines)));
     const viewer = await Viewer.open(client, { sessionId, windowBytes: 65_536, acknowledging: false });
-    const produced = await untilOutputStands(client, sessionId, 500_000);
-    assert.ok(produced < 700_000, `the terminal was not paused: ${produced} bytes`);
+    const produced = await untilOutputStands(client, sessionId, flowMarks.high);
+    assert.ok(produced < 1.5 * flowMarks.high, `the terminal was not paused: ${produced} bytes`);
     viewer.giveCredit();
     await waitFor('the exit', () => viewer.exited);
     assert.equal(viewer.text, counted(lines));
@@ -48,7 +49,7 @@ describe('The exit of a program in the pty host', () => {
   it('finds what a paused terminal still held when its program was killed', async () => {
     const { sessionId, pid } = await client.create(createParams(`exec ${countTo(200_000)}`));
     const viewer = await Viewer.open(client, { sessionId, windowBytes: 65_536, acknowledging: false });
-    const produced = await untilOutputStands(client, sessionId, 500_000);
+    const produced = await untilOutputStands(client, sessionId, flowMarks.high);
     process.kill(pid, 'SIGKILL');
     const { exit } = await waitFor('the exit in the list', async () =>
       (await client.list()).find((s) => s.sessionId === sessionId && s.exit),

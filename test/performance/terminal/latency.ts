@@ -38,7 +38,7 @@ export async function measureLatency(rounds: number, keys: number): Promise<Late
 }
 
 /** A terminal that echoes what is typed. */
-class Keyboard {
+export class Keyboard {
   private readonly peer: TerminalPeer;
   private readonly sessionId: string;
   private echoed = Promise.withResolvers<undefined>();
@@ -79,7 +79,8 @@ class Keyboard {
   }
 }
 
-async function startFlood(peer: TerminalPeer): Promise<string> {
+/** Starts a terminal that prints without end, watched, and gives its id once it flows. */
+export async function startFlood(peer: TerminalPeer): Promise<string> {
   const flowing = Promise.withResolvers<undefined>();
   const sessionId = await peer.create(`exec yes 'a line of a program that prints without end'`);
   let received = 0;

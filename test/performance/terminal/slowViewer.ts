@@ -24,7 +24,7 @@ export async function measureSlowViewer(sample: SampleFile): Promise<SlowViewer>
   try {
     await flood(fast, sample, undefined);
     const { ms: aloneMs } = await flood(fast, sample, undefined);
-    const slow = await OurPeer.start(fast);
+    const slow = await OurPeer.start({ other: fast });
     try {
       const pids = { host: fast.hostPid, fast: fast.serverPid, slow: slow.serverPid };
       const before = { host: memory(pids.host), fast: memory(pids.fast), slow: memory(pids.slow) };

@@ -35,8 +35,8 @@ export interface TerminalPeer {
 /** When the extension acknowledges: after so many bytes (see `SharedAttachment`). The bare peer does it in the same steps. */
 const acknowledgeStepBytes = 32_768;
 
-/** Marks of the pty host, for the bare peer: it may have as much under way as ours. */
-export const sameFlow = { high: 524_288, low: 131_072, acknowledgeUnits: acknowledgeStepBytes } as const;
+/** Marks of the pty host (`flowMarks`), for the bare peer: it may have as much under way as ours. */
+export const sameFlow = { high: 1_048_576, low: 262_144, acknowledgeUnits: acknowledgeStepBytes } as const;
 /** Marks of VS Code's own pty host, in characters, with its collecting of output for 5 ms. */
 export const editorFlow = { high: 100_000, low: 5_000, textDelayMs: 5, acknowledgeUnits: 5_000 } as const;
 
@@ -93,15 +93,16 @@ export class OurPeer extends ForkedPeer {
   private readonly isOwner: boolean;
   private readonly progress = new Map<string, { received: number; acknowledged: number; holds: boolean }>();
 
-  private constructor(dataFolder: string, isOwner: boolean) {
-    super(path.join(distFolder, 'server.js'), ['lsp', '--node-ipc', '--data-dir', dataFolder]);
+  private constructor(serverFile: string, dataFolder: string, isOwner: boolean) {
+    super(serverFile, ['lsp', '--node-ipc', '--data-dir', dataFolder]);
     this.dataFolder = dataFolder;
     this.isOwner = isOwner;
   }
 
-  /** With a data folder of its own, or as another window on that of `other`. */
-  static async start(other?: OurPeer): Promise<OurPeer> {
-    const peer = new OurPeer(other?.dataFolder ?? mkdtempSync(path.join(os.tmpdir(), 'ada-')), !other);
+  /** With a data folder of its own, or as another window on that of `other`; as built, or another build of the server. */
+  static async start(options: { readonly other?: OurPeer; readonly serverFile?: string } = {}): Promise<OurPeer> {
+    const { other, serverFile = path.join(distFolder, 'server.js') } = options;
+    const peer = new OurPeer(serverFile, other?.dataFolder ?? mkdtempSync(path.join(os.tmpdir(), 'ada-')), !other);
     await peer.initialize();
     return peer;
   }

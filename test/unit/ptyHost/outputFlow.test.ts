@@ -6,6 +6,7 @@ import type { ClientPort, Subscription } from '../../../server/src/ptyHost/subsc
 import { decodeOutput } from '../../../server/src/ptyProtocol/binaryFrames.ts';
 import { frameHeaderBytes } from '../../../server/src/ptyProtocol/frames.ts';
 import type { PtyHostNotifications } from '../../../server/src/ptyProtocol/messages.ts';
+import { eventually } from '../../support/eventually.ts';
 
 /** The byte that stands at an offset of the made-up output; neighbours and pages differ. */
 const byteAt = (offset: number) => (offset * 31 + (offset >> 8)) & 0xff;
@@ -19,6 +20,7 @@ class Receiver implements ClientPort {
   isCongested = false;
   next: number;
   receivedBytes = 0;
+  frames = 0;
   readonly told: string[] = [];
   subscription!: Subscription;
 
@@ -34,6 +36,7 @@ class Receiver implements ClientPort {
       data.every((byte, index) => byte === byteAt(offset + index)),
       'a byte was changed',
     );
+    this.frames += 1;
     this.next += data.length;
     this.receivedBytes += data.length;
   }
@@ -47,6 +50,8 @@ class Receiver implements ClientPort {
     }
   }
 }
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function createFlow(): { flow: OutputFlow; gate: string[] } {
   const gate: string[] = [];
@@ -136,6 +141,33 @@ describe('The flow from a terminal to its viewers', () => {
     flow.advance(viewer.subscription);
     assert.equal(viewer.next, 6_000);
     assert.deepEqual(viewer.told, ['exited']);
+    flow.dispose();
+  });
+
+  it('sends what comes after a pause at once, and collects what follows closely into fewer frames', async () => {
+    const { flow } = createFlow();
+    const viewer = new Receiver(flow, 1_000_000);
+    await nextTurn();
+    produce(flow, 1);
+    await eventually('the first byte', () => viewer.next === 1);
+    const reads = 200;
+    for (let read = 0; read < reads; read++) {
+      produce(flow, 10);
+      await nextTurn();
+    }
+    await eventually('all bytes', () => viewer.next === 1 + 10 * reads);
+    assert.ok(viewer.frames < reads / 2, `${viewer.frames} frames were sent for ${reads} reads`);
+    flow.dispose();
+  });
+
+  it('lets a viewer that had used up its credit read on as soon as it gets some', async () => {
+    const { flow } = createFlow();
+    const viewer = new Receiver(flow, 10_000);
+    produce(flow, 50_000);
+    await eventually('a whole window', () => viewer.next === 10_000);
+    viewer.subscription.acknowledge(4_000);
+    flow.credited(viewer.subscription);
+    assert.equal(viewer.next, 14_000);
     flow.dispose();
   });
 
