@@ -13,8 +13,11 @@ const maxEnvironmentBytes = 524_288;
  */
 export async function checkLaunch(params: PtyCreateParams): Promise<PtyLaunch> {
   checkEnvironment(params.env);
+  // Both are looked up at the same time, and it is the folder that is complained of first.
+  const program = findProgram(params);
+  program.catch(() => undefined);
   await checkFolder(params.cwd);
-  const file = await findProgram(params);
+  const file = await program;
   const { args, cwd, env, cols, rows } = params;
   return { file, args, cwd, env, cols, rows };
 }

@@ -109,9 +109,8 @@ export class TerminalService implements Disposable {
   /** Starts a shell, or the program that the person named. */
   async create(params: ParsedParamsOf<'terminal/create'>): Promise<TerminalInfo> {
     const { workspace, shells } = this.options;
-    const shell = await shells.choose(params.shell);
     const cwd = params.cwd ?? workspace.folders[0] ?? os.homedir();
-    await checkCwd(cwd);
+    const [shell] = await Promise.all([shells.choose(params.shell), checkCwd(cwd)]);
     return this.start({
       file: shell.path,
       args: params.args ?? shell.args,
@@ -147,8 +146,8 @@ export class TerminalService implements Disposable {
     const secret = integrated && { markSecret: integrated.markSecret };
     try {
       const launch = { ...shell, ...secret, cwd, cols, rows, isShell, metadata: encodeMetadata(metadata) };
-      const { sessionId } = await host.create(launch).finally(() => this.starting--);
-      return await this.get(sessionId as TerminalId);
+      const created = await host.create(launch).finally(() => this.starting--);
+      return this.describe(newSession(launch, created, this.options.clock.now()));
     } catch (error) {
       await integrated?.discard();
       throw error;
@@ -358,6 +357,16 @@ export class TerminalService implements Disposable {
       if (!now.has(sessionId)) this.changed.fire({ sessionId, terminal: null });
     }
   }
+}
+
+/** A session as the host lists it right after its start; asking for the list would only take time. */
+function newSession(
+  { cols, rows, metadata }: Pick<PtySessionInfo, 'cols' | 'rows' | 'metadata'>,
+  created: { readonly sessionId: string; readonly pid: number },
+  createdAtMs: number,
+): PtySessionInfo {
+  const nothing = { exit: null, producedBytes: 0, ringStartOffset: 0, checkpointOffset: null, markCount: 0 };
+  return { ...created, cols, rows, metadata, createdAtMs, ...nothing };
 }
 
 function isSame(before: TerminalInfo | undefined, now: TerminalInfo): boolean {
