@@ -16,6 +16,7 @@ const settingKeys: Readonly<Record<SettingKey, true>> = {
   'terminals.keepAliveHours': true,
   'terminals.shellIntegration': true,
   'limits.terminalPerSecond': true,
+  'terminals.scrollbackLines': true,
   'agent.maxStepsPerTurn': true,
   'agent.maxMinutesPerTurn': true,
   'log.level': true,

@@ -14,6 +14,7 @@ const owners = {
   'vscode-jsonrpc': '^server/src/transports/',
   ws: '^server/src/transports/',
   'node-pty': '^server/src/ptyHost/',
+  '@xterm/headless': '^server/src/terminals/',
   'sql.js': '^server/src/storage/',
   'lru-cache': '^server/src/cache/',
 };

@@ -21,6 +21,8 @@ const fields = {
   'terminals.shellIntegration': z.boolean().default(true),
   /** Terminals and commands that one client may start in any second; the editor's own channel is not limited. */
   'limits.terminalPerSecond': z.int().min(1).max(10_000_000).default(10),
+  /** Lines above the screen that a terminal gets back when it is shown again. */
+  'terminals.scrollbackLines': z.int().min(0).max(100_000).default(5000),
   /** Model calls that one turn may make before it stops and asks. */
   'agent.maxStepsPerTurn': z.int().min(1).max(10_000_000).default(50),
   /** Minutes that one turn may last, waiting for the person's answers not counted. */

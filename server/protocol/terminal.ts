@@ -16,6 +16,13 @@ export const byteOffset = z.number().int().min(0);
 /** Bytes of output. A channel that cannot carry them (JSON) carries base64 in their place. */
 export const bytes = z.union([z.custom<Uint8Array>((value) => value instanceof Uint8Array), z.base64()]);
 
+/**
+ * A whole screen, scrollback included: output that brings a freshly reset terminal of this size to it, with its colours,
+ * cursor, modes and title. Output from the offset that comes with it goes on from there.
+ */
+export const terminalScreen = z.object({ data: bytes, cols: z.int(), rows: z.int() });
+export type TerminalScreenData = z.output<typeof terminalScreen>;
+
 /** Who a terminal belongs to: the person, or the tool call of an agent's conversation. */
 export const terminalOwner = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('person') }),
@@ -152,10 +159,11 @@ export const terminal = {
   }),
   'terminal/attach': request({
     summary:
-      'Starts `terminal/output` notifications for this client: from `fromOffset` where that is still kept, else from ' +
-      'the oldest byte kept. Attaching again replaces the former attachment.',
+      'Starts `terminal/output` notifications for this client: from `fromOffset` where that is still kept, else from the ' +
+      'answer’s `fromOffset` after `screen`, which is to be written into a reset terminal first. Without `screen` the ' +
+      'bytes before are lost. Attaching again replaces the former attachment.',
     params: z.strictObject({ ...named, fromOffset: byteOffset.optional() }),
-    result: z.object({ terminal: terminalInfo, fromOffset: byteOffset }),
+    result: z.object({ terminal: terminalInfo, fromOffset: byteOffset, screen: terminalScreen.optional() }),
     errors: ['NotFound'],
     scope: 'read',
     timeoutMs: 15_000,
@@ -165,6 +173,27 @@ export const terminal = {
     params: z.strictObject(named),
     result: z.object({}),
     scope: 'read',
+  }),
+  'terminal/snapshot': request({
+    summary:
+      'The screen as plain text with up to `scrollbackLines` lines above it: trimmed at the right, wrapped lines put ' +
+      'together, blank ones at the end left out.',
+    params: z.strictObject({ ...named, scrollbackLines: z.int().min(0).max(10_000).default(0) }),
+    result: z.object({
+      text: z.string(),
+      cols: z.int(),
+      rows: z.int(),
+      /** Counting from 0, from the top of the screen. */
+      cursor: z.object({ row: z.int(), col: z.int() }),
+      /** Whether a full-screen program has the screen. */
+      isAlternateScreen: z.boolean(),
+      title: z.string(),
+      /** Bytes of output that this shows. */
+      offset: byteOffset,
+    }),
+    errors: ['NotFound', 'Unavailable'],
+    scope: 'read',
+    timeoutMs: 15_000,
   }),
   'terminal/write': request({
     summary: 'Sends input, as if typed. Answered once the pty host has the bytes.',
@@ -214,8 +243,15 @@ export const terminal = {
     params: z.object({ ...named, offset: byteOffset, data: bytes }),
   }),
   'terminal/gap': serverNotification({
-    summary: 'The bytes from `fromOffset` to `toOffset` are no longer kept; output goes on at `toOffset`.',
-    params: z.object({ ...named, fromOffset: byteOffset, toOffset: byteOffset }),
+    summary:
+      'The bytes from `fromOffset` to `toOffset` were left out; output goes on at `toOffset`, after `screen` where there ' +
+      'is one, which is to be written into a reset terminal.',
+    params: z.object({
+      ...named,
+      fromOffset: byteOffset,
+      toOffset: byteOffset,
+      screen: terminalScreen.optional(),
+    }),
   }),
   'terminal/exited': serverNotification({
     summary: 'The program of an attached terminal has ended; sent after its last byte.',

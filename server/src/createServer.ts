@@ -40,8 +40,12 @@ import type { PtyHostClient } from './terminals/ptyHostClient.ts';
 import { ShellIntegration } from './terminals/shellIntegration.ts';
 import { ShellList } from './terminals/shellList.ts';
 import { TerminalCommands } from './terminals/terminalCommands.ts';
+import { ScreenCheckpoints } from './terminals/screenCheckpoints.ts';
+import { Screens } from './terminals/screens.ts';
+import { ScreenThread } from './terminals/screenThread.ts';
 import { createTerminalHandlers } from './terminals/terminalHandlers.ts';
 import { TerminalService } from './terminals/terminalService.ts';
+import { TerminalSnapshots } from './terminals/terminalSnapshots.ts';
 import { TerminalViewers } from './terminals/terminalViewers.ts';
 import { bundleFolder, readVersion } from './version.ts';
 
@@ -109,6 +113,9 @@ export function createServer(options: ServerOptions): Server {
   );
   const reported = store.add(new TerminalCommands(logger));
   store.add(reported.onFinished((finished) => clients.notifyAll('terminal/commandFinished', finished)));
+  const workerFile = path.join(bundleFolder, 'screenWorker.js');
+  const screens = new Screens(store.add(new ScreenThread({ workerFile, clock: systemClock, logger })));
+  const checkpoints = store.add(new ScreenCheckpoints({ screens, settings, clock: systemClock, logger }));
   const terminals = store.add(
     new TerminalService({
       host: ptyHost,
@@ -120,9 +127,10 @@ export function createServer(options: ServerOptions): Server {
       environment,
       clock: systemClock,
       logger,
+      onHost: (host) => checkpoints.serve(host),
     }),
   );
-  const viewers = store.add(new TerminalViewers(terminals, logger));
+  const viewers = store.add(new TerminalViewers({ terminals, screens, settings, clock: systemClock, logger }));
   store.add(terminals.onChanged((change) => clients.notifyAll('terminal/changed', change)));
 
   const commandsFolder = path.join(dataFolder, 'commands');
@@ -168,7 +176,12 @@ export function createServer(options: ServerOptions): Server {
     handlers: {
       ...createHealthHandlers({ health, version, instanceId, dataFolder, methods: () => router.methods() }),
       ...createSettingsHandlers({ settings, workspace, secrets }),
-      ...createTerminalHandlers({ terminals, viewers, shells }),
+      ...createTerminalHandlers({
+        terminals,
+        viewers,
+        shells,
+        snapshots: new TerminalSnapshots(terminals, screens),
+      }),
       ...createCommandHandlers(runner, outputs, workspace),
       ...createModelHandlers(catalog),
       ...createSessionHandlers(sessions),

@@ -15,20 +15,26 @@ import { temporaryFolder } from './temporaryFolder.ts';
 import { waitFor } from './waitFor.ts';
 
 export const nodePtyFolder = path.join(projectFolder, 'node_modules', 'node-pty');
-let built: Promise<string> | undefined;
+const built = new Map<string, Promise<string>>();
 
 /** The pty host's bundle, made as for shipping, once in each test process; its path. */
 export function builtPtyHost(): Promise<string> {
-  built ??= buildPtyHost();
-  return built;
+  return builtBundle('ptyHost');
 }
 
-async function buildPtyHost(): Promise<string> {
+/** A bundle, made as for shipping, once in each test process; its path. */
+export function builtBundle(name: 'ptyHost' | 'screenWorker'): Promise<string> {
+  const known = built.get(name) ?? buildBundle(name);
+  built.set(name, known);
+  return known;
+}
+
+async function buildBundle(name: string): Promise<string> {
   const folder = temporaryFolder();
   process.once('exit', () => folder.remove());
-  const bundle = listBundles().find(({ name }) => name === 'ptyHost');
-  if (!bundle) throw new Error('There is no bundle "ptyHost".');
-  const bundleFile = path.join(folder.path, 'ptyHost.js');
+  const bundle = listBundles().find((candidate) => candidate.name === name);
+  if (!bundle) throw new Error(`There is no bundle "${name}".`);
+  const bundleFile = path.join(folder.path, `${name}.js`);
   await build({
     ...bundle.options,
     absWorkingDir: projectFolder,
@@ -37,7 +43,7 @@ async function buildPtyHost(): Promise<string> {
     outfile: bundleFile,
     logLevel: 'warning',
   });
-  await buildPtyExec(path.join(folder.path, 'ptyExec'));
+  if (name === 'ptyHost') await buildPtyExec(path.join(folder.path, 'ptyExec'));
   return bundleFile;
 }
 

@@ -3,7 +3,7 @@ import type { ParamsOf } from '../../../server/protocol/contract.ts';
 import type { TerminalId, TerminalInfo } from '../../../server/protocol/terminal.ts';
 import type { Clock } from '../base/clock.ts';
 import { messageFor, showError } from '../errors.ts';
-import { logFailure, type Log } from '../log.ts';
+import { describeError, logFailure, type Log } from '../log.ts';
 import type { ServerClient } from '../server/serverClient.ts';
 import { InputQueue } from './inputQueue.ts';
 import { exitText, notice, TerminalScreen } from './terminalScreen.ts';
@@ -123,7 +123,9 @@ export class AssistantTerminal implements vscode.Pseudoterminal {
 
   private async begin(): Promise<void> {
     const sessionId = this.sessionId_ ?? (await this.create());
-    const watch = await this.screen.show(sessionId);
+    // A new shell may ask what terminal it has: it must get its answer. What an older one has asked is answered already.
+    if (this.origin.kind === 'attach') await this.resizeFirst(sessionId);
+    const watch = await this.screen.show(sessionId, this.origin.kind === 'create' ? 'start' : 'screen');
     if (this.isClosed()) return;
     if (this.origin.kind === 'attach') this.hasSize = { cols: watch.terminal.cols, rows: watch.terminal.rows };
     // The program may have ended while this was on its way, which is then already told.
@@ -143,6 +145,17 @@ export class AssistantTerminal implements vscode.Pseudoterminal {
     if (this.isClosed()) await this.services.client.request('terminal/close', { sessionId });
     else this.identified.fire(sessionId);
     return sessionId;
+  }
+
+  /** The screen is laid out for the size that it will be shown in. */
+  private async resizeFirst(sessionId: TerminalId): Promise<void> {
+    const size = this.wantedSize;
+    if (!size) return;
+    const { client, log } = this.services;
+    await client.request('terminal/resize', { sessionId, ...size }).then(undefined, (error: unknown) => {
+      // One that has ended keeps its size; that one is gone is told by what follows.
+      log.debug(`Terminal ${sessionId} was not resized: ${describeError(error)}`);
+    });
   }
 
   private async resize(): Promise<void> {

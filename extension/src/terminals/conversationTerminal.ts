@@ -103,6 +103,8 @@ export class ConversationTerminal implements vscode.Pseudoterminal {
     const screen = new TerminalScreen({
       ...this.services,
       write: (text) => this.written.fire(text),
+      // The commands before it are above.
+      keepsBefore: true,
       events: {
         onExited: (code, signal) => this.ended(notice(exitText(code, signal))),
         onForgotten: () => this.ended(notice(vscode.l10n.t('ended'))),
@@ -110,7 +112,7 @@ export class ConversationTerminal implements vscode.Pseudoterminal {
     });
     this.running = { sessionId, screen };
     this.written.fire(titleOf(owner.commandLine));
-    screen.show(sessionId).then(
+    screen.show(sessionId, 'start').then(
       () => this.resize(sessionId),
       (error: unknown) => {
         this.services.log.debug(`Command ${sessionId} could not be shown: ${describeError(error)}`);

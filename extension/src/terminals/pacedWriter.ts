@@ -7,10 +7,12 @@ import type { Disposable } from '../base/disposable.ts';
  */
 const chunkBytes = 65_536;
 const intervalMs = 16;
+/** RIS: the terminal as it is when it is new, without scrollback. */
+const resetSequence = new TextEncoder().encode('\x1bc');
 
-/** Bytes to show, or something to do once all before it is written. */
+/** Bytes to show (those of a screen have no offset), or something to do once all before it is written. */
 type Piece =
-  | { readonly kind: 'bytes'; readonly data: Uint8Array; readonly offset: number }
+  | { readonly kind: 'bytes'; readonly data: Uint8Array; readonly offset: number | undefined }
   | { readonly kind: 'step'; readonly run: () => void };
 
 /**
@@ -42,6 +44,18 @@ export class PacedWriter implements Disposable {
     this.writeWhatFits();
   }
 
+  /** Shows a whole screen in place of everything before it; what was not written yet is left out. */
+  pushScreen(screen: Uint8Array): void {
+    if (this.disposed) return;
+    this.queue.length = 0;
+    this.decoder = newDecoder();
+    this.queue.push({ kind: 'bytes', data: resetSequence, offset: undefined });
+    for (let at = 0; at < screen.byteLength; at += chunkBytes) {
+      this.queue.push({ kind: 'bytes', data: screen.subarray(at, at + chunkBytes), offset: undefined });
+    }
+    this.writeWhatFits();
+  }
+
   /** Runs `run` after everything that was pushed before is written. A character that was cut off there is given up. */
   afterAll(run: () => void): void {
     if (this.disposed) return;
@@ -64,7 +78,7 @@ export class PacedWriter implements Disposable {
         this.roomBytes -= data.byteLength;
         const text = this.decoder.decode(data, { stream: true });
         if (text !== '') this.write(text);
-        this.consumed(offset + data.byteLength);
+        if (offset !== undefined) this.consumed(offset + data.byteLength);
       } else {
         this.queue.shift();
         this.decoder = newDecoder();

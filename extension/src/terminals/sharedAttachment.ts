@@ -1,8 +1,9 @@
+import type { ResultOf } from '../../../server/protocol/contract.ts';
 import { CodedError } from '../../../server/protocol/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Disposable } from '../base/disposable.ts';
 import { isCodedError } from '../codedError.ts';
-import type { TerminalId, TerminalInfo } from '../../../server/protocol/terminal.ts';
+import type { TerminalId, TerminalInfo, TerminalScreenData } from '../../../server/protocol/terminal.ts';
 import { describeError, type Log } from '../log.ts';
 import { backoffMs } from '../server/backoff.ts';
 import type { TerminalServer, TerminalViewer, TerminalWatch } from './terminalViewer.ts';
@@ -29,14 +30,24 @@ interface Viewing {
   state: 'joining' | 'live' | 'lagging';
   /** Offset of the next byte to give; unknown before the first attachment. */
   next: number | undefined;
+  /** What it shows before the first byte. */
+  screen: TerminalScreenData | undefined;
   acknowledged: number;
   isToldOfExit: boolean;
+}
+
+/** Output that is left out, and the screen in its place. */
+interface Gap {
+  readonly from: number;
+  readonly to: number;
+  readonly screen: TerminalScreenData | undefined;
 }
 
 /**
  * One terminal's attachment at the server and its viewers in this window. The fastest viewer sets the pace at the
  * server. One that lags is left behind with what it has, bounded, and fetched by attaching again from its offset: the
- * server then repeats bytes, and those who have them already are not given them twice.
+ * server then repeats bytes, and those who have them already are not given them twice. One that comes late begins with
+ * the screen as it is then.
  */
 export class SharedAttachment implements Disposable {
   private readonly options: SharedAttachmentOptions;
@@ -58,6 +69,7 @@ export class SharedAttachment implements Disposable {
       viewer,
       state: 'joining',
       next: fromOffset,
+      screen: undefined,
       acknowledged: fromOffset ?? 0,
       isToldOfExit: false,
     };
@@ -75,6 +87,7 @@ export class SharedAttachment implements Disposable {
     }
     return {
       terminal,
+      ...(viewing.screen && { screen: viewing.screen }),
       fromOffset: viewing.next,
       acknowledge: (offset) => this.consumed(viewing, offset),
       dispose: () => this.leave(viewing),
@@ -106,11 +119,12 @@ export class SharedAttachment implements Disposable {
     this.acknowledge();
   }
 
-  skipped(fromOffset: number, toOffset: number): void {
+  skipped(fromOffset: number, toOffset: number, screen: TerminalScreenData | undefined): void {
     this.receivedEnd = toOffset;
     for (const viewing of [...this.viewings]) {
       const { next } = viewing;
-      if (viewing.state === 'live' && next !== undefined && next >= fromOffset) this.skip(viewing, next, toOffset);
+      if (viewing.state === 'live' && next !== undefined && next >= fromOffset)
+        this.skip(viewing, { from: next, to: toOffset, screen });
     }
   }
 
@@ -160,11 +174,11 @@ export class SharedAttachment implements Disposable {
     for (const { viewer, state } of [...this.viewings]) if (state === 'joining') viewer.onLost();
   }
 
-  private skip(viewing: Viewing, from: number, to: number): void {
+  private skip(viewing: Viewing, { from, to, screen }: Gap): void {
     if (to <= from) return;
     viewing.next = to;
     viewing.acknowledged = Math.max(viewing.acknowledged, to);
-    viewing.viewer.onGap(from, to);
+    viewing.viewer.onGap(from, to, screen);
   }
 
   private consumed(viewing: Viewing, offset: number): void {
@@ -194,23 +208,41 @@ export class SharedAttachment implements Disposable {
   }
 
   private async attachNow(): Promise<void> {
+    await this.showScreens();
     const joining = [...this.viewings].filter((viewing) => viewing.state === 'joining');
     if (joining.length === 0) return;
-    const { sessionId, server } = this.options;
-    const offsets = [...this.viewings].map((viewing) => viewing.next);
-    const oldest = offsets.includes(undefined) ? undefined : Math.min(...offsets.map((offset) => offset ?? 0));
-    const answer = await server.request('terminal/attach', {
-      sessionId,
-      ...(oldest !== undefined && { fromOffset: oldest }),
-    });
-    this.terminal = answer.terminal;
-    this.receivedEnd = this.acknowledgedEnd = answer.fromOffset;
-    for (const viewing of joining) {
-      viewing.state = 'live';
-      if (viewing.next === undefined) viewing.next = viewing.acknowledged = answer.fromOffset;
-      else this.skip(viewing, viewing.next, answer.fromOffset);
+    const offsets = [...this.viewings].map(({ next }) => next ?? Infinity);
+    const { fromOffset, screen } = await this.request(Math.min(...offsets));
+    for (const viewing of this.viewings) {
+      if (joining.includes(viewing)) viewing.state = 'live';
+      if (viewing.state !== 'live') continue;
+      this.skip(viewing, { from: viewing.next ?? fromOffset, to: fromOffset, screen });
     }
     if (this.viewings.size === 0) this.detach();
+  }
+
+  /** Gives the screen to those who show nothing yet. Who has not come as far goes on by an attachment of its own. */
+  private async showScreens(): Promise<void> {
+    const isNew = (viewing: Viewing): boolean => viewing.next === undefined;
+    if (![...this.viewings].some(isNew)) return;
+    const { fromOffset, screen } = await this.request(undefined);
+    for (const viewing of this.viewings) {
+      if (isNew(viewing)) {
+        Object.assign(viewing, { state: 'live', screen, next: fromOffset, acknowledged: fromOffset });
+      } else if (viewing.state === 'live' && (viewing.next ?? 0) < fromOffset) {
+        viewing.state = 'joining';
+      }
+    }
+    if (this.viewings.size === 0) this.detach();
+  }
+
+  private async request(fromOffset: number | undefined): Promise<ResultOf<'terminal/attach'>> {
+    const { sessionId, server } = this.options;
+    const where = fromOffset === undefined ? {} : { fromOffset };
+    const answer = await server.request('terminal/attach', { sessionId, ...where });
+    this.terminal = answer.terminal;
+    this.receivedEnd = this.acknowledgedEnd = answer.fromOffset;
+    return answer;
   }
 
   private leave(viewing: Viewing): void {

@@ -28,8 +28,8 @@ export class TerminalHub implements Disposable {
       }),
     );
     this.store.add(
-      server.onNotification('terminal/gap', ({ sessionId, fromOffset, toOffset }) =>
-        of(sessionId)?.skipped(fromOffset, toOffset),
+      server.onNotification('terminal/gap', ({ sessionId, fromOffset, toOffset, screen }) =>
+        of(sessionId)?.skipped(fromOffset, toOffset, screen),
       ),
     );
     this.store.add(
@@ -50,7 +50,7 @@ export class TerminalHub implements Disposable {
     return this.attachments.size;
   }
 
-  /** Starts giving a terminal's output to `viewer`, from `fromOffset` or from the oldest byte kept. */
+  /** Starts giving a terminal's output to `viewer`, from `fromOffset` or from the screen as it is now. */
   async watch(sessionId: TerminalId, viewer: TerminalViewer, fromOffset?: number): Promise<TerminalWatch> {
     const attachment = this.attachments.get(sessionId) ?? this.add(sessionId);
     return attachment.join(viewer, fromOffset);

@@ -1,10 +1,10 @@
 import * as vscode from 'vscode';
-import type { TerminalId } from '../../../server/protocol/terminal.ts';
+import type { TerminalId, TerminalScreenData } from '../../../server/protocol/terminal.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Disposable } from '../base/disposable.ts';
 import { PacedWriter } from './pacedWriter.ts';
 import type { TerminalHub } from './terminalHub.ts';
-import type { TerminalWatch } from './terminalViewer.ts';
+import type { TerminalViewer, TerminalWatch } from './terminalViewer.ts';
 
 export interface ScreenEvents {
   /** The program has ended, and everything it wrote is on the screen. */
@@ -18,6 +18,8 @@ export interface ScreenOptions {
   readonly clock: Clock;
   readonly write: (text: string) => void;
   readonly events: ScreenEvents;
+  /** What stands in the VS Code terminal already is to stay: no screen replaces it, and what is missing is named. */
+  readonly keepsBefore?: boolean;
 }
 
 /** Shows one terminal's output in a VS Code terminal, at its pace, with a line of our own where something is missing. */
@@ -32,19 +34,30 @@ export class TerminalScreen implements Disposable {
     this.writer = new PacedWriter(options.clock, options.write, (offset) => this.watch?.acknowledge(offset));
   }
 
-  /** Begins to show the terminal from the oldest byte that is kept. */
-  async show(sessionId: TerminalId): Promise<TerminalWatch> {
+  /** Begins to show the terminal, from its first byte or with the screen as it is now. */
+  async show(sessionId: TerminalId, from: 'start' | 'screen'): Promise<TerminalWatch> {
     const { hub, events, write } = this.options;
-    const watch = await hub.watch(sessionId, {
+    const viewer: TerminalViewer = {
       onOutput: (data, offset) => this.writer.push(data, offset),
-      onGap: (from, to) => this.writer.afterAll(() => write(notice(gapText(to - from)))),
+      onGap: (fromOffset, toOffset, screen) => {
+        if (!this.replace(screen)) this.writer.afterAll(() => write(notice(gapText(toOffset - fromOffset))));
+      },
       onExited: (exitCode, signal) => this.writer.afterAll(() => events.onExited(exitCode, signal)),
       onLost: () => this.writer.afterAll(() => write(notice(lostText()))),
       onForgotten: () => this.writer.afterAll(() => events.onForgotten()),
-    });
+    };
+    const watch = await hub.watch(sessionId, viewer, from === 'start' ? 0 : undefined);
     if (this.disposed) watch.dispose();
     this.watch = watch;
+    this.replace(watch.screen);
     return watch;
+  }
+
+  private replace(screen: TerminalScreenData | undefined): boolean {
+    // Over this channel bytes arrive as bytes.
+    if (this.options.keepsBefore || !(screen?.data instanceof Uint8Array)) return false;
+    this.writer.pushScreen(screen.data);
+    return true;
   }
 
   dispose(): void {

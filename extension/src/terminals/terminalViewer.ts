@@ -1,4 +1,4 @@
-import type { TerminalInfo } from '../../../server/protocol/terminal.ts';
+import type { TerminalInfo, TerminalScreenData } from '../../../server/protocol/terminal.ts';
 import type { Disposable } from '../base/disposable.ts';
 import type { ServerClient } from '../server/serverClient.ts';
 
@@ -8,6 +8,8 @@ export type TerminalServer = Pick<ServerClient, 'request' | 'notify' | 'onNotifi
 /** One viewer's hold on a terminal; disposing it ends the viewer's output, not the terminal. */
 export interface TerminalWatch extends Disposable {
   readonly terminal: TerminalInfo;
+  /** To be shown in a reset terminal before any output. */
+  readonly screen?: TerminalScreenData;
   /** Offset of the first byte that this viewer gets. */
   readonly fromOffset: number;
   /** The viewer has consumed everything up to `offset`. */
@@ -17,8 +19,8 @@ export interface TerminalWatch extends Disposable {
 /** Something that shows a terminal. It is given bytes in order, each once, and says what it has consumed. */
 export interface TerminalViewer {
   onOutput(data: Uint8Array, offset: number): void;
-  /** The bytes between the offsets are no longer kept anywhere. */
-  onGap(fromOffset: number, toOffset: number): void;
+  /** The bytes between the offsets are left out. In their place there is `screen`, to be shown in a reset terminal; or nothing. */
+  onGap(fromOffset: number, toOffset: number, screen: TerminalScreenData | undefined): void;
   /** The program has ended and every byte was given before. Null where a signal ended it. */
   onExited(exitCode: number | null, signal: number | undefined): void;
   /**

@@ -38,8 +38,10 @@ export class TerminalWatches implements Disposable {
       sessionId,
       {
         onOutput: (data, offset) => this.notify({ method: 'terminal/output', params: { sessionId, offset, data } }),
-        onGap: (from, to) =>
-          this.notify({ method: 'terminal/gap', params: { sessionId, fromOffset: from, toOffset: to } }),
+        onGap: (from, to, screen) => {
+          const params = { sessionId, fromOffset: from, toOffset: to, ...(screen && { screen }) };
+          this.notify({ method: 'terminal/gap', params });
+        },
         onExited: (exitCode, signal) => {
           const params = { sessionId, exitCode, ...(signal !== undefined && { signal }) };
           this.notify({ method: 'terminal/exited', params });
@@ -53,7 +55,8 @@ export class TerminalWatches implements Disposable {
     );
     if (this.isDisposed) watch.dispose();
     else this.watches.set(sessionId, watch);
-    return { terminal: watch.terminal, fromOffset: watch.fromOffset };
+    const { terminal, screen } = watch;
+    return { terminal, fromOffset: watch.fromOffset, ...(screen && { screen }) };
   }
 
   /** Answers `terminal/detach`. */

@@ -1,7 +1,7 @@
 import { StringDecoder } from 'node:string_decoder';
 import type { ParamsOf } from '../../protocol/contract.ts';
 import { CodedError } from '../../protocol/errors.ts';
-import type { TerminalId, TerminalInfo } from '../../protocol/terminal.ts';
+import type { TerminalId, TerminalInfo, TerminalScreenData } from '../../protocol/terminal.ts';
 import { DisposableStore, toDisposable } from '../base/disposable.ts';
 import { BorrowedScreen } from './borrowedScreen.ts';
 import type { DetachKey } from './detachKey.ts';
@@ -147,7 +147,7 @@ export class TerminalAttachment {
   private notified({ method, params }: ServerMessage): void {
     if (!('sessionId' in params) || params.sessionId !== this.sessionId) return;
     if (method === 'terminal/output') this.show(params);
-    else if (method === 'terminal/gap') this.screen.show(undefined);
+    else if (method === 'terminal/gap') this.screen.show(screenBytes(params.screen));
     else if (method === 'terminal/exited') this.end({ kind: 'exited', ...params });
     else if (method === 'terminal/changed' && params.terminal === null) {
       this.end({ kind: 'lost', reason: 'it was closed elsewhere' });
@@ -158,7 +158,7 @@ export class TerminalAttachment {
 
   private show({ offset, data }: ParamsOf<'terminal/output'>): void {
     if (this.waitsForScreen || this.isOver) return;
-    const bytes = typeof data === 'string' ? Buffer.from(data, 'base64') : data;
+    const bytes = bytesOf(data);
     const needsScreen = this.screen.output(bytes);
     // What stdout still holds comes before the empty write, whose end means that all of it is out.
     process.stdout.write('', () => {
@@ -170,14 +170,15 @@ export class TerminalAttachment {
   /** Asks for the screen as it is now; output goes on from there. */
   private async redraw(): Promise<void> {
     this.waitsForScreen = true;
+    let screen: TerminalScreenData | undefined;
     try {
-      await this.server.call('terminal/attach', { sessionId: this.sessionId });
+      ({ screen } = await this.server.call('terminal/attach', { sessionId: this.sessionId }));
     } catch (error) {
       this.end({ kind: 'lost', reason: error instanceof CodedError ? error.message : 'the server failed' });
       return;
     }
     if (this.isOver) return;
-    this.screen.show(undefined);
+    this.screen.show(screenBytes(screen));
     this.waitsForScreen = false;
   }
 
@@ -233,4 +234,12 @@ export class TerminalAttachment {
     if (now?.status !== 'active' || now.cols !== columns || now.rows !== rows) return;
     await this.resize({ cols: terminal.cols, rows: terminal.rows }, signal);
   }
+}
+
+function screenBytes(screen: TerminalScreenData | undefined): Uint8Array | undefined {
+  return screen && bytesOf(screen.data);
+}
+
+function bytesOf(data: Uint8Array | string): Uint8Array {
+  return typeof data === 'string' ? Buffer.from(data, 'base64') : data;
 }

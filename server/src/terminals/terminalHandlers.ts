@@ -2,6 +2,7 @@ import type { terminal } from '../../protocol/terminal.ts';
 import type { Handlers } from '../base/handlers.ts';
 import type { ShellList } from './shellList.ts';
 import type { TerminalService } from './terminalService.ts';
+import type { TerminalSnapshots } from './terminalSnapshots.ts';
 import type { TerminalViewers } from './terminalViewers.ts';
 
 /** The group `terminal` of the contract. */
@@ -9,8 +10,9 @@ export function createTerminalHandlers(services: {
   terminals: TerminalService;
   viewers: TerminalViewers;
   shells: ShellList;
+  snapshots: TerminalSnapshots;
 }): Handlers<typeof terminal> {
-  const { terminals, viewers, shells } = services;
+  const { terminals, viewers, shells, snapshots } = services;
   return {
     'terminal/create': async (params) => {
       const { sessionId, pid, name } = await terminals.create(params);
@@ -33,6 +35,7 @@ export function createTerminalHandlers(services: {
       viewers.detach(client, sessionId);
       return {};
     },
+    'terminal/snapshot': (params, { signal }) => snapshots.take(params, signal),
     'terminal/write': async ({ sessionId, data }, { signal }) => {
       await terminals.write(sessionId, data, signal);
       return {};

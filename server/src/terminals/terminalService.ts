@@ -66,6 +66,8 @@ export interface TerminalServiceOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Called for each connection to a pty host; what it gives is disposed with the connection. */
+  readonly onHost?: (host: PtyHostClient) => Disposable;
 }
 
 /**
@@ -258,6 +260,8 @@ export class TerminalService implements Disposable {
     this.watched.set(host, store);
     store.add(this.options.commands.watch(host));
     store.add(host.onSessionsChanged(() => this.refresh()));
+    const served = this.options.onHost?.(host);
+    if (served) store.add(served);
     store.add(
       host.onClosed((error) => {
         this.options.logger.warn('The connection to the pty host is lost', { detail: error.message });

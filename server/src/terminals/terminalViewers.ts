@@ -1,10 +1,14 @@
 import { CodedError } from '../../protocol/errors.ts';
-import type { TerminalId } from '../../protocol/terminal.ts';
+import type { TerminalId, TerminalInfo, TerminalScreenData } from '../../protocol/terminal.ts';
+import type { Clock } from '../base/clock.ts';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import type { Client } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
+import type { TerminalSettings } from './ports.ts';
 import type { PtyHostClient } from './ptyHostClient.ts';
 import type { PtySubscription, PtySubscriptionEvent } from './ptyHostSubscription.ts';
+import { maxCheckpointReplayBytes } from './screenCheckpoint.ts';
+import type { Screens } from './screens.ts';
 import type { TerminalService } from './terminalService.ts';
 
 /**
@@ -15,6 +19,9 @@ const windowBytes = 262_144;
 
 /** Finding the pty host again after its connection broke has this long; the launcher's own limit is 10 s. */
 const resumeTimeoutMs = 15_000;
+const catchUpTimeoutMs = 15_000;
+/** A viewer that falls behind all the time gets no more than this many screens. */
+const minScreenIntervalMs = 500;
 
 /** One client's watching of one terminal. */
 interface Viewer {
@@ -25,42 +32,66 @@ interface Viewer {
   /** Where the next byte will stand, for going on after the connection to the host broke. */
   nextOffset: number;
   hasExited: boolean;
+  /** When it last got a whole screen. */
+  readonly screenAtMs: number;
+}
+
+/** Where a viewer starts, and what it shows first. */
+interface Start {
+  readonly viewer: Viewer;
+  readonly screen: TerminalScreenData | undefined;
+}
+
+export interface TerminalViewersOptions {
+  readonly terminals: TerminalService;
+  readonly screens: Screens;
+  readonly settings: TerminalSettings;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What `terminal/attach` answers. */
+export interface Attachment {
+  readonly terminal: TerminalInfo;
+  readonly fromOffset: number;
+  readonly screen?: TerminalScreenData;
 }
 
 /**
  * Who watches which terminal. Each viewer has a subscription of its own at the pty host and acknowledges for itself, so
- * that nothing is held here, and one slow viewer holds up no other.
+ * that nothing is held here, and one slow viewer holds up no other: it falls behind, and goes on from a screen.
  */
 export class TerminalViewers implements Disposable {
-  private readonly terminals: TerminalService;
+  private readonly options: TerminalViewersOptions;
   private readonly viewers = new Map<Client, Map<TerminalId, Viewer>>();
   private readonly store = new DisposableStore();
-  private readonly logger: Logger;
 
-  constructor(terminals: TerminalService, logger: Logger) {
-    this.terminals = terminals;
-    this.logger = logger;
+  constructor(options: TerminalViewersOptions) {
+    this.options = options;
   }
 
   /** Starts to send output to `client`. The first bytes are sent after this has resolved. */
-  async attach(client: Client, sessionId: TerminalId, fromOffset: number | undefined, signal: AbortSignal) {
+  async attach(
+    client: Client,
+    sessionId: TerminalId,
+    fromOffset: number | undefined,
+    signal: AbortSignal,
+  ): Promise<Attachment> {
     if (client.kind === 'http') {
       throw new CodedError(
         'Unsupported',
         'A terminal cannot be watched over plain HTTP: its output has no way to arrive.',
       );
     }
-    const viewer = await this.subscribe(client, sessionId, fromOffset, signal);
+    const { viewer, screen } = await this.start(client, sessionId, fromOffset, signal);
     if (signal.aborted || this.store.isDisposed) {
       viewer.subscription.dispose();
       throw new CodedError('Cancelled', 'The terminal was not attached: the request was cancelled.');
     }
     this.of(client).get(sessionId)?.subscription.dispose();
     this.begin(viewer);
-    return {
-      terminal: this.terminals.describe(viewer.subscription.session),
-      fromOffset: viewer.subscription.startOffset,
-    };
+    const terminal = this.options.terminals.describe(viewer.subscription.session);
+    return { terminal, fromOffset: viewer.nextOffset, ...(screen && { screen }) };
   }
 
   detach(client: Client, sessionId: TerminalId): void {
@@ -70,7 +101,9 @@ export class TerminalViewers implements Disposable {
   }
 
   acknowledge(client: Client, sessionId: TerminalId, offset: number): void {
-    this.viewers.get(client)?.get(sessionId)?.subscription.acknowledge(offset);
+    const viewer = this.viewers.get(client)?.get(sessionId);
+    // What was sent before it attached again may be acknowledged only now, and the host knows nothing of it.
+    viewer?.subscription.acknowledge(Math.min(offset, viewer.nextOffset));
   }
 
   dispose(): void {
@@ -79,16 +112,51 @@ export class TerminalViewers implements Disposable {
     this.viewers.clear();
   }
 
+  /** From `fromOffset` where that is still kept, else from a screen, else from the oldest byte kept. */
+  private async start(
+    client: Client,
+    sessionId: TerminalId,
+    fromOffset: number | undefined,
+    signal: AbortSignal,
+  ): Promise<Start> {
+    if (fromOffset !== undefined) {
+      const viewer = await this.subscribe(client, sessionId, fromOffset, signal);
+      if (viewer.nextOffset <= fromOffset) return { viewer, screen: undefined };
+      viewer.subscription.dispose();
+    }
+    try {
+      return await this.startAtScreen(client, sessionId, signal);
+    } catch (error) {
+      if (signal.aborted || (error instanceof CodedError && error.reason === 'NotFound')) throw error;
+      this.options.logger.warn('A terminal is shown without its screen', { sessionId, error });
+      return { viewer: await this.subscribe(client, sessionId, undefined, signal), screen: undefined };
+    }
+  }
+
+  private async startAtScreen(client: Client, sessionId: TerminalId, signal: AbortSignal): Promise<Start> {
+    const { terminals, screens, settings, clock } = this.options;
+    const host = await terminals.host();
+    const scrollbackLines = settings.get('terminals.scrollbackLines');
+    const how = { scrollbackLines, maxReplayBytes: maxCheckpointReplayBytes, want: 'replay', signal } as const;
+    return screens.hold({ host, sessionId }, how, async ({ offset, replay, cols, rows }) => {
+      const subscription = await host.subscribe({ sessionId, windowBytes, fromOffset: offset }, signal);
+      // Where another viewer has driven the terminal on, a gap follows, and with it another screen.
+      const viewer = { client, sessionId, host, subscription, nextOffset: offset, hasExited: false };
+      return { viewer: { ...viewer, screenAtMs: clock.now() }, screen: { data: replay, cols, rows } };
+    });
+  }
+
   private async subscribe(
     client: Client,
     sessionId: TerminalId,
     fromOffset: number | undefined,
     signal: AbortSignal,
   ): Promise<Viewer> {
-    const host = await this.terminals.host();
+    const host = await this.options.terminals.host();
     const where = fromOffset === undefined ? {} : { fromOffset };
     const subscription = await host.subscribe({ sessionId, windowBytes, ...where }, signal);
-    return { client, sessionId, host, subscription, nextOffset: subscription.startOffset, hasExited: false };
+    const nextOffset = subscription.startOffset;
+    return { client, sessionId, host, subscription, nextOffset, hasExited: false, screenAtMs: 0 };
   }
 
   private begin(viewer: Viewer): void {
@@ -120,8 +188,8 @@ export class TerminalViewers implements Disposable {
         client.notify('terminal/output', { sessionId, offset: event.offset, data: event.data });
         return;
       case 'gap':
-        viewer.nextOffset = event.to;
-        client.notify('terminal/gap', { sessionId, fromOffset: event.from, toOffset: event.to });
+        subscription.dispose();
+        this.catchUp(viewer).catch((error: unknown) => this.giveUp(viewer, error));
         return;
       case 'exited': {
         viewer.hasExited = true;
@@ -129,30 +197,63 @@ export class TerminalViewers implements Disposable {
         client.notify('terminal/exited', { sessionId, exitCode: event.exitCode, ...signal });
         return;
       }
-      case 'ended': {
-        const own = this.viewers.get(client);
+      case 'ended':
         subscription.dispose();
-        if (own?.get(sessionId) !== viewer) return;
+        if (!this.isCurrent(viewer)) return;
         // Kept meanwhile, so that a client which detaches is noticed.
-        if (viewer.host.isClosed && !viewer.hasExited && !this.store.isDisposed) void this.resume(viewer);
-        else own.delete(sessionId);
-      }
+        if (viewer.host.isClosed && !viewer.hasExited && !this.store.isDisposed) {
+          this.resume(viewer).catch((error: unknown) => this.giveUp(viewer, error));
+        } else {
+          this.viewers.get(client)?.delete(sessionId);
+        }
     }
   }
 
-  /** The connection broke, which says nothing of the terminal: goes on where it stopped, or tells that it is lost. */
-  private async resume(former: Viewer): Promise<void> {
+  /** A viewer that the output has overtaken goes on from a screen in place of what it has missed. */
+  private async catchUp(former: Viewer): Promise<void> {
+    await this.pause(former.screenAtMs + minScreenIntervalMs - this.options.clock.now());
+    if (this.isCurrent(former)) await this.goOn(former, undefined, AbortSignal.timeout(catchUpTimeoutMs));
+  }
+
+  /** The connection broke, which says nothing of the terminal: goes on where it stopped. */
+  private resume(former: Viewer): Promise<void> {
+    return this.goOn(former, former.nextOffset, AbortSignal.timeout(resumeTimeoutMs));
+  }
+
+  private async goOn(former: Viewer, fromOffset: number | undefined, signal: AbortSignal): Promise<void> {
     const { client, sessionId, nextOffset } = former;
-    const isWanted = (): boolean => this.viewers.get(client)?.get(sessionId) === former && !this.store.isDisposed;
-    try {
-      const viewer = await this.subscribe(client, sessionId, nextOffset, AbortSignal.timeout(resumeTimeoutMs));
-      if (isWanted()) this.begin(viewer);
-      else viewer.subscription.dispose();
-    } catch (error) {
-      if (!isWanted()) return;
-      this.viewers.get(client)?.delete(sessionId);
-      this.logger.warn('A terminal could not be watched again', { client: client.id, sessionId, error });
-      client.notify('terminal/changed', { sessionId, terminal: null });
+    const { viewer, screen } = await this.start(client, sessionId, fromOffset, signal);
+    if (!this.isCurrent(former)) {
+      viewer.subscription.dispose();
+      return;
     }
+    const toOffset = viewer.nextOffset;
+    if (toOffset > nextOffset)
+      client.notify('terminal/gap', { sessionId, fromOffset: nextOffset, toOffset, ...(screen && { screen }) });
+    this.begin(viewer);
+  }
+
+  private async pause(delayMs: number): Promise<void> {
+    if (delayMs <= 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = this.store.add(
+        this.options.clock.after(delayMs, () => {
+          this.store.delete(timer);
+          resolve();
+        }),
+      );
+    });
+  }
+
+  private giveUp(viewer: Viewer, error: unknown): void {
+    if (!this.isCurrent(viewer)) return;
+    const { client, sessionId } = viewer;
+    this.viewers.get(client)?.delete(sessionId);
+    this.options.logger.warn('A terminal could not be watched again', { client: client.id, sessionId, error });
+    client.notify('terminal/changed', { sessionId, terminal: null });
+  }
+
+  private isCurrent(viewer: Viewer): boolean {
+    return this.viewers.get(viewer.client)?.get(viewer.sessionId) === viewer && !this.store.isDisposed;
   }
 }

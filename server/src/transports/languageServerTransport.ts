@@ -99,7 +99,8 @@ function serve(options: LanguageServerOptions, channel: Channel): Disposable {
       return asResponse(toWireError(error, { method, correlationId: 'initialize', logger }));
     }
     const answer = await router.request(client, method, params, abortSignalOf(token));
-    return 'error' in answer ? asResponse(answer.error) : answer.result;
+    if ('error' in answer) return asResponse(answer.error);
+    return channel.carriesBytes ? answer.result : bytesToBase64(answer.result as object);
   });
   connection.onNotification((method, params) => {
     if (initialized) void router.notification(client, method, params);

@@ -28,6 +28,7 @@ describe('the packed VSIX', () => {
       'languageClient',
       'server',
       'parentWatchdog',
+      'screenWorker',
       'ptyHost',
       'webview/agentPanel',
       'webview/terminalPanel',

@@ -132,7 +132,7 @@ describe('Terminals', function () {
       if (found === '') this.skip();
       const { sessionId, name } = await stdio.result('terminal/create', { shell, cwd: folder.path });
       assert.equal(name, shell);
-      await stdio.result('terminal/attach', { sessionId });
+      await stdio.result('terminal/attach', { sessionId, fromOffset: 0 });
       // Written so that the echo of the typed line is not taken for its output.
       await stdio.result('terminal/write', { sessionId, data: 'printf "%s-%s\\n" over here; exit 4\r' });
       await waitFor('the output', () => outputOf(stdio, sessionId).includes('over-here'));
@@ -148,6 +148,10 @@ describe('Terminals', function () {
     const { sessionId } = await stdio.result('terminal/create', {
       shell: 'sh',
       args: ['-c', 'printf 0123456789; exit 3'],
+    });
+    await waitFor('its end', async () => {
+      const { terminals } = await stdio.result('terminal/list', {});
+      return (terminals as Result[]).some((t) => t['sessionId'] === sessionId && t['status'] === 'exited');
     });
     const attached = await stdio.result('terminal/attach', { sessionId, fromOffset: 4 });
     assert.equal(attached['fromOffset'], 4);
@@ -181,7 +185,7 @@ describe('Terminals', function () {
       args: ['-c', 'env; sleep 60'],
       env: { MINE: 'yes' },
     });
-    await stdio.result('terminal/attach', { sessionId });
+    await stdio.result('terminal/attach', { sessionId, fromOffset: 0 });
     const text = await waitFor('the environment', () => {
       const output = outputOf(stdio, sessionId);
       return output.includes('MINE=yes') && output.includes('TERM=xterm-256color') && output;
@@ -228,7 +232,7 @@ describe('Terminals', function () {
     assert.equal(readlinkSync(`/proc/${String(pid)}/cwd`), doomed);
     rmSync(doomed, { recursive: true });
     await stdio.result('terminal/write', { sessionId, data: 'echo still-$((1+1))\r' });
-    await stdio.result('terminal/attach', { sessionId });
+    await stdio.result('terminal/attach', { sessionId, fromOffset: 0 });
     await waitFor('an answer', () => outputOf(stdio, sessionId).includes('still-2'));
     await stdio.result('terminal/close', { sessionId });
   });

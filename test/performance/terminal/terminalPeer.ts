@@ -127,7 +127,7 @@ export class OurPeer extends ForkedPeer {
 
   /** `fromOffset` is needed where output has been lost on purpose. Answers what `terminal/attach` answers. */
   async watch(sessionId: string, listener: OutputListener): Promise<void> {
-    await this.attach(sessionId, listener);
+    await this.attach(sessionId, listener, 0);
   }
 
   async attach(sessionId: string, listener: OutputListener, fromOffset?: number): Promise<AttachAnswer> {

@@ -13,10 +13,22 @@ class SlowScreen implements TerminalScreen {
   isReplaying = true;
   readonly waiting: { readonly data: Uint8Array; drawn: () => void }[] = [];
   readonly notices: string[] = [];
+  sizes: TerminalSize[] = [];
   private input: ((data: string) => void) | null = null;
 
   write(data: Uint8Array, drawn: () => void): void {
     this.waiting.push({ data, drawn });
+  }
+
+  replace({ data, size }: { data: Uint8Array; size: TerminalSize }, drawn: () => void): void {
+    this.waiting.push({
+      data,
+      drawn: () => {
+        this.sizes.push(size);
+        this.text = Buffer.from(data).toString();
+        drawn();
+      },
+    });
   }
 
   /** Draws everything that waits. */
@@ -76,6 +88,7 @@ describe('a terminal attached to a screen', () => {
   let screen: SlowScreen;
   let attachment: TerminalAttachment;
   let failures: string[];
+  let attached: number;
 
   beforeEach(() => {
     posted = [];
@@ -91,8 +104,9 @@ describe('a terminal attached to a screen', () => {
       writeState: () => undefined,
     });
     context('ready', 1);
+    attached = 0;
     attachment = new TerminalAttachment(bridge, terminalId, screen, {
-      attached: () => undefined,
+      attached: () => attached++,
       changed: () => undefined,
       failed: (message) => failures.push(message),
       exited: () => undefined,
@@ -118,13 +132,13 @@ describe('a terminal attached to a screen', () => {
   async function answerAttach(
     count: number,
     expectedOffset: number | undefined,
-    answer: { fromOffset: number; producedBytes: number },
+    answer: { fromOffset: number; producedBytes: number; screen?: { data: Uint8Array; cols: number; rows: number } },
   ) {
     await eventually(`attach ${count}`, () => requests('terminal/attach').length >= count);
     const { id, params } = requests('terminal/attach')[count - 1]!;
     assert.equal((params as { fromOffset?: number }).fromOffset, expectedOffset);
-    const terminal = terminalInfo({ producedBytes: answer.producedBytes });
-    send({ kind: 'response', id, result: { terminal, fromOffset: answer.fromOffset } });
+    const { producedBytes, ...result } = answer;
+    send({ kind: 'response', id, result: { terminal: terminalInfo({ producedBytes }), ...result } });
     await new Promise(setImmediate);
   }
 

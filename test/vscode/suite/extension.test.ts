@@ -86,7 +86,7 @@ describe('The extension in a real window', () => {
       text += Buffer.from(event.data as Uint8Array).toString('utf8');
     });
     try {
-      await api.request('terminal/attach', { sessionId });
+      await api.request('terminal/attach', { sessionId, fromOffset: 0 });
       await api.request('terminal/write', { sessionId, data: 'echo before-$((1+1))\n' });
       await until('the shell has answered', () => text.includes('before-2'));
       process.kill(await serverPid(), 'SIGKILL');

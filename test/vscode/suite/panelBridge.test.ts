@@ -188,7 +188,7 @@ describe('A webview in a real window', () => {
           return data;
         })
         .join('');
-    await send({ kind: 'request', id: 6, method: 'terminal/attach', params: { sessionId } });
+    await send({ kind: 'request', id: 6, method: 'terminal/attach', params: { sessionId, fromOffset: 0 } });
     await responseTo(6);
     await send({ kind: 'request', id: 7, method: 'terminal/write', params: { sessionId, data: 'echo a-$((1+1))\n' } });
     await until('the shell has answered', () => text().includes('a-2'));

@@ -1,5 +1,5 @@
-import type { ParsedParamsOf } from '../../../server/protocol/contract.ts';
-import type { TerminalId, TerminalInfo } from '../../../server/protocol/terminal.ts';
+import type { ParsedParamsOf, ResultOf } from '../../../server/protocol/contract.ts';
+import type { TerminalId, TerminalInfo, TerminalScreenData } from '../../../server/protocol/terminal.ts';
 import { CodedError } from '../../../server/protocol/errors.ts';
 import { isUp, type Bridge } from '../bridge/bridge.ts';
 import type { Disposable } from '../bridge/disposable.ts';
@@ -75,7 +75,7 @@ export class TerminalAttachment implements Disposable {
     return (this.receivedOffset ?? this.drawnOffset) - this.drawnOffset;
   }
 
-  /** Attaches from the last byte received, or from the oldest one kept at first. */
+  /** Attaches from the last byte received, or with the screen as it is at first. */
   async attach(): Promise<void> {
     const number = ++this.attachNumber;
     const sessionId = this.sessionId;
@@ -85,7 +85,7 @@ export class TerminalAttachment implements Disposable {
       const fromOffset = this.receivedOffset;
       const params = fromOffset === null ? { sessionId } : { sessionId, fromOffset };
       const answer = await this.bridge.request('terminal/attach', params);
-      if (!this.disposed && number === this.attachNumber) this.begin(answer.terminal, answer.fromOffset);
+      if (!this.disposed && number === this.attachNumber) this.begin(answer);
     } catch (error) {
       if (!this.disposed && number === this.attachNumber) this.events.failed(errorText(error));
     } finally {
@@ -135,15 +135,21 @@ export class TerminalAttachment implements Disposable {
     void this.attach();
   }
 
-  private begin(terminal: TerminalInfo, fromOffset: number): void {
-    if (this.receivedOffset === null) {
+  private begin({ terminal, fromOffset, screen }: ResultOf<'terminal/attach'>): void {
+    const isFirst = this.receivedOffset === null;
+    if (isFirst) {
       this.receivedOffset = fromOffset;
       this.drawnOffset = fromOffset;
     }
     this.liveFromOffset = terminal.producedBytes;
     this.screen.setReplaying(this.drawnOffset < this.liveFromOffset);
+    if (isFirst && screen) {
+      // Before it is drawn the size must not change.
+      this.screen.replace(screenOf(screen), () => !this.disposed && this.events.attached(terminal));
+      return;
+    }
     this.events.attached(terminal);
-    this.skipTo(fromOffset);
+    this.skipTo(fromOffset, screen);
   }
 
   private receiveOutput({ sessionId, offset, data }: ParsedParamsOf<'terminal/output'>): void {
@@ -189,18 +195,23 @@ export class TerminalAttachment implements Disposable {
     }
   }
 
-  private receiveGap({ sessionId, toOffset }: ParsedParamsOf<'terminal/gap'>): void {
-    if (sessionId === this.sessionId && !this.hasOverflowed) this.skipTo(toOffset);
+  private receiveGap({ sessionId, toOffset, screen }: ParsedParamsOf<'terminal/gap'>): void {
+    if (sessionId === this.sessionId && !this.hasOverflowed) this.skipTo(toOffset, screen);
   }
 
-  /** Goes on at `offset`, and says so where output was lost for good. */
-  private skipTo(offset: number): void {
+  /** Goes on at `offset`: from a screen, or with a line that says that output was lost for good. */
+  private skipTo(offset: number, screen: TerminalScreenData | undefined): void {
     const expected = this.receivedOffset;
     if (expected === null || offset <= expected) return;
     this.receivedOffset = offset;
+    const skipped = (): void => this.acknowledge(offset - expected);
+    if (screen) {
+      this.screen.replace(screenOf(screen), skipped);
+      return;
+    }
     this.screen.showNotice(t('terminal.gap', { count: offset - expected }));
     // Nothing of a gap has to be drawn, yet it comes after everything that has.
-    this.screen.write(new Uint8Array(), () => this.acknowledge(offset - expected));
+    this.screen.write(new Uint8Array(), skipped);
   }
 
   private receiveExit({ sessionId, exitCode, signal }: ParsedParamsOf<'terminal/exited'>): void {
@@ -253,6 +264,10 @@ export class TerminalAttachment implements Disposable {
     }
     return taken;
   }
+}
+
+function screenOf({ data, cols, rows }: TerminalScreenData): { data: Uint8Array; size: TerminalSize } {
+  return { data: toBytes(data), size: { cols, rows } };
 }
 
 function exitText(exitCode: number | null, signal: number | undefined): string {

@@ -9,6 +9,11 @@ export interface TerminalSize {
 export interface TerminalScreen extends Disposable {
   /** Draws bytes of output; `drawn` is called once they have been taken in. */
   write(data: Uint8Array, drawn: () => void): void;
+  /**
+   * Shows a whole screen in place of everything before it, in the size that it was laid out for; `drawn` is called once
+   * it has been taken in.
+   */
+  replace(screen: { readonly data: Uint8Array; readonly size: TerminalSize }, drawn: () => void): void;
   /** Shows a line of our own between the program's output. */
   showNotice(text: string): void;
   /** While true, questions in the output ("what terminal are you?") are old and must not be answered again. */

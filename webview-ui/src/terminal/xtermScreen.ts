@@ -35,6 +35,7 @@ export function createXtermScreen(element: HTMLElement, options: XtermScreenOpti
   terminal.open(element);
   terminal.textarea?.setAttribute('aria-label', options.label);
   let isReplaying = true;
+  let decoder = newDecoder();
   const queries = muteQueries(terminal, () => isReplaying || !options.answersQueries);
   const theme = onThemeChange(() => {
     terminal.options.theme = readTerminalTheme();
@@ -44,7 +45,16 @@ export function createXtermScreen(element: HTMLElement, options: XtermScreenOpti
     (event) => !opensCommandPalette(event) && handleClipboardKey(event, terminal, options),
   );
   return {
-    write: (data, drawn) => terminal.write(data, drawn),
+    write: (data, drawn) => terminal.write(decoder.decode(data, { stream: true }), drawn),
+    replace: ({ data, size }, drawn) => {
+      // Once all before it is drawn, since a reset would not hold back what is still to come.
+      terminal.write('', () => {
+        terminal.reset();
+        terminal.resize(size.cols, size.rows);
+      });
+      decoder = newDecoder();
+      terminal.write(decoder.decode(data, { stream: true }), drawn);
+    },
     showNotice: (text) => terminal.write(`\r\n\u001b[0;2m${text}\u001b[0m\r\n`),
     setReplaying: (value) => (isReplaying = value),
     resize: ({ cols, rows }) => terminal.resize(cols, rows),
@@ -62,6 +72,11 @@ export function createXtermScreen(element: HTMLElement, options: XtermScreenOpti
       terminal.dispose();
     },
   };
+}
+
+/** The library's own decoder (6.0.0) loses characters such as … and ’ when their bytes arrive in two parts. */
+function newDecoder(): TextDecoder {
+  return new TextDecoder('utf-8', { ignoreBOM: true });
 }
 
 /**
