@@ -16,7 +16,7 @@ import { ServerClient } from './server/serverClient.ts';
 import { createServerLauncher } from './server/serverLauncher.ts';
 import { announceFailures } from './serverMessages.ts';
 import { ServerSupervisor } from './server/serverSupervisor.ts';
-import { pushChanges, readSettings, readWorkspace } from './settings.ts';
+import { describeWorkspace, pushChanges, readSettings, readWorkspace } from './settings.ts';
 import { StatusBar } from './statusBar.ts';
 import { ShownTerminals } from './terminals/shownTerminals.ts';
 import { TerminalFeatures } from './terminals/terminalFeatures.ts';
@@ -91,7 +91,7 @@ function describeClient(restarts: number): InitializationOptions {
   return {
     contractVersion,
     correlationId: `startup-${Date.now()}-${randomBytes(4).toString('hex')}`,
-    workspace: readWorkspace(),
+    workspace: describeWorkspace(),
     settings: readSettings(),
     restarts,
     ...(ripgrepPath !== undefined && { ripgrepPath }),

@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import type { SettingKey } from '../../server/protocol/settings.ts';
 import type { WorkspaceState } from '../../server/protocol/server.ts';
 import type { Disposable } from './base/disposable.ts';
+import { editorTerminalsSection, readEditorTerminals } from './editorTerminals.ts';
 import type { ServerClient } from './server/serverClient.ts';
 
 export const settingsPrefix = 'aiDevAssistant';
@@ -36,6 +37,11 @@ export function readWorkspace(): WorkspaceState {
   return { folders, trusted: vscode.workspace.isTrusted };
 }
 
+/** What the server is told of this window: its folders, and how it starts terminals. */
+export function describeWorkspace(): WorkspaceState {
+  return { ...readWorkspace(), terminals: readEditorTerminals() };
+}
+
 /**
  * Tells the server what changes in settings, folders and trust. What changes while a server starts may have come too
  * late for its handshake and too early for a notification, so a new server is told once more.
@@ -43,7 +49,7 @@ export function readWorkspace(): WorkspaceState {
 export function pushChanges(client: Pick<ServerClient, 'notify' | 'onNewServer'>): Disposable {
   let hasChanged = false;
   const push = (): void => {
-    client.notify('workspace/changed', readWorkspace());
+    client.notify('workspace/changed', describeWorkspace());
     // Settings of the workspace are held back until it is trusted, so they may change with it.
     client.notify('settings/changed', { settings: readSettings() });
   };
@@ -53,10 +59,11 @@ export function pushChanges(client: Pick<ServerClient, 'notify' | 'onNewServer'>
   };
   return vscode.Disposable.from(
     vscode.workspace.onDidChangeConfiguration((event) => {
-      if (event.affectsConfiguration(settingsPrefix)) changed();
+      if ([settingsPrefix, editorTerminalsSection].some((section) => event.affectsConfiguration(section))) changed();
     }),
     vscode.workspace.onDidChangeWorkspaceFolders(changed),
     vscode.workspace.onDidGrantWorkspaceTrust(changed),
+    vscode.env.onDidChangeShell(changed),
     client.onNewServer(() => {
       if (hasChanged) push();
     }),

@@ -19,7 +19,7 @@ export const terminalCommands = {
     withoutServer: 'waits',
     run: async ({ terminals, terminalPanels, client }, target) => {
       const present = await findTerminal(terminals, target);
-      const terminal = present ?? (await client.request('terminal/create', terminals.newShellParams()));
+      const terminal = present ?? (await client.request('terminal/create', {}));
       terminalPanels.open(terminal.sessionId, terminal.name);
     },
   },

@@ -76,13 +76,8 @@ export class AssistantTerminals implements TabKind, Disposable {
     this.store.dispose();
   }
 
-  /** The shell that the person has chosen in VS Code, where VS Code knows one. */
-  newShellParams(): Pick<ParamsOf<'terminal/create'>, 'shell'> {
-    return vscode.env.shell === '' ? {} : { shell: vscode.env.shell };
-  }
-
   private newShell(params: ParamsOf<'terminal/create'> = {}): AssistantTerminal {
-    return this.make({ kind: 'create', params: { ...this.newShellParams(), ...params } });
+    return this.make({ kind: 'create', params });
   }
 
   private show(terminal: TerminalInfo): vscode.Terminal {

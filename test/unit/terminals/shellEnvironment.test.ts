@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { CodedError } from '../../../server/protocol/errors.ts';
-import { shellEnvironment } from '../../../server/src/terminals/shellEnvironment.ts';
+import { shellEnvironment, utf8Locale } from '../../../server/src/terminals/shellEnvironment.ts';
 
 describe('The environment of a shell', () => {
   it('keeps what is the person’s and describes our terminal', () => {
@@ -47,5 +47,19 @@ describe('The environment of a shell', () => {
         (error) => error instanceof CodedError && error.reason === 'InvalidEnvironment',
       );
     });
+  }
+});
+
+describe('The locale of a shell', () => {
+  const cases: [string, Record<string, string>, NodeJS.Platform, Record<string, string>][] = [
+    ['is UTF-8 where there is none', {}, 'linux', { LANG: 'C.UTF-8' }],
+    ['is one that macOS knows there', { LANG: '' }, 'darwin', { LANG: 'en_US.UTF-8' }],
+    ['stays as it is where it is UTF-8', { LANG: 'de_DE.UTF-8' }, 'linux', {}],
+    ['stays as it is in the other spelling', { LANG: 'C', LC_CTYPE: 'de_DE.utf8' }, 'linux', {}],
+    ['gets UTF-8 for characters only where it is another', { LANG: 'de_DE' }, 'linux', { LC_CTYPE: 'C.UTF-8' }],
+    ['is left alone where all of it is set on purpose', { LC_ALL: 'C', LANG: 'C' }, 'linux', {}],
+  ];
+  for (const [what, env, platform, expected] of cases) {
+    it(what, () => assert.deepEqual(utf8Locale(env, platform), expected));
   }
 });
