@@ -73,13 +73,13 @@ function variablesOf(values: Readonly<Record<string, unknown>>): Record<string, 
 
 /** The variables of VS Code's settings that mean something without an open file; undefined for any other. */
 function resolveVariables(text: string): string | undefined {
-  let isKnown = true;
+  const unknown: string[] = [];
   const resolved = text.replace(/\$\{([^}]*)\}/g, (_, variable: string) => {
     const value = valueOf(variable);
-    if (value === undefined) isKnown = false;
+    if (value === undefined) unknown.push(variable);
     return value ?? '';
   });
-  return isKnown ? resolved : undefined;
+  return unknown.length === 0 ? resolved : undefined;
 }
 
 function valueOf(variable: string): string | undefined {
