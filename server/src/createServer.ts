@@ -40,6 +40,7 @@ import type { PtyHostClient } from './terminals/ptyHostClient.ts';
 import { ShellIntegration } from './terminals/shellIntegration.ts';
 import { ShellList } from './terminals/shellList.ts';
 import { TerminalCommands } from './terminals/terminalCommands.ts';
+import { LastScreens } from './terminals/lastScreens.ts';
 import { ScreenCheckpoints } from './terminals/screenCheckpoints.ts';
 import { Screens } from './terminals/screens.ts';
 import { ScreenThread } from './terminals/screenThread.ts';
@@ -114,7 +115,9 @@ export function createServer(options: ServerOptions): Server {
   const reported = store.add(new TerminalCommands(logger));
   store.add(reported.onFinished((finished) => clients.notifyAll('terminal/commandFinished', finished)));
   const workerFile = path.join(bundleFolder, 'screenWorker.js');
-  const screens = new Screens(store.add(new ScreenThread({ workerFile, clock: systemClock, logger })));
+  const screenThread = store.add(new ScreenThread({ workerFile, clock: systemClock, logger }));
+  const screens = new Screens(screenThread);
+  const lastScreens = new LastScreens(screenThread);
   const checkpoints = store.add(new ScreenCheckpoints({ screens, settings, clock: systemClock, logger }));
   const terminals = store.add(
     new TerminalService({
@@ -130,7 +133,9 @@ export function createServer(options: ServerOptions): Server {
       onHost: (host) => checkpoints.serve(host),
     }),
   );
-  const viewers = store.add(new TerminalViewers({ terminals, screens, settings, clock: systemClock, logger }));
+  const viewers = store.add(
+    new TerminalViewers({ terminals, screens, lastScreens, settings, clock: systemClock, logger }),
+  );
   store.add(terminals.onChanged((change) => clients.notifyAll('terminal/changed', change)));
 
   const commandsFolder = path.join(dataFolder, 'commands');
@@ -180,7 +185,7 @@ export function createServer(options: ServerOptions): Server {
         terminals,
         viewers,
         shells,
-        snapshots: new TerminalSnapshots(terminals, screens),
+        snapshots: new TerminalSnapshots(terminals, screens, lastScreens),
       }),
       ...createCommandHandlers(runner, outputs, workspace),
       ...createModelHandlers(catalog),

@@ -4,6 +4,7 @@ import type { TerminalId, TerminalScreenData } from '../../server/protocol/termi
 import { systemClock } from '../../server/src/base/clock.ts';
 import type { Client } from '../../server/src/base/handlers.ts';
 import { SettingsService } from '../../server/src/settings/settingsService.ts';
+import { LastScreens } from '../../server/src/terminals/lastScreens.ts';
 import { ScreenCheckpoints } from '../../server/src/terminals/screenCheckpoints.ts';
 import { screenText } from '../../server/src/terminals/screenText.ts';
 import { Screens } from '../../server/src/terminals/screens.ts';
@@ -31,6 +32,7 @@ export class ScreenWorld {
   private readonly parts: ReturnType<typeof shellParts>;
   private readonly checkpoints: ScreenCheckpoints;
   private readonly watching: ScreenViewer[] = [];
+  private readonly portsBefore = openPorts();
 
   /** `workerFile`: another worker than the real one. */
   static async open(workerFile?: string): Promise<ScreenWorld> {
@@ -46,6 +48,7 @@ export class ScreenWorld {
     this.thread = new ScreenThread({ ...base, workerFile });
     const { settings } = this;
     const screens = new Screens(this.thread);
+    const lastScreens = new LastScreens(this.thread);
     this.checkpoints = new ScreenCheckpoints({ ...base, screens, settings });
     const environment = { PATH: process.env['PATH'], HOME: ptyHost.dataFolder, SHELL: '/bin/bash' };
     this.parts = shellParts({ dataFolder: ptyHost.dataFolder, environment, logger });
@@ -58,8 +61,8 @@ export class ScreenWorld {
       environment,
       onHost: (host) => this.checkpoints.serve(host),
     });
-    this.viewers = new TerminalViewers({ ...base, terminals: this.terminals, screens, settings });
-    this.snapshots = new TerminalSnapshots(this.terminals, screens);
+    this.viewers = new TerminalViewers({ ...base, terminals: this.terminals, screens, lastScreens, settings });
+    this.snapshots = new TerminalSnapshots(this.terminals, screens, lastScreens);
   }
 
   /** Starts `sh -c SCRIPT` in a terminal. */
@@ -90,8 +93,13 @@ export class ScreenWorld {
     for (const part of [this.viewers, this.checkpoints, this.thread, this.terminals, this.parts, this.settings])
       part.dispose();
     await this.ptyHost.close();
-    await waitFor('the worker to end', () => !process.getActiveResourcesInfo().includes('MessagePort'));
+    await waitFor('the worker to end', () => openPorts() <= this.portsBefore);
   }
+}
+
+/** Ways to worker threads that are open. */
+function openPorts(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length;
 }
 
 /** A client that keeps a terminal of its own, as xterm.js would show it, and checks that no byte comes twice or is missing. */

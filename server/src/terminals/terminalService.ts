@@ -9,6 +9,7 @@ import type { Logger } from '../base/logger.ts';
 import type { PtySessionInfo } from '../ptyProtocol/messages.ts';
 import type { PtyHostSource, TerminalSettings, TerminalWorkspace } from './ports.ts';
 import type { PtyHostClient } from './ptyHostClient.ts';
+import { LostTerminals } from './lostTerminals.ts';
 import { shellEnvironment } from './shellEnvironment.ts';
 import type { IntegratedShell, ShellIntegration, ShellStart } from './shellIntegration.ts';
 import type { ShellList } from './shellList.ts';
@@ -86,6 +87,7 @@ export class TerminalService implements Disposable {
   private refreshAgain = false;
   /** Timers of exited terminals. */
   private readonly expiring = new Map<TerminalId, Disposable>();
+  readonly lost = new LostTerminals();
   private readonly facts = new Map<TerminalId, TerminalFacts>();
   private factsTimer: Disposable | undefined;
   private starting = 0;
@@ -149,7 +151,9 @@ export class TerminalService implements Disposable {
     try {
       const launch = { ...shell, ...secret, cwd, cols, rows, isShell, metadata: encodeMetadata(metadata) };
       const created = await host.create(launch).finally(() => this.starting--);
-      return this.describe(newSession(launch, created, this.options.clock.now()));
+      const terminal = this.describe(newSession(launch, created, this.options.clock.now()));
+      this.lost.see(terminal);
+      return terminal;
     } catch (error) {
       await integrated?.discard();
       throw error;
@@ -157,11 +161,18 @@ export class TerminalService implements Disposable {
   }
 
   async list(): Promise<TerminalInfo[]> {
-    return (await this.sessions()).map((session) => this.describe(session));
+    const sessions = await this.sessions();
+    return [...sessions.map((session) => this.describe(session)), ...this.lost.list()];
   }
 
   async get(sessionId: TerminalId): Promise<TerminalInfo> {
-    return this.describe(await this.session(sessionId));
+    return (await this.findLost(sessionId)) ?? this.describe(await this.session(sessionId));
+  }
+
+  /** A terminal that was lost with its pty host, if it is one. */
+  async findLost(sessionId: TerminalId): Promise<TerminalInfo | undefined> {
+    await this.host();
+    return this.lost.get(sessionId);
   }
 
   /** What is known of a session: by the host, by its shell, and by others. */
@@ -224,7 +235,8 @@ export class TerminalService implements Disposable {
 
   /** Ends what runs in it, if it still runs, and forgets the terminal. */
   async close(sessionId: TerminalId): Promise<void> {
-    await (await this.host()).close(sessionId);
+    if (this.lost.forget(sessionId)) this.refresh();
+    else await (await this.host()).close(sessionId);
   }
 
   /** Lets the host drop a terminal whose exit has been taken note of. One that is gone already is no error. */
@@ -258,6 +270,7 @@ export class TerminalService implements Disposable {
   private watch(host: PtyHostClient): void {
     const store = new DisposableStore();
     this.watched.set(host, store);
+    this.lost.connected(host.identity.instanceId);
     store.add(this.options.commands.watch(host));
     store.add(host.onSessionsChanged(() => this.refresh()));
     const served = this.options.onHost?.(host);
@@ -349,6 +362,8 @@ export class TerminalService implements Disposable {
       this.expire(terminal, decodeMetadata(session.metadata)?.command !== undefined);
       terminals.push(terminal);
     }
+    this.lost.seeAll(terminals);
+    terminals.push(...this.lost.list());
     this.known = new Map(terminals.map((terminal) => [terminal.sessionId, terminal]));
     for (const sessionId of this.facts.keys()) if (!this.known.has(sessionId)) this.facts.delete(sessionId);
     if (!before) return;

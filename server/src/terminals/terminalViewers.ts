@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import type { Client } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
+import type { LastScreens } from './lastScreens.ts';
 import type { TerminalSettings } from './ports.ts';
 import type { PtyHostClient } from './ptyHostClient.ts';
 import type { PtySubscription, PtySubscriptionEvent } from './ptyHostSubscription.ts';
@@ -45,6 +46,7 @@ interface Start {
 export interface TerminalViewersOptions {
   readonly terminals: TerminalService;
   readonly screens: Screens;
+  readonly lastScreens: LastScreens;
   readonly settings: TerminalSettings;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -83,13 +85,15 @@ export class TerminalViewers implements Disposable {
         'A terminal cannot be watched over plain HTTP: its output has no way to arrive.',
       );
     }
+    const lost = await this.options.terminals.findLost(sessionId);
+    if (lost) return this.attachLost(lost, fromOffset, signal);
     const { viewer, screen } = await this.start(client, sessionId, fromOffset, signal);
     if (signal.aborted || this.store.isDisposed) {
       viewer.subscription.dispose();
       throw new CodedError('Cancelled', 'The terminal was not attached: the request was cancelled.');
     }
     this.of(client).get(sessionId)?.subscription.dispose();
-    this.begin(viewer);
+    this.begin(viewer, screen);
     const terminal = this.options.terminals.describe(viewer.subscription.session);
     return { terminal, fromOffset: viewer.nextOffset, ...(screen && { screen }) };
   }
@@ -110,6 +114,22 @@ export class TerminalViewers implements Disposable {
     this.store.dispose();
     for (const own of this.viewers.values()) for (const { subscription } of own.values()) subscription.dispose();
     this.viewers.clear();
+  }
+
+  /** All that is left of it: what it has shown last. */
+  private async attachLost(
+    terminal: TerminalInfo,
+    fromOffset: number | undefined,
+    signal: AbortSignal,
+  ): Promise<Attachment> {
+    const { lastScreens, settings } = this.options;
+    const end = lastScreens.endOf(terminal.sessionId) ?? terminal.producedBytes;
+    if (fromOffset !== undefined && fromOffset >= end) return { terminal, fromOffset };
+    const scrollbackLines = settings.get('terminals.scrollbackLines');
+    const how = { scrollbackLines, maxReplayBytes: maxCheckpointReplayBytes, want: 'replay' } as const;
+    const last = await lastScreens.of(terminal, how, signal);
+    const screen = last && { data: last.replay, cols: last.cols, rows: last.rows };
+    return { terminal, fromOffset: end, ...(screen && { screen }) };
   }
 
   /** From `fromOffset` where that is still kept, else from a screen, else from the oldest byte kept. */
@@ -159,8 +179,9 @@ export class TerminalViewers implements Disposable {
     return { client, sessionId, host, subscription, nextOffset, hasExited: false, screenAtMs: 0 };
   }
 
-  private begin(viewer: Viewer): void {
+  private begin(viewer: Viewer, screen: TerminalScreenData | undefined): void {
     this.of(viewer.client).set(viewer.sessionId, viewer);
+    this.options.lastScreens.begin(viewer.sessionId, { offset: viewer.nextOffset, screen });
     // The answer is written before the next turn of the event loop, so it goes out before the first output does.
     setImmediate(() => viewer.subscription.listen((event) => this.forward(viewer, event)));
   }
@@ -185,6 +206,7 @@ export class TerminalViewers implements Disposable {
     switch (event.kind) {
       case 'output':
         viewer.nextOffset = event.offset + event.data.length;
+        this.options.lastScreens.append(sessionId, event.offset, event.data);
         client.notify('terminal/output', { sessionId, offset: event.offset, data: event.data });
         return;
       case 'gap':
@@ -205,6 +227,7 @@ export class TerminalViewers implements Disposable {
           this.resume(viewer).catch((error: unknown) => this.giveUp(viewer, error));
         } else {
           this.viewers.get(client)?.delete(sessionId);
+          if (!viewer.host.isClosed) this.options.lastScreens.forget(sessionId);
         }
     }
   }
@@ -230,7 +253,7 @@ export class TerminalViewers implements Disposable {
     const toOffset = viewer.nextOffset;
     if (toOffset > nextOffset)
       client.notify('terminal/gap', { sessionId, fromOffset: nextOffset, toOffset, ...(screen && { screen }) });
-    this.begin(viewer);
+    this.begin(viewer, screen);
   }
 
   private async pause(delayMs: number): Promise<void> {
@@ -249,6 +272,8 @@ export class TerminalViewers implements Disposable {
     if (!this.isCurrent(viewer)) return;
     const { client, sessionId } = viewer;
     this.viewers.get(client)?.delete(sessionId);
+    // That it is lost is told to everybody.
+    if (this.options.terminals.lost.get(sessionId)) return;
     this.options.logger.warn('A terminal could not be watched again', { client: client.id, sessionId, error });
     client.notify('terminal/changed', { sessionId, terminal: null });
   }

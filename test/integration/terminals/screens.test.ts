@@ -165,6 +165,29 @@ describe('The screens of terminals', function () {
     await world.terminals.close(sessionId);
   });
 
+  it('outlive the pty host where somebody watched, and new terminals start at once', async () => {
+    const own = await ScreenWorld.open();
+    const sessionId = await own.run('printf "\\033[1mto be lost\\033[m"; read x');
+    const unseen = await own.run('sleep 60');
+    const viewer = await own.viewer(sessionId).attach();
+    await waitFor('the output', async () => (await viewer.text()).includes('to be lost'));
+    const told: string[] = [];
+    own.terminals.onChanged(({ terminal, sessionId: id }) => told.push(`${id} ${terminal?.status ?? 'gone'}`));
+    await own.ptyHost.endHost('SIGKILL');
+    await waitFor('the loss to be told', () => told.includes(`${sessionId} lost`) && told.includes(`${unseen} lost`));
+    const statuses = (await own.terminals.list()).map(({ status }) => status);
+    assert.deepEqual(statuses, ['lost', 'lost']);
+    assert.match(await own.text(sessionId), /to be lost/);
+    await assert.rejects(own.text(unseen), { reason: 'Unavailable' });
+    const late = await own.viewer(sessionId).attach();
+    assert.match(await late.text(), /to be lost/);
+    const next = await own.run('read x');
+    assert.equal((await own.terminals.get(next)).status, 'active');
+    await own.terminals.close(sessionId);
+    await waitFor('it to be forgotten', () => told.includes(`${sessionId} gone`));
+    await own.close();
+  });
+
   it('can be had as text', async () => {
     const sessionId = await world.run('printf "\\033]2;a title\\007"; seq 30; printf "\\033[32m$ \\033[m"; read x', {
       cols: 20,

@@ -216,7 +216,9 @@ describe('Terminals', function () {
       stdio.messages.some((message) => {
         const params = (message.params ?? {}) as Result;
         return (
-          message.method === 'terminal/changed' && params['sessionId'] === sessionId && params['terminal'] === null
+          message.method === 'terminal/changed' &&
+          params['sessionId'] === sessionId &&
+          (params['terminal'] as Result | null)?.['status'] === 'lost'
         );
       }),
     );

@@ -1,7 +1,7 @@
 import * as assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { CodedError } from '../../../server/protocol/errors.ts';
-import type { TerminalId } from '../../../server/protocol/terminal.ts';
+import type { TerminalId, TerminalScreenData } from '../../../server/protocol/terminal.ts';
 import { TerminalHub } from '../../../extension/src/terminals/terminalHub.ts';
 import type { TerminalServer, TerminalViewer, TerminalWatch } from '../../../extension/src/terminals/terminalViewer.ts';
 import { FakeClock, settle } from './fakeClock.ts';
@@ -23,6 +23,7 @@ class TerminalStandIn {
   exit: number | undefined;
   isGone = false;
   isUnavailable = false;
+  hasScreens = false;
   /** Times at which an attachment was asked for in vain. */
   readonly refusedAt: number[] = [];
   private readonly now: () => number;
@@ -90,7 +91,12 @@ class TerminalStandIn {
     this.attachments += 1;
     this.cursor = this.acknowledged = Math.max(fromOffset ?? 0, this.keptFrom);
     setImmediate(() => this.pump());
-    return { terminal: { sessionId, name: 'bash' }, fromOffset: this.cursor };
+    const answer = { terminal: { sessionId, name: 'bash' }, fromOffset: this.cursor };
+    if (!this.hasScreens || (fromOffset !== undefined && fromOffset >= this.keptFrom)) return answer;
+    // A screen holds all that there is.
+    this.cursor = this.acknowledged = this.content.length;
+    const screen = { data: Uint8Array.of(this.content.length % 251), cols: 80, rows: 24 };
+    return { ...answer, fromOffset: this.cursor, screen };
   }
 
   private pump(): void {
@@ -112,6 +118,7 @@ class TerminalStandIn {
 class RecordingViewer implements TerminalViewer {
   readonly pieces: { readonly offset: number; readonly data: Uint8Array }[] = [];
   readonly gaps: (readonly [number, number])[] = [];
+  readonly screens: TerminalScreenData[] = [];
   exits: (number | null)[] = [];
   forgotten = 0;
   lost = 0;
@@ -123,8 +130,9 @@ class RecordingViewer implements TerminalViewer {
     if (this.isFast) this.consume();
   }
 
-  onGap(from: number, to: number): void {
+  onGap(from: number, to: number, screen?: TerminalScreenData): void {
     this.gaps.push([from, to]);
+    if (screen) this.screens.push(screen);
   }
 
   onExited(code: number | null): void {
@@ -186,6 +194,37 @@ describe('The terminals that a window watches', () => {
     await settle();
     return viewer;
   }
+
+  it('give the screen to one who comes late, and lose no byte of the one who lags behind it', async () => {
+    terminal.hasScreens = true;
+    const slow = await join(0);
+    slow.isFast = false;
+    terminal.produce(3 * windowBytes);
+    await settle();
+    const late = await join();
+    assert.equal(late.watch?.fromOffset, 3 * windowBytes);
+    assert.ok(late.watch.screen);
+    terminal.produce(100);
+    for (let round = 0; round < 8; round++) {
+      slow.consume();
+      await settle();
+    }
+    slow.check(terminal.content);
+    late.check(terminal.content, 3 * windowBytes);
+  });
+
+  it('give a screen in place of bytes that are no longer kept', async () => {
+    terminal.hasScreens = true;
+    const viewer = await join(0);
+    terminal.produce(1_000);
+    await settle();
+    terminal.restart();
+    terminal.produce(5_000);
+    terminal.keptFrom = 3_000;
+    await settle();
+    assert.deepEqual(viewer.gaps, [[1_000, 6_000]]);
+    assert.equal(viewer.screens.length, 1);
+  });
 
   it('give the same bytes to two viewers over one attachment each of which begins where it wants', async () => {
     terminal.produce(1_000);

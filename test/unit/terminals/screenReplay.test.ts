@@ -174,4 +174,67 @@ describe('The replay of a screen', function () {
       { numRuns: Number(process.env['SCREEN_RUNS'] ?? 300) },
     );
   });
+
+  it('is the same over a checkpoint in between, and over a resize', async () => {
+    await fc.assert(
+      fc.asyncProperty(output, output, size, size, async (one, two, from, to) => {
+        // The library forgets a link when a resize moves the line on which it began.
+        fc.pre(!one.includes('\x1b]8;'));
+        const first = await computeScreen(jobOf(one, from));
+        const rest = one.subarray(one.length - first.unfinishedBytes);
+        const { cols, rows, replay } = first;
+        const pieces = [
+          { ...from, bytes: rest },
+          { ...to, bytes: two },
+        ];
+        const second = await computeScreen(jobOf(two, to, { checkpoint: { cols, rows, replay }, pieces }));
+        const direct = await computeScreen(
+          jobOf(two, to, {
+            pieces: [
+              { ...from, bytes: one },
+              { ...to, bytes: two },
+            ],
+          }),
+        );
+        assertSame(await terminalAfter(to, second.replay), await terminalAfter(to, direct.replay));
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('leaves out lines above the screen until it fits', async () => {
+    const bytes = Buffer.from(Array.from({ length: 30 }, (_, index) => `line ${index}`).join('\r\n'));
+    const at = { cols: 20, rows: 4 };
+    const whole = await computeScreen(jobOf(bytes, at));
+    const maxReplayBytes = whole.replay.length - 1;
+    const { replay } = await computeScreen(jobOf(bytes, at, { maxReplayBytes }));
+    assert.ok(replay.length <= maxReplayBytes);
+    assert.match(Buffer.from(replay).toString(), /line 28/);
+    assert.doesNotMatch(Buffer.from(replay).toString(), /line 0/);
+    await assert.rejects(computeScreen(jobOf(bytes, at, { maxReplayBytes: 10 })), /10 are allowed/);
+  });
+
+  it('keeps what a checkpoint knew where output after it is lost, and begins in a safe place', async () => {
+    const at = { cols: 30, rows: 5 };
+    const { replay, cols, rows } = await computeScreen(jobOf(Buffer.from('\x1b[?1049h\x1b[2;2Hkept\x1b[?2004h'), at));
+    const pieces = [{ ...at, bytes: Buffer.from('1;31mcut\x1b[4;4Hnew') }];
+    const job = jobOf(new Uint8Array(), at, {
+      checkpoint: { cols, rows, replay },
+      pieces,
+      hasHole: true,
+      want: 'text',
+    });
+    const { text, isAlternate } = await computeScreen(job);
+    assert.equal(text, '\n kept\n\n   new');
+    assert.equal(isAlternate, true);
+  });
+
+  it('does not keep a string without an end for ever', async () => {
+    const at = { cols: 30, rows: 5 };
+    const long = Buffer.concat([Buffer.from('before \x1b]52;c;'), Buffer.alloc(100_000, 0x41)]);
+    const { replay, unfinishedBytes } = await computeScreen(jobOf(long, at));
+    assert.equal(unfinishedBytes, 0);
+    const rest = Buffer.from('AAAA\x07after');
+    assertSame(await terminalAfter(at, replay, rest), await terminalAfter(at, long, rest));
+  });
 });

@@ -163,6 +163,28 @@ describe('a terminal attached to a screen', () => {
     assert.deepEqual(acknowledged(), [6, 11]);
   });
 
+  it('shows the screen in the size that it was laid out for before any output, and before the view may resize it', async () => {
+    const data = Buffer.from('the screen');
+    await answerAttach(1, undefined, { fromOffset: 500, producedBytes: 500, screen: { data, cols: 90, rows: 30 } });
+    assert.equal(attached, 0);
+    screen.draw();
+    assert.equal(screen.text, 'the screen');
+    assert.deepEqual(screen.sizes, [{ cols: 90, rows: 30 }]);
+    assert.equal(attached, 1);
+  });
+
+  it('shows a screen in place of what it has missed', async () => {
+    await answerAttach(1, undefined, { fromOffset: 0, producedBytes: 0 });
+    const gap = { sessionId: terminalId, fromOffset: 0, toOffset: 700 };
+    const data = Buffer.from('after the gap');
+    send({ kind: 'notification', method: 'terminal/gap', params: { ...gap, screen: { data, cols: 80, rows: 24 } } });
+    screen.draw();
+    assert.equal(screen.text, 'after the gap');
+    assert.deepEqual(screen.notices, []);
+    const acknowledged = posted.findLast((m) => m.kind === 'notification');
+    assert.deepEqual(acknowledged?.params, { sessionId: terminalId, offset: 700 });
+  });
+
   it('ignores output of other terminals, and output that was sent before it was attached', async () => {
     output(0, 'early');
     await answerAttach(1, undefined, { fromOffset: 0, producedBytes: 0 });
