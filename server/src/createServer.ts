@@ -19,7 +19,6 @@ import { createModelHandlers } from './providers/modelHandlers.ts';
 import { PolicyGate } from './security/policyGate.ts';
 import { JournalStore } from './storage/journalStore.ts';
 import { AgentCommands } from './terminals/agentCommands.ts';
-import { commandFolderOf } from './terminals/commandFolders.ts';
 import { createCommandHandlers } from './terminals/commandHandlers.ts';
 import { CommandOutputFiles } from './terminals/commandOutputFiles.ts';
 import { CommandOutputs } from './terminals/commandOutputs.ts';
@@ -35,6 +34,7 @@ import { SecretService } from './settings/secretService.ts';
 import { createSettingsHandlers } from './settings/settingsHandlers.ts';
 import { SettingsService } from './settings/settingsService.ts';
 import { WorkspaceService } from './settings/workspaceService.ts';
+import { OrphanSweep, ownFolder } from './terminals/orphanSweep.ts';
 import { PtyHostLauncher, type PtyHostLauncherOptions } from './terminals/ptyHostLauncher.ts';
 import type { PtyHostClient } from './terminals/ptyHostClient.ts';
 import { ShellIntegration } from './terminals/shellIntegration.ts';
@@ -104,10 +104,11 @@ export function createServer(options: ServerOptions): Server {
   );
   const sources = { platform: process.platform, etcShells: '/etc/shells' };
   const shells = new ShellList({ workspace, environment, sources, logger });
+  const secretsFolder = path.join(dataFolder, 'shellSecrets');
   const integration = store.add(
     new ShellIntegration({
       scriptsFolder: path.join(bundleFolder, 'shellIntegration'),
-      secretsFolder: commandFolderOf(path.join(dataFolder, 'shellSecrets'), instanceId, logger),
+      secretsFolder: ownFolder(secretsFolder, instanceId),
       clock: systemClock,
       logger,
     }),
@@ -147,11 +148,20 @@ export function createServer(options: ServerOptions): Server {
   const runner = new CommandRunner({
     terminals,
     files: outputFiles,
-    folder: commandFolderOf(commandsFolder, instanceId, logger),
+    folder: ownFolder(commandsFolder, instanceId),
     environment,
     clock: systemClock,
     logger,
   });
+  store.add(
+    new OrphanSweep({
+      parents: [commandsFolder, secretsFolder],
+      ptyHostFolder: path.join(dataFolder, 'ptyHost'),
+      outputs: outputFiles,
+      clock: systemClock,
+      logger,
+    }),
+  );
   const outputs = new CommandOutputs({ terminals, runner, files: outputFiles });
   const commands = new AgentCommands({ runner, outputs, files: outputFiles, terminals, clock: systemClock });
 
