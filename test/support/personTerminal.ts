@@ -9,6 +9,8 @@ export interface TerminalState {
   readonly cursorVisible: boolean;
   /** Every line of the normal screen and its scrollback, with colours and attributes where a cell has any. */
   readonly lines: readonly string[];
+  /** The same of what is to be seen now. */
+  readonly looks: readonly string[];
 }
 
 /** A terminal emulator with a program in it: a real pty, and xterm.js without a window, which answers what it is asked. */
@@ -91,6 +93,7 @@ export class PersonTerminal {
       modes: { ...this.emulator.modes },
       cursorVisible: !core.coreService.isCursorHidden,
       lines: Array.from({ length: normal.length }, (_, index) => lookOf(normal.getLine(index))),
+      looks: Array.from({ length: active.length }, (_, index) => lookOf(active.getLine(index))),
     };
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { PersonTerminal } from '../../support/personTerminal.ts';
 import { endPtyHostsOf, ptyHostsOf } from '../../support/ptyHostOf.ts';
@@ -47,6 +47,10 @@ describe('ai-dev-assistant terminals', function () {
   async function sizeOf(sessionId: string): Promise<string> {
     const found = (await terminals()).find((terminal) => terminal.sessionId === sessionId);
     return `${found?.cols}x${found?.rows}`;
+  }
+
+  async function snapshot(sessionId: string): Promise<string> {
+    return (await server.result('terminal/snapshot', { sessionId }))['text'] as string;
   }
 
   /** A shell that says `ready>`, or `script` in its place. */
@@ -274,6 +278,79 @@ describe('ai-dev-assistant terminals', function () {
       person.type(detachKey);
       assert.equal(await person.exited, 0);
       assert.equal((await terminals()).find(({ sessionId }) => sessionId === id)?.status, 'active');
+    });
+
+    it('shows one vim in two places at once, and takes keys from both', async () => {
+      const id = await create('exec vim -N -u NONE -i NONE -n', { cols: 80, rows: 24 });
+      const [one, two] = [attach(id), attach(id)];
+      await one.shows('~\n~\n~\n~');
+      await two.shows('~\n~\n~\n~');
+      one.type('ione ');
+      await two.shows('-- INSERT --');
+      two.type('two');
+      await one.shows('one two');
+      await two.shows('one two');
+      await waitFor('both to show the same', () => one.text() === two.text());
+      assert.deepEqual(one.cursor(), two.cursor());
+      one.type(detachKey);
+      assert.equal(await one.exited, 0);
+      two.type('\x1b:q!\r');
+      assert.equal(await two.exited, 0);
+    });
+
+    it('shows the screen as it is: colours, lines above that were wrapped, cursor, and modes', async () => {
+      const wrapped = 'x'.repeat(170);
+      const id = await create(
+        `echo ${wrapped}; printf '\\033[31;1mred\\033[0m plain\\n\\033[?1000;1006h\\033[5;10Hhere'; read go`,
+      );
+      await waitFor('the output', async () => /here/.test(await snapshot(id)));
+      const person = attach(id);
+      await person.shows('here');
+      await person.shows(/^red plain$/m);
+      const { modes, looks } = await person.state();
+      assert.equal((modes as { mouseTrackingMode: string }).mouseTrackingMode, 'vt200');
+      assert.deepEqual(person.cursor(), { row: 4, col: 13 });
+      assert.ok(
+        looks.some((line) => line.startsWith('red plain 0:1/')),
+        looks.join('\n'),
+      );
+      assert.deepEqual(person.screen().slice(0, 3), ['x'.repeat(80), 'x'.repeat(80), 'x'.repeat(10)]);
+    });
+
+    it('shows again what was below a full-screen program when that ends', async () => {
+      const id = await create();
+      const person = attach(id);
+      await person.shows('ready>');
+      person.type('echo below it all\r');
+      await person.shows(/^below it all$/m);
+      person.type('vim -N -u NONE -i NONE -n\r');
+      await person.shows('~\n~\n~\n~');
+      assert.doesNotMatch(person.text(), /below it all/);
+      person.type(':q!\r');
+      await person.shows(/^below it all$/m);
+      assert.doesNotMatch(person.text(), /~\n~/);
+      person.type('echo and on\r');
+      await person.shows(/^and on$/m);
+      // Ten programs one after another that come and go at once.
+      person.type('for i in 1 2 3 4 5 6 7 8 9 10; do printf "\\033[?1049hX\\033[?1049l"; done; echo still here\r');
+      await person.shows(/^still here$/m);
+      await person.shows(/^below it all$/m);
+    });
+
+    it('shows less in the size that the own terminal has now', async () => {
+      const file = path.join(folder.path, 'numbered');
+      writeFileSync(file, Array.from({ length: 200 }, (_, index) => `number ${index + 1}\n`).join(''));
+      const id = await create(`exec less '${file}'`, { cols: 60, rows: 10 });
+      const person = attach(id, [], { cols: 80, rows: 24 });
+      await person.shows(/^number 23\n/m);
+      person.resize(80, 12);
+      await person.shows(/^number 11\n(?!number 12)/m);
+      person.type(' ');
+      await person.shows(/^number 22\n/m);
+      person.resize(100, 40);
+      await person.shows(/^number 50\n/m);
+      person.type('q');
+      assert.equal(await person.exited, 0);
     });
 
     it('needs a terminal to show it in', async () => {

@@ -27,6 +27,14 @@ export function assertCounted(data: Uint8Array, offset: number): void {
   }
 }
 
+/** The lines that end before byte `offset`, the last `count` of them, and the beginning of the next one. */
+export function linesBefore(offset: number, count: number): string[] {
+  const current = Math.floor(offset / lineBytes);
+  const whole = numbers(current - count, count + 1).split('\r\n');
+  const partial = whole[count]?.slice(0, Math.min(7, offset % lineBytes)) ?? '';
+  return [...whole.slice(0, count), partial];
+}
+
 function numbers(from: number, count: number): string {
   let text = '';
   for (let line = from; line < from + count; line++) text += `${String(line % lines).padStart(7, '0')}\r\n`;

@@ -36,7 +36,9 @@ describe(`a terminal under output, in ${rounds} rounds of kill -9`, function () 
       const viewer = new CountingViewer(sessionId);
       await viewer.attach(server);
       for (let steps = 1 + random.below(6); steps > 0; steps--) await step(viewer, sessionId);
+      await viewer.attachAfresh(server);
       await viewer.untilFlowing();
+      assert.ok(viewer.screens > 0, 'who has seen nothing yet gets the screen');
       await kill(random.pick(victims), viewer, { sessionId, pid });
     });
   }
@@ -91,7 +93,7 @@ describe(`a terminal under output, in ${rounds} rounds of kill -9`, function () 
       await server.call('terminal/close', { sessionId: next });
     }
     await waitFor('the program to be gone', () => !isAlive(pid));
-    viewer.assertSound();
+    await viewer.assertSound();
   }
 });
 
