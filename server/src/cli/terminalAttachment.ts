@@ -147,7 +147,7 @@ export class TerminalAttachment {
   private notified({ method, params }: ServerMessage): void {
     if (!('sessionId' in params) || params.sessionId !== this.sessionId) return;
     if (method === 'terminal/output') this.show(params);
-    else if (method === 'terminal/gap') this.screen.show(screenBytes(params.screen));
+    else if (method === 'terminal/gap' && !this.waitsForScreen) this.screen.show(screenBytes(params.screen));
     else if (method === 'terminal/exited') this.end({ kind: 'exited', ...params });
     else if (method === 'terminal/changed' && params.terminal === null) {
       this.end({ kind: 'lost', reason: 'it was closed elsewhere' });

@@ -215,8 +215,11 @@ export class RunningCommand implements Disposable {
       const host = await terminals.host();
       const fromOffset = this.recording.endOffset;
       const subscription = await host.subscribe({ sessionId, fromOffset, windowBytes }).catch((error: unknown) => {
+        // The connection may break before the answer has come as well as after it.
+        if (host.isClosed) return undefined;
         throw lost(error);
       });
+      if (!subscription) continue;
       const exit = await this.readOne(subscription);
       if (exit) return { ...exit, wasSeen: subscription.session.exit === null };
       // Somebody has closed the terminal, and with it the command.
