@@ -1,5 +1,5 @@
 import * as path from 'node:path';
-import { systemClock } from '../../server/src/base/clock.ts';
+import { systemClock, type Clock } from '../../server/src/base/clock.ts';
 import { AgentCommands } from '../../server/src/terminals/agentCommands.ts';
 import { CommandOutputFiles } from '../../server/src/terminals/commandOutputFiles.ts';
 import { CommandOutputs } from '../../server/src/terminals/commandOutputs.ts';
@@ -23,11 +23,11 @@ export class CommandWorld {
   private readonly settings: SettingsService;
   private readonly parts: ReturnType<typeof shellParts>;
 
-  static async open(): Promise<CommandWorld> {
-    return new CommandWorld(await PtyHostWorld.open());
+  static async open(clock = systemClock): Promise<CommandWorld> {
+    return new CommandWorld(await PtyHostWorld.open(), clock);
   }
 
-  private constructor(ptyHost: PtyHostWorld) {
+  private constructor(ptyHost: PtyHostWorld, clock: Clock) {
     const { logger } = recordingLogger();
     this.ptyHost = ptyHost;
     this.settings = new SettingsService(logger);
@@ -39,11 +39,10 @@ export class CommandWorld {
       workspace: { folders: [] },
       ...this.parts,
       environment,
-      clock: systemClock,
+      clock,
       logger,
     });
     const { terminals } = this;
-    const clock = systemClock;
     this.dataFolder = ptyHost.dataFolder;
     const folder = path.join(ptyHost.dataFolder, 'commands');
     const files = new CommandOutputFiles({ folder: path.join(folder, 'output'), clock, logger });

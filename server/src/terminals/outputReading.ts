@@ -95,12 +95,17 @@ export async function readLines(
     // A line that never ends is cut, so that a piece stays small.
     const cut = text.length > 4 * pieceBytes ? text.length : text.lastIndexOf('\n') + 1;
     rest = text.slice(cut);
-    for (const line of plainText(text.slice(0, cut)).split('\n').slice(0, -1)) window.add(line);
+    const lines = text.slice(0, cut).split('\n');
+    if (text.at(cut - 1) === '\n') lines.pop();
+    for (const line of lines) window.add(line);
   }
   rest += decoder.end();
-  if (rest !== '') window.add(plainText(rest));
+  if (rest !== '') window.add(rest);
   return window.result();
 }
+
+/** Longer lines are made plain at once, since a progress bar's is long only until then; others if they are kept. */
+const longLineChars = 1_000;
 
 /** Collects the lines of a range, or the last ones, within a number of characters. */
 class LineWindow {
@@ -109,7 +114,9 @@ class LineWindow {
     readonly endLine: number;
     readonly maxChars: number;
   };
-  private readonly lines: string[] = [];
+  private lines: string[] = [];
+  /** Lines at the start of `lines` that are no longer among the last ones. */
+  private dropped = 0;
   private chars = 0;
   private first = 1;
   private count = 0;
@@ -124,23 +131,28 @@ class LineWindow {
     this.count += 1;
     const { startLine, endLine, maxChars } = this.range;
     if (this.count < (startLine ?? 1) || this.count > endLine) return;
-    const shown = line.slice(0, maxChars);
+    const shown = (line.length > longLineChars ? plainText(line) : line).slice(0, maxChars);
     if (startLine === undefined) this.addLast(shown);
     else if (!this.isCut && this.chars + shown.length + 1 <= maxChars) this.push(shown);
     else this.isCut = true;
   }
 
   result(): OutputLines {
-    return { lines: this.lines, startLine: this.first, lineCount: this.count, isCut: this.isCut };
+    const lines = this.lines.slice(this.dropped).map((line) => plainText(line));
+    return { lines, startLine: this.first + this.dropped, lineCount: this.count, isCut: this.isCut };
   }
 
   private addLast(line: string): void {
     this.push(line);
-    while (this.chars > this.range.maxChars && this.lines.length > 1) {
-      this.chars -= (this.lines.shift()?.length ?? 0) + 1;
-      this.first += 1;
+    while (this.chars > this.range.maxChars && this.dropped < this.lines.length - 1) {
+      this.chars -= (this.lines[this.dropped]?.length ?? 0) + 1;
+      this.dropped += 1;
       this.isCut = true;
     }
+    if (this.dropped < 10_000) return;
+    this.lines = this.lines.slice(this.dropped);
+    this.first += this.dropped;
+    this.dropped = 0;
   }
 
   private push(line: string): void {
