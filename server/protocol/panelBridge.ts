@@ -18,6 +18,7 @@ export const methodsForViews = [
   'terminal/resize',
   'terminal/signal',
   'terminal/close',
+  'terminal/background',
   'session/new',
   'session/list',
   'session/attach',
@@ -47,6 +48,8 @@ export type HostAction =
   /** Shows a workspace file in the editor; `line` counts from 1. */
   | { readonly action: 'openFile'; readonly path: string; readonly line?: number }
   | { readonly action: 'copyText'; readonly text: string }
+  /** Brings a terminal to the front, in the tab of its conversation or one of its own. */
+  | { readonly action: 'showTerminal'; readonly terminalId: string }
   /** Opens VS Code's page on which the person trusts the workspace, or does not. */
   | { readonly action: 'manageTrust' };
 

@@ -102,6 +102,8 @@ export const terminalInfo = z.object({
   currentFolder: z.string(),
   /** What runs in it, or ran last. */
   lastCommand: terminalCommandState.optional(),
+  /** A command with which nobody waits: it goes on beside what its agent or its caller does next. */
+  isBackground: z.boolean().optional(),
   /** Set while what runs seems to wait for the person to type. */
   waitsForInput: waitsForInput.optional(),
 });

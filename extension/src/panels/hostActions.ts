@@ -22,6 +22,10 @@ function start(action: HostAction): Thenable<unknown> {
       return openFile(action.path, action.line);
     case 'copyText':
       return vscode.env.clipboard.writeText(action.text);
+    case 'showTerminal': {
+      const line = { kind: 'terminal', sessionId: action.terminalId };
+      return vscode.commands.executeCommand(`${settingsPrefix}.attachTerminal`, line);
+    }
     case 'manageTrust':
       return vscode.commands.executeCommand('workbench.trust.manage');
   }

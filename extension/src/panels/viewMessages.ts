@@ -73,6 +73,11 @@ function readAction(value: Fields): HostAction | undefined {
       const text = value['text'];
       return typeof text === 'string' && text.length <= maxTextChars ? { action: 'copyText', text } : undefined;
     }
+    case 'showTerminal': {
+      const terminalId = value['terminalId'];
+      if (typeof terminalId !== 'string' || !/^[0-9a-f]{32}$/.test(terminalId)) return undefined;
+      return { action: 'showTerminal', terminalId };
+    }
     case 'manageTrust':
       return { action: 'manageTrust' };
     default:

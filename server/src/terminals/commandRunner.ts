@@ -136,7 +136,7 @@ export class CommandRunner {
     }
     command.limit(null);
     command.goOn('background');
-    await this.options.terminals.liftTimeLimit(sessionId);
+    await this.options.terminals.setBackground(sessionId, null);
   }
 
   /** A command that this server follows. */
@@ -159,8 +159,9 @@ export class CommandRunner {
     const command = this.follow(terminal, options, true);
     if (options.timeoutMs !== null) {
       const spentMs = this.options.clock.now() - terminal.createdAt;
-      command.limit(Math.max(firstOutputMs, options.timeoutMs - spentMs));
+      command.limit(options.timeoutMs, spentMs);
     }
+    if (terminal.status === 'active') this.noteBackground(command);
     return command;
   }
 
@@ -231,11 +232,20 @@ export class CommandRunner {
     const timer = background ? this.options.clock.after(firstOutputMs, () => command.goOn('background')) : undefined;
     try {
       const cause = await command.answered;
+      if (cause === 'background' || cause === 'unanswered') this.noteBackground(command);
       return { ...command.state, terminalId: command.sessionId, cause };
     } finally {
       timer?.dispose();
       signal.removeEventListener('abort', stop);
     }
+  }
+
+  private noteBackground({ sessionId, timeLimitMs }: RunningCommand): void {
+    const { terminals, logger } = this.options;
+    terminals.setBackground(sessionId, timeLimitMs).catch((error: unknown) => {
+      // It may have ended meanwhile; anything else only keeps it in the tab of its conversation.
+      logger.debug('A command could not be noted as one in the background', { sessionId, error });
+    });
   }
 
   private noteEnd({ sessionId, recording }: RunningCommand, durationMs: number | null): void {

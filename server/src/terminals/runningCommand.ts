@@ -72,6 +72,7 @@ export class RunningCommand implements Disposable {
   private readonly typing = new TypedInput();
   private readonly answer = Promise.withResolvers<AnswerCause>();
   private timer: Disposable | undefined;
+  private limitMs: number | null = null;
   private stopping: Promise<void> | undefined;
   /** Ends the reading that is under way. */
   private interrupt: () => void = () => undefined;
@@ -130,12 +131,18 @@ export class RunningCommand implements Disposable {
     };
   }
 
-  /** Stops it after this time; null takes the limit away. */
-  limit(timeoutMs: number | null): void {
+  /** After which it is stopped, counted from its start; null for no limit. */
+  get timeLimitMs(): number | null {
+    return this.limitMs;
+  }
+
+  /** Stops it once it has run for this time, of which `spentMs` are over already; null takes the limit away. */
+  limit(timeoutMs: number | null, spentMs = 0): void {
     this.timer?.dispose();
     this.timer = undefined;
+    this.limitMs = timeoutMs;
     if (timeoutMs === null || this.exit) return;
-    this.timer = this.options.clock.after(timeoutMs, () => {
+    this.timer = this.options.clock.after(Math.max(0, timeoutMs - spentMs), () => {
       this.timedOut = true;
       this.stopSoon();
     });

@@ -16,6 +16,8 @@ const terminalMetadata = z.object({
       commandLine: z.string(),
       /** From its start; null for one without a limit. */
       timeoutMs: z.number().nullable(),
+      /** Nobody waits for it any more. */
+      isBackground: z.boolean().optional(),
     })
     .optional(),
 });
@@ -65,6 +67,7 @@ export function terminalOf(session: PtySessionInfo): TerminalInfo {
     producedBytes: session.producedBytes,
     hasShellIntegration: false,
     currentFolder: metadata.cwd,
+    ...(command?.isBackground && { isBackground: true }),
     ...(command && {
       lastCommand: {
         commandLine: command.commandLine,

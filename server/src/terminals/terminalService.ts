@@ -215,11 +215,11 @@ export class TerminalService implements Disposable {
     await (await this.host()).setMetadata(sessionId, encodeMetadata({ ...metadata, name }));
   }
 
-  /** Notes that a command has no time limit any more, for whoever takes it up after this server. */
-  async liftTimeLimit(sessionId: TerminalId): Promise<void> {
+  /** Notes that nobody waits for a command any more, and its time limit, for whoever takes it up after this server. */
+  async setBackground(sessionId: TerminalId, timeoutMs: number | null): Promise<void> {
     const metadata = decodeMetadata((await this.session(sessionId)).metadata);
-    if (!metadata?.command) return;
-    const command = { ...metadata.command, timeoutMs: null };
+    if (!metadata?.command || (metadata.command.isBackground && metadata.command.timeoutMs === timeoutMs)) return;
+    const command = { ...metadata.command, timeoutMs, isBackground: true };
     await (await this.host()).setMetadata(sessionId, encodeMetadata({ ...metadata, command }));
   }
 
@@ -390,8 +390,8 @@ function newSession(
 
 function isSame(before: TerminalInfo | undefined, now: TerminalInfo): boolean {
   const facts = (terminal: TerminalInfo): string => {
-    const { status, name, hasShellIntegration, currentFolder, lastCommand, waitsForInput } = terminal;
-    return JSON.stringify([status, name, hasShellIntegration, currentFolder, lastCommand, waitsForInput]);
+    const { status, name, hasShellIntegration, currentFolder, lastCommand, waitsForInput, isBackground } = terminal;
+    return JSON.stringify([status, name, hasShellIntegration, currentFolder, lastCommand, waitsForInput, isBackground]);
   };
   return before !== undefined && facts(before) === facts(now);
 }

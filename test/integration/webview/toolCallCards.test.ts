@@ -5,11 +5,14 @@ import {
   eventsOf,
   permissionAsked,
   sessionId,
+  terminalId,
+  terminalInfo,
   turnEnded,
   turnStarted,
   user,
   withModels,
 } from '../../support/conversationScript.ts';
+import type { ThemeName } from '../../support/webviewThemes.ts';
 import { WebviewHarness, type OpenView } from '../../support/webviewHarness.ts';
 import type { SessionUpdate } from '../../../server/protocol/sessionEvents.ts';
 
@@ -102,5 +105,67 @@ describe('the card of a tool call', function () {
     ]);
     assert.match((await page.locator('.command .toolStatus').textContent())!, /^\P{Letter}*Not run$/u);
     await page.locator('.command').getByText('This folder is not trusted.').waitFor();
+  });
+
+  describe('of a command that runs', () => {
+    const running = [
+      update({ status: 'in_progress', content: [{ type: 'terminal', terminalId }] }),
+      update({ rawOutput: { waitsForInput: { kind: 'password', prompt: 'Password:' } } }),
+    ];
+
+    async function openRunning(theme: ThemeName = 'dark'): Promise<OpenView> {
+      const events = eventsOf([user('go'), turnStarted(), commandCall('c1', 'sudo make install'), ...running]);
+      const view = await harness.open('agentPanel', {
+        theme,
+        state: { sessionId, draft: '', chosenModel: null },
+        prepare: (host) =>
+          withModels(host)
+            .answer('session/attach', () => attached(events, { running: true }))
+            .answer('terminal/attach', () => ({ terminal: terminalInfo(), fromOffset: 0 }))
+            .answer('terminal/detach', () => ({}))
+            .answer('terminal/background', () => ({})),
+      });
+      await view.page.locator('.command .waitsForInput').waitFor();
+      return view;
+    }
+
+    for (const theme of ['dark', 'light'] as const) {
+      it(`says that it waits for input, and offers to let it go on (${theme})`, async () => {
+        const { page, host, screenshot } = await openRunning(theme);
+        assert.match((await page.locator('.waitsForInput').textContent())!, /Waits for your input/);
+        assert.equal(await page.locator('.waitsForInput span[title]').getAttribute('title'), 'Password:');
+        await screenshot(`command-waits-${theme}`);
+        await page.getByText('Show terminal').click();
+        await page.getByText('Continue in background').click();
+        assert.deepEqual(await host.waitForRequest('terminal/background'), { sessionId: terminalId });
+        assert.deepEqual(host.received.actions, [{ action: 'showTerminal', terminalId }]);
+      });
+    }
+
+    it('stops saying so when it goes on, and says when it runs in the background', async () => {
+      const { page, host, screenshot } = await openRunning();
+      const next = eventsOf(
+        [
+          update({ rawOutput: {} }),
+          update({
+            status: 'completed',
+            content: [{ type: 'terminal', terminalId }, ...text('listening on 3000')],
+            rawOutput: { running: true },
+          }),
+          update({ rawOutput: { exitCode: 1, durationMs: 5000 } }),
+        ],
+        6,
+      );
+      await host.notify('session/update', { sessionId, ...next[0]! });
+      await page.locator('.waitsForInput', { hasText: 'Waits' }).waitFor({ state: 'detached' });
+      await host.notify('session/update', { sessionId, ...next[1]! });
+      await page.locator('.command .toolStatus', { hasText: 'in the background' }).waitFor();
+      await page.locator('.command').getByText('listening on 3000').waitFor();
+      assert.equal(await page.getByText('Continue in background').count(), 0);
+      await screenshot('command-background');
+      await host.notify('session/update', { sessionId, ...next[2]! });
+      await page.locator('.command .outcome.failed', { hasText: 'exit code 1' }).waitFor();
+      assert.equal(await page.getByText('Show terminal').count(), 0);
+    });
   });
 });

@@ -16,6 +16,7 @@ describe('A message from a webview', () => {
       { kind: 'action', action: { action: 'openFile', path: 'src/a.ts', line: 3 } },
       { kind: 'action', action: { action: 'openFile', path: '/a.ts' } },
       { kind: 'action', action: { action: 'copyText', text: 'x' } },
+      { kind: 'action', action: { action: 'showTerminal', terminalId: '0123456789abcdef'.repeat(2) } },
       { kind: 'action', action: { action: 'manageTrust' } },
     ];
     for (const message of messages) assert.deepEqual(readViewMessage(message), { message });
@@ -39,6 +40,7 @@ describe('A message from a webview', () => {
       { kind: 'action', action: { action: 'openFile', path: 'a', line: 0 } },
       { kind: 'action', action: { action: 'openFile', path: '' } },
       { kind: 'action', action: { action: 'copyText', text: 4 } },
+      { kind: 'action', action: { action: 'showTerminal', terminalId: 'all of them' } },
       { kind: 'action', action: 'copyText' },
     ];
     for (const value of strange) {

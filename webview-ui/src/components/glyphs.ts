@@ -3,6 +3,7 @@ export const glyphs = {
   add: 0xea60,
   'arrow-down': 0xea9a,
   'arrow-up': 0xeaa1,
+  'bell-dot': 0xeb9a,
   check: 0xeab2,
   'chevron-down': 0xeab4,
   'chevron-right': 0xeab6,

@@ -1,4 +1,5 @@
 import { CodedError } from '../../../../server/protocol/errors.ts';
+import type { TerminalId } from '../../../../server/protocol/terminal.ts';
 import type { Bridge } from '../../bridge/bridge.ts';
 import { errorText } from '../../bridge/errorText.ts';
 import { t } from '../../strings.ts';
@@ -60,6 +61,17 @@ export class TurnActions {
       await this.bridge.request('session/continue', { sessionId }, { timeoutMs: turnTimeoutMs });
     } catch (error) {
       this.reportUnlessShown(error, conversation.view.sequence);
+    }
+  }
+
+  /** Lets a running command go on in the background, so that the agent goes on without its end. */
+  async continueInBackground(terminalId: TerminalId): Promise<void> {
+    try {
+      await this.bridge.request('terminal/background', { sessionId: terminalId });
+    } catch (error) {
+      // It ended just then: its card shows how.
+      if (error instanceof CodedError && error.reason === 'NotFound') return;
+      this.state.notice.value = { text: errorText(error), isError: true };
     }
   }
 

@@ -1,12 +1,13 @@
 import type { ToolCallItem } from '../state/conversationView.ts';
-import { readCommandOutcome } from './readCommand.ts';
+import { isInBackground, readCommandOutcome } from './readCommand.ts';
 
 /** How a tool call stands, as a person would say it. */
-export type CallState = 'pending' | 'waiting' | 'running' | 'done' | 'failed' | 'notRun' | 'stopped';
+export type CallState = 'pending' | 'waiting' | 'running' | 'background' | 'done' | 'failed' | 'notRun' | 'stopped';
 
 /**
  * Reads a call's state. `waiting` is for the person's permission; `notRun` was refused before it took effect; a command
- * that ended badly counts as `failed`, although the call that ran it was completed.
+ * that ended badly counts as `failed`, although the call that ran it was completed, and one that goes on without its
+ * call as `background`.
  */
 export function callState(call: ToolCallItem): CallState {
   if (call.abandoned) return 'stopped';
@@ -18,6 +19,7 @@ export function callState(call: ToolCallItem): CallState {
     case 'failed':
       return isRejected(call) || isRefused(call.rawOutput) ? 'notRun' : 'failed';
     case 'completed':
+      if (isInBackground(call)) return 'background';
       return endedBadly(call) ? 'failed' : 'done';
   }
 }

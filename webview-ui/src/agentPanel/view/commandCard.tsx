@@ -1,3 +1,4 @@
+import type { TerminalId } from '../../../../server/protocol/terminal.ts';
 import { Icon } from '../../components/icon.tsx';
 import { IconButton } from '../../components/iconButton.tsx';
 import { plainTerminalText, revealHidden } from '../../markdown/visibleText.ts';
@@ -6,8 +7,8 @@ import { TerminalView } from '../../terminal/terminalView.tsx';
 import type { ToolCallItem } from '../state/conversationView.ts';
 import { ClippedText } from './clippedText.tsx';
 import { callState } from './callState.ts';
-import { copyText, usePanel } from './panelContext.ts';
-import { readCommandLine, readCommandOutcome, readTerminalId } from './readCommand.ts';
+import { copyText, showTerminal, usePanel } from './panelContext.ts';
+import { isInBackground, readCommandLine, readCommandOutcome, readPrompt, readTerminalId } from './readCommand.ts';
 import { contentText, ToolStatus } from './toolStatus.tsx';
 
 const terminalRows = 10;
@@ -30,17 +31,21 @@ export function CommandCard({ call }: { readonly call: ToolCallItem }) {
         <ToolStatus call={call} />
       </div>
       {isLive && (
-        <TerminalView
-          bridge={controller.bridge}
-          terminalId={terminalId}
-          label={t('tool.terminalLabel')}
-          rows={terminalRows}
-          answersQueries={false}
-          autoFocus={false}
-          screenReaderMode={false}
-        />
+        <>
+          <TerminalView
+            bridge={controller.bridge}
+            terminalId={terminalId}
+            label={t('tool.terminalLabel')}
+            rows={terminalRows}
+            answersQueries={false}
+            autoFocus={false}
+            screenReaderMode={false}
+          />
+          <RunningFooter call={call} terminalId={terminalId} />
+        </>
       )}
       {!isLive && output !== '' && <ClippedText text={output} keep="end" />}
+      {isInBackground(call) && terminalId !== null && <RunningFooter call={call} terminalId={terminalId} />}
       {hasRun && (
         <div class="commandFooter">
           <Outcome call={call} hasOutput={output !== ''} />
@@ -49,6 +54,38 @@ export function CommandCard({ call }: { readonly call: ToolCallItem }) {
           )}
         </div>
       )}
+    </div>
+  );
+}
+
+/** What a person can do about a command that runs, and whether it waits for them. */
+function RunningFooter({ call, terminalId }: { readonly call: ToolCallItem; readonly terminalId: TerminalId }) {
+  const controller = usePanel();
+  const prompt = readPrompt(call);
+  return (
+    <div class="commandFooter">
+      <span class="waitsForInput" role="status">
+        {prompt !== null && (
+          <>
+            <Icon name="bell-dot" />
+            <span title={revealHidden(prompt)}>{t('tool.waitsForInput')}</span>
+          </>
+        )}
+      </span>
+      <span class="commandActions">
+        <button type="button" class="linkButton" onClick={() => showTerminal(controller, terminalId)}>
+          {t('tool.showTerminal')}
+        </button>
+        {!isInBackground(call) && (
+          <button
+            type="button"
+            class="linkButton"
+            onClick={() => void controller.turns.continueInBackground(terminalId)}
+          >
+            {t('tool.continueInBackground')}
+          </button>
+        )}
+      </span>
     </div>
   );
 }

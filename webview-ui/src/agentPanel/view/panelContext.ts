@@ -25,3 +25,8 @@ export function openFile(controller: AgentPanelController, path: string, line: n
 export function copyText(controller: AgentPanelController, text: string): void {
   controller.bridge.act({ action: 'copyText', text });
 }
+
+/** Shows a terminal in VS Code's own panel. */
+export function showTerminal(controller: AgentPanelController, terminalId: string): void {
+  controller.bridge.act({ action: 'showTerminal', terminalId });
+}

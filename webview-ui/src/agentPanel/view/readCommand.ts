@@ -1,3 +1,4 @@
+import type { TerminalId } from '../../../../server/protocol/terminal.ts';
 import type { ToolCallItem } from '../state/conversationView.ts';
 
 export interface CommandOutcome {
@@ -14,11 +15,9 @@ export function readCommandLine({ rawInput, title }: ToolCallItem): string {
 
 /** How a command ended, as far as its output says so. */
 export function readCommandOutcome(rawOutput: unknown): CommandOutcome {
-  const field = (name: string): unknown =>
-    typeof rawOutput === 'object' && rawOutput !== null ? Reflect.get(rawOutput, name) : undefined;
-  const exitCode = field('exitCode');
-  const signal = field('signal');
-  const durationMs = field('durationMs');
+  const exitCode = fieldOf(rawOutput, 'exitCode');
+  const signal = fieldOf(rawOutput, 'signal');
+  const durationMs = fieldOf(rawOutput, 'durationMs');
   return {
     exitCode: typeof exitCode === 'number' ? exitCode : null,
     signal: typeof signal === 'number' || typeof signal === 'string' ? signal : null,
@@ -26,8 +25,23 @@ export function readCommandOutcome(rawOutput: unknown): CommandOutcome {
   };
 }
 
+/** Whether the command goes on although its call is over. */
+export function isInBackground({ status, rawOutput }: ToolCallItem): boolean {
+  return status === 'completed' && fieldOf(rawOutput, 'running') === true;
+}
+
+/** The line with which a running command asks for input, or null. */
+export function readPrompt({ rawOutput }: ToolCallItem): string | null {
+  const prompt = fieldOf(fieldOf(rawOutput, 'waitsForInput'), 'prompt');
+  return typeof prompt === 'string' ? prompt : null;
+}
+
 /** The terminal in which a call's command runs, or null. */
-export function readTerminalId(call: ToolCallItem): string | null {
+export function readTerminalId(call: ToolCallItem): TerminalId | null {
   for (const part of call.content) if (part.type === 'terminal') return part.terminalId;
   return null;
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }

@@ -17,6 +17,14 @@ export function ToolStatus({ call }: { readonly call: ToolCallItem }) {
       </span>
     );
   }
+  if (state === 'background') {
+    return (
+      <span class="toolStatus">
+        <Icon name="terminal" />
+        {t('tool.inBackground')}
+      </span>
+    );
+  }
   if (state === 'running') {
     return (
       <span class="toolStatus">
