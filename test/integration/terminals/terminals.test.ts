@@ -231,7 +231,7 @@ describe('Terminals', function () {
     mkdirSync(doomed);
     writeFileSync(path.join(doomed, 'x'), '');
     const { sessionId, pid } = await stdio.result('terminal/create', { shell: 'sh', cwd: doomed });
-    assert.equal(readlinkSync(`/proc/${String(pid)}/cwd`), doomed);
+    await waitFor('the shell in its folder', () => readlinkSync(`/proc/${String(pid)}/cwd`) === doomed);
     rmSync(doomed, { recursive: true });
     await stdio.result('terminal/write', { sessionId, data: 'echo still-$((1+1))\r' });
     await stdio.result('terminal/attach', { sessionId, fromOffset: 0 });
