@@ -112,7 +112,7 @@ describe('A command whose server is killed', function () {
     const last = (await reopen()).at(-1);
     assert.equal(last?.status, 'completed');
     assert.equal(textOf(last), 'before\nafter\n');
-    assert.equal((last?.rawOutput as Result)['exitCode'], 7);
+    assert.equal((last.rawOutput as Result)['exitCode'], 7);
     assert.match(await answerToModel(), /before\nafter\n\s*\(Exit code 7\.\)/);
   });
 

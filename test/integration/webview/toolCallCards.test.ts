@@ -131,10 +131,11 @@ describe('the card of a tool call', function () {
 
     for (const theme of ['dark', 'light'] as const) {
       it(`says that it waits for input, and offers to let it go on (${theme})`, async () => {
-        const { page, host, screenshot } = await openRunning(theme);
+        const view = await openRunning(theme);
+        const { page, host } = view;
         assert.match((await page.locator('.waitsForInput').textContent())!, /Waits for your input/);
         assert.equal(await page.locator('.waitsForInput span[title]').getAttribute('title'), 'Password:');
-        await screenshot(`command-waits-${theme}`);
+        await view.screenshot(`command-waits-${theme}`);
         await page.getByText('Show terminal').click();
         await page.getByText('Continue in background').click();
         assert.deepEqual(await host.waitForRequest('terminal/background'), { sessionId: terminalId });
@@ -143,7 +144,8 @@ describe('the card of a tool call', function () {
     }
 
     it('stops saying so when it goes on, and says when it runs in the background', async () => {
-      const { page, host, screenshot } = await openRunning();
+      const view = await openRunning();
+      const { page, host } = view;
       const next = eventsOf(
         [
           update({ rawOutput: {} }),
@@ -162,7 +164,7 @@ describe('the card of a tool call', function () {
       await page.locator('.command .toolStatus', { hasText: 'in the background' }).waitFor();
       await page.locator('.command').getByText('listening on 3000').waitFor();
       assert.equal(await page.getByText('Continue in background').count(), 0);
-      await screenshot('command-background');
+      await view.screenshot('command-background');
       await host.notify('session/update', { sessionId, ...next[2]! });
       await page.locator('.command .outcome.failed', { hasText: 'exit code 1' }).waitFor();
       assert.equal(await page.getByText('Show terminal').count(), 0);
