@@ -234,7 +234,7 @@ describe('terminal/run', function () {
   }
 
   it('keeps 8 MiB of a flood in a private file, first and last', async () => {
-    const result = await run({ command: 'seq 1 4000000', maxOutputChars: 2_000 });
+    const result = await run({ command: 'seq 1 1500000', maxOutputChars: 2_000 });
     const file = outputFile(result['outputId']);
     assert.ok(statSync(file).size <= 8 * 1_048_576);
     assert.equal(statSync(file).mode & 0o777, 0o600);
@@ -242,13 +242,13 @@ describe('terminal/run', function () {
     assert.equal(first['text'], '1\n2\n3\n4\n5\n');
     const endOffset = Number(first['endOffset']);
     const last = { outputId: result['outputId'], fromOffset: endOffset - 18, maxBytes: 100 };
-    assert.equal((await stdio.result('terminal/readOutput', last))['text'], '3999999\n4000000\n');
+    assert.equal((await stdio.result('terminal/readOutput', last))['text'], '1499999\n1500000\n');
     const middle = { outputId: result['outputId'], fromOffset: 4_194_300, maxBytes: 1_000 };
     const part = await stdio.result('terminal/readOutput', middle);
     assert.equal(part['nextOffset'], 4_194_304, 'a part ends where the bytes are no longer kept');
     const next = await stdio.result('terminal/readOutput', { ...middle, fromOffset: 4_194_304 });
     assert.equal(Number(next['fromOffset']) - 4_194_304, next['omittedBytes']);
-    assert.ok(Number(next['omittedBytes']) > 10_000_000);
+    assert.ok(Number(next['omittedBytes']) > 3_000_000);
   });
 
   it('counts lines from the start of what is kept', async () => {
