@@ -5,7 +5,7 @@ import type { PtyHostClient } from './ptyHostClient.ts';
 import type { PtySubscription, PtySubscriptionEvent } from './ptyHostSubscription.ts';
 
 /**
- * Read ahead beyond what is wanted at most. With the half MB after which the pty host pauses a terminal it stays far below
+ * Read ahead beyond what is wanted at most. With the MiB after which the pty host pauses a terminal it stays well below
  * the ring's size, so that a terminal without a faster viewer keeps what comes after the content while it is held.
  */
 const windowBytes = 262_144;

@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { buildProduct } from '../../../scripts/build.ts';
 import { runTask } from '../../../scripts/command.ts';
 import { projectFolder } from '../../../scripts/project.ts';
+import { percentile, summarize } from '../statistics.ts';
 import { parts, type PartOptions } from './parts.ts';
 import { toTable, type Row } from './reportRows.ts';
 
@@ -76,9 +77,11 @@ async function writeReport(
   await fs.writeFile(path.join(folder, 'performance-terminal.json'), `${json}\n`);
 }
 
-/** Whole series are kept, without digits that mean nothing. */
+/** Long series are summed up, and digits that mean nothing are left out. */
 function rounded(_key: string, value: unknown): unknown {
-  return typeof value === 'number' && !Number.isInteger(value) ? Math.round(value * 1_000) / 1_000 : value;
+  if (typeof value === 'number' && !Number.isInteger(value)) return Math.round(value * 1_000) / 1_000;
+  const isSeries = Array.isArray(value) && value.length > 30 && value.every((entry) => typeof entry === 'number');
+  return isSeries ? { ...summarize(value), p95: percentile(value, 95), p99: percentile(value, 99) } : value;
 }
 
 await runTask(main);
