@@ -78,6 +78,10 @@ export type HostToView =
       readonly trusted: boolean;
       /** For the terminal panel: which terminal it shows. */
       readonly terminalId?: string;
+      /** For the terminal panel: whether it answers what programs ask of their terminal, as no other view here does. */
+      readonly answersQueries?: boolean;
+      /** For the terminal panel: whether VS Code lets the graphics card draw terminals. */
+      readonly mayUseGpu?: boolean;
       /** Translated strings by key; the view falls back to the key's English text. */
       readonly strings: Readonly<Record<string, string>>;
     }

@@ -163,7 +163,25 @@ export const englishStrings = {
   'terminal.attachAgain': 'Attach again',
   'terminal.writeFailed': '[input was not delivered: {reason}]',
   'terminal.pasteFailed': '[the clipboard could not be read]',
+  'terminal.linkHint': 'Ctrl+click (⌘+click) opens the link',
   'terminal.screenFailed': 'The terminal view could not be loaded: {reason}',
+
+  'find.label': 'Find in the terminal',
+  'find.placeholder': 'Find',
+  'find.caseSensitive': 'Match case',
+  'find.wholeWord': 'Match whole word',
+  'find.regex': 'Use regular expression',
+  'find.previous': 'Previous match (Enter)',
+  'find.next': 'Next match (Shift+Enter)',
+  'find.close': 'Close (Escape)',
+  'find.none': 'No results',
+  'find.count': '{count} results',
+  'find.position': '{index} of {count}',
+
+  'paste.question': 'Paste {count} lines? The program here takes each line as if you pressed Enter after it.',
+  'paste.paste': 'Paste',
+  'paste.oneLine': 'Paste as one line',
+  'paste.cancel': 'Cancel',
 } as const;
 
 export type StringKey = keyof typeof englishStrings;

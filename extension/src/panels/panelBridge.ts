@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import type { ErrorReason } from '../../../server/protocol/errors.ts';
 import { isCodedError } from '../codedError.ts';
+import type { TerminalId } from '../../../server/protocol/terminal.ts';
 import type { HostToView, MethodForViews, ViewToHost } from '../../../server/protocol/panelBridge.ts';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import { messageFor } from '../errors.ts';
@@ -34,7 +35,7 @@ const maxWaitingWishes = 20;
 export class PanelBridge implements Disposable {
   private readonly webview: vscode.Webview;
   private readonly services: PanelServices;
-  private readonly terminalId: string | undefined;
+  private readonly terminalId: TerminalId | undefined;
   private readonly store = new DisposableStore();
   private readonly terminals: TerminalWatches;
   private readonly pending = new Map<number, vscode.CancellationTokenSource>();
@@ -46,7 +47,7 @@ export class PanelBridge implements Disposable {
   private lastContext = '';
 
   /** `terminalId` is the terminal that the view is about, if it is about one. */
-  constructor(webview: vscode.Webview, services: PanelServices, terminalId?: string) {
+  constructor(webview: vscode.Webview, services: PanelServices, terminalId?: TerminalId) {
     this.webview = webview;
     this.services = services;
     this.terminalId = terminalId;
@@ -62,6 +63,7 @@ export class PanelBridge implements Disposable {
     // With a new server process the view attaches again by itself.
     this.store.add(client.onNewServer(() => this.terminals.clear()));
     this.store.add(supervisor.onChanged(() => this.sendContext()));
+    this.store.add(hub.onTabsChanged(() => this.sendContext()));
     this.store.add(vscode.workspace.onDidChangeWorkspaceFolders(() => this.sendContext()));
     this.store.add(vscode.workspace.onDidGrantWorkspaceTrust(() => this.sendContext()));
   }
@@ -182,13 +184,20 @@ export class PanelBridge implements Disposable {
       ...(message !== '' && { serverMessage: message }),
       workspaceFolder: folders[0]?.path ?? null,
       trusted,
-      ...(this.terminalId !== undefined && { terminalId: this.terminalId }),
+      ...this.terminalContext(),
       strings: translatedStrings(),
     };
     const text = JSON.stringify(context);
     if (!always && text === this.lastContext) return;
     this.lastContext = text;
     this.post(context);
+  }
+
+  private terminalContext(): Partial<Extract<HostToView, { kind: 'context' }>> {
+    const { terminalId } = this;
+    if (terminalId === undefined) return {};
+    const gpu = vscode.workspace.getConfiguration('terminal.integrated').get<string>('gpuAcceleration');
+    return { terminalId, answersQueries: !this.services.hub.isInTab(terminalId), mayUseGpu: gpu !== 'off' };
   }
 
   private notifyView(method: string, params: object): void {

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import type { TerminalId } from '../../../server/protocol/terminal.ts';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import { PanelBridge, type PanelServices } from './panelBridge.ts';
 import { renderPage, webviewOptions } from './panelHost.ts';
@@ -23,7 +24,7 @@ export class TerminalPanels implements vscode.WebviewPanelSerializer, Disposable
   }
 
   /** Shows a terminal in the editor area. */
-  open(terminalId: string, name: string): void {
+  open(terminalId: TerminalId, name: string): void {
     const present = this.panels.get(terminalId);
     if (present) {
       present.reveal();
@@ -43,7 +44,7 @@ export class TerminalPanels implements vscode.WebviewPanelSerializer, Disposable
   deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
     const { terminalId } = (state ?? {}) as { terminalId?: unknown };
     if (typeof terminalId === 'string') {
-      this.fill(panel, terminalId);
+      this.fill(panel, terminalId as TerminalId);
     } else {
       // The window was reloaded before the panel knew its terminal: it has nothing to show.
       this.services.log.warn('A terminal panel without a terminal is not brought back.');
@@ -57,7 +58,7 @@ export class TerminalPanels implements vscode.WebviewPanelSerializer, Disposable
     for (const panel of this.panels.values()) panel.dispose();
   }
 
-  private fill(panel: vscode.WebviewPanel, terminalId: string): void {
+  private fill(panel: vscode.WebviewPanel, terminalId: TerminalId): void {
     const { extensionUri } = this.services;
     const bridge = new PanelBridge(panel.webview, this.services, terminalId);
     this.panels.set(terminalId, panel);

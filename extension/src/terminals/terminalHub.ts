@@ -1,7 +1,8 @@
 import type { TerminalId } from '../../../server/protocol/terminal.ts';
 import type { Clock } from '../base/clock.ts';
-import { DisposableStore, type Disposable } from '../base/disposable.ts';
-import type { Log } from '../log.ts';
+import { DisposableStore, toDisposable, type Disposable } from '../base/disposable.ts';
+import { Emitter } from '../base/emitter.ts';
+import { describeError, type Log } from '../log.ts';
 import { SharedAttachment } from './sharedAttachment.ts';
 import type { TerminalServer, TerminalViewer, TerminalWatch } from './terminalViewer.ts';
 
@@ -15,11 +16,16 @@ export class TerminalHub implements Disposable {
   private readonly log: Log;
   private readonly attachments = new Map<TerminalId, SharedAttachment>();
   private readonly store = new DisposableStore();
+  private readonly answering = new Map<TerminalId, number>();
+  private readonly answeringChanges: Emitter<TerminalId>;
 
   constructor(server: TerminalServer, clock: Clock, log: Log) {
     this.server = server;
     this.clock = clock;
     this.log = log;
+    this.answeringChanges = this.store.add(
+      new Emitter((error) => log.error(`A listener of the terminals failed: ${describeError(error)}`)),
+    );
     const of = (sessionId: string): SharedAttachment | undefined => this.attachments.get(sessionId as TerminalId);
     this.store.add(
       server.onNotification('terminal/output', ({ sessionId, offset, data }) => {
@@ -54,6 +60,27 @@ export class TerminalHub implements Disposable {
   async watch(sessionId: TerminalId, viewer: TerminalViewer, fromOffset?: number): Promise<TerminalWatch> {
     const attachment = this.attachments.get(sessionId) ?? this.add(sessionId);
     return attachment.join(viewer, fromOffset);
+  }
+
+  /** Says of a VS Code terminal, which cannot be kept from answering, that it shows this terminal, until disposed. */
+  showsInTab(sessionId: TerminalId): Disposable {
+    const count = (change: number): void => {
+      this.answering.set(sessionId, (this.answering.get(sessionId) ?? 0) + change);
+      if (this.answering.get(sessionId) === 0) this.answering.delete(sessionId);
+      this.answeringChanges.fire(sessionId);
+    };
+    count(1);
+    return toDisposable(() => count(-1));
+  }
+
+  /** Whether a VS Code terminal answers what this terminal's program asks; any other answer would be typed twice. */
+  isInTab(sessionId: TerminalId): boolean {
+    return this.answering.has(sessionId);
+  }
+
+  /** Called when `isInTab` may answer otherwise for a terminal. */
+  onTabsChanged(listener: (sessionId: TerminalId) => void): Disposable {
+    return this.answeringChanges.on(listener);
   }
 
   dispose(): void {

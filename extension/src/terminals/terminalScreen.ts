@@ -27,6 +27,7 @@ export class TerminalScreen implements Disposable {
   private readonly options: ScreenOptions;
   private readonly writer: PacedWriter;
   private watch: TerminalWatch | undefined;
+  private tab: Disposable | undefined;
   private disposed = false;
 
   constructor(options: ScreenOptions) {
@@ -47,8 +48,12 @@ export class TerminalScreen implements Disposable {
       onForgotten: () => this.writer.afterAll(() => events.onForgotten()),
     };
     const watch = await hub.watch(sessionId, viewer, from === 'start' ? 0 : undefined);
-    if (this.disposed) watch.dispose();
+    if (this.disposed) {
+      watch.dispose();
+      return watch;
+    }
     this.watch = watch;
+    this.tab = hub.showsInTab(sessionId);
     this.replace(watch.screen);
     return watch;
   }
@@ -63,6 +68,7 @@ export class TerminalScreen implements Disposable {
   dispose(): void {
     this.disposed = true;
     this.watch?.dispose();
+    this.tab?.dispose();
     this.writer.dispose();
   }
 }

@@ -4,6 +4,7 @@ import { Bridge } from '../../../webview-ui/src/bridge/bridge.ts';
 import type { Disposable } from '../../../webview-ui/src/bridge/disposable.ts';
 import { TerminalAttachment } from '../../../webview-ui/src/terminal/terminalAttachment.ts';
 import type { TerminalScreen, TerminalSize } from '../../../webview-ui/src/terminal/terminalScreen.ts';
+import type { TerminalSearch } from '../../../webview-ui/src/terminal/terminalSearch.ts';
 import { terminalId, terminalInfo } from '../../support/conversationScript.ts';
 import { eventually } from '../../support/eventually.ts';
 
@@ -45,6 +46,20 @@ class SlowScreen implements TerminalScreen {
 
   setReplaying(isReplaying: boolean): void {
     this.isReplaying = isReplaying;
+  }
+
+  setAnswering(): void {
+    assert.fail('nothing here says who answers');
+  }
+
+  paste(): void {
+    assert.fail('nothing here pastes');
+  }
+
+  readonly takesPasteWhole = false;
+
+  get search(): TerminalSearch {
+    return assert.fail('nothing here finds');
   }
 
   resize(): void {

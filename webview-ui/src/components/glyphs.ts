@@ -4,6 +4,7 @@ export const glyphs = {
   'arrow-down': 0xea9a,
   'arrow-up': 0xeaa1,
   'bell-dot': 0xeb9a,
+  'case-sensitive': 0xeab1,
   check: 0xeab2,
   'chevron-down': 0xeab4,
   'chevron-right': 0xeab6,
@@ -23,6 +24,7 @@ export const glyphs = {
   lock: 0xea75,
   move: 0xeb22,
   question: 0xeb32,
+  regex: 0xeb38,
   refresh: 0xeb37,
   search: 0xea6d,
   send: 0xec0f,
@@ -33,6 +35,7 @@ export const glyphs = {
   tools: 0xeb6d,
   trash: 0xea81,
   warning: 0xea6c,
+  'whole-word': 0xeb7e,
 } as const;
 
 export type IconName = keyof typeof glyphs;

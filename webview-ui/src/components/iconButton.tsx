@@ -7,6 +7,8 @@ export interface IconButtonProps {
   /** Says what the button does, to everybody: as its label and as its tooltip. */
   readonly label: string;
   readonly expanded?: boolean;
+  /** For a button that stays on until it is pressed again. */
+  readonly pressed?: boolean;
   readonly disabled?: boolean;
   readonly class?: string;
   readonly buttonRef?: Ref<HTMLButtonElement>;
@@ -14,7 +16,8 @@ export interface IconButtonProps {
 }
 
 /** A button that shows only an icon. */
-export function IconButton({ icon, label, expanded, disabled = false, buttonRef, onClick, ...rest }: IconButtonProps) {
+export function IconButton(props: IconButtonProps) {
+  const { icon, label, expanded, pressed, disabled = false, buttonRef, onClick, ...rest } = props;
   return (
     <button
       type="button"
@@ -24,6 +27,7 @@ export function IconButton({ icon, label, expanded, disabled = false, buttonRef,
       disabled={disabled}
       onClick={onClick}
       {...(expanded === undefined ? {} : { 'aria-expanded': expanded, 'aria-haspopup': 'dialog' as const })}
+      {...(pressed === undefined ? {} : { 'aria-pressed': pressed })}
       {...(buttonRef === undefined ? {} : { ref: buttonRef })}
     >
       <Icon name={icon} />

@@ -1,4 +1,5 @@
 import type { Disposable } from '../bridge/disposable.ts';
+import type { TerminalSearch } from './terminalSearch.ts';
 
 export interface TerminalSize {
   readonly cols: number;
@@ -18,6 +19,13 @@ export interface TerminalScreen extends Disposable {
   showNotice(text: string): void;
   /** While true, questions in the output ("what terminal are you?") are old and must not be answered again. */
   setReplaying(isReplaying: boolean): void;
+  /** Whether this view answers what the program asks of its terminal; two answers would be typed twice. */
+  setAnswering(isAnswering: boolean): void;
+  /** Types a text as a paste. */
+  paste(text: string): void;
+  /** Whether the program is told where a paste begins and ends, so that it takes several lines without running them. */
+  readonly takesPasteWhole: boolean;
+  readonly search: TerminalSearch;
   resize(size: TerminalSize): void;
   /** Makes the grid fill its element, and says how large it has become; null while the element is hidden. */
   fit(): TerminalSize | null;

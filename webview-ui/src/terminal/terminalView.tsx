@@ -4,6 +4,8 @@ import type { Bridge } from '../bridge/bridge.ts';
 import { DisposableList } from '../bridge/disposableList.ts';
 import { errorText } from '../bridge/errorText.ts';
 import { t } from '../strings.ts';
+import { FindWidget } from './findWidget.tsx';
+import { PasteQuestion } from './pasteQuestion.tsx';
 import { TerminalAttachment } from './terminalAttachment.ts';
 import type { TerminalScreen, TerminalSize } from './terminalScreen.ts';
 
@@ -18,7 +20,9 @@ export interface TerminalViewProps {
    * of a terminal whose size another viewer decides.
    */
   readonly rows: 'fill' | number;
+  /** Whether this view answers what programs ask of their terminal, and lets them write the clipboard. */
   readonly answersQueries: boolean;
+  readonly mayUseGpu: boolean;
   readonly autoFocus: boolean;
   readonly screenReaderMode: boolean;
   readonly onTerminal?: (terminal: TerminalInfo) => void;
@@ -30,7 +34,11 @@ export function TerminalView(props: TerminalViewProps) {
   const attachment = useRef<TerminalAttachment | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
   const [isLoading, setLoading] = useState(true);
-  const { bridge, terminalId } = props;
+  const [screen, setScreen] = useState<TerminalScreen | null>(null);
+  /** How often finding was asked for since its widget was closed; 0 while it is. */
+  const [findAsked, setFindAsked] = useState(0);
+  const [pasting, setPasting] = useState<string | null>(null);
+  const { bridge, terminalId, answersQueries } = props;
 
   useEffect(() => {
     const owned = new DisposableList();
@@ -40,10 +48,18 @@ export function TerminalView(props: TerminalViewProps) {
       const screen: TerminalScreen = createXtermScreen(element.current, {
         ...props,
         size: { cols: 80, rows: props.rows === 'fill' ? 24 : props.rows },
+        linkHint: t('terminal.linkHint'),
         onCopy: (text) => bridge.act({ action: 'copyText', text }),
+        onPaste: (text) => {
+          if (needsQuestion(text, screen)) setPasting(text);
+          else screen.paste(text);
+        },
         onPasteFailed: () => screen.showNotice(t('terminal.pasteFailed')),
+        onLink: (url) => bridge.act({ action: 'openLink', url }),
+        onFind: () => setFindAsked((count) => count + 1),
       });
       owned.add(screen);
+      setScreen(screen);
       attachment.current = owned.add(
         new TerminalAttachment(bridge, terminalId, screen, {
           attached: (terminal) => {
@@ -74,12 +90,36 @@ export function TerminalView(props: TerminalViewProps) {
     show().catch((error: unknown) => {
       if (!owned.isDisposed) setFailure(t('terminal.screenFailed', { reason: errorText(error) }));
     });
-    return () => owned.dispose();
+    return () => {
+      owned.dispose();
+      setScreen(null);
+    };
   }, [bridge, terminalId]);
+  useEffect(() => screen?.setAnswering(answersQueries), [screen, answersQueries]);
 
   return (
     <div class={props.rows === 'fill' ? 'terminalView terminalViewFill' : 'terminalView'}>
       <div class="terminalScreen" ref={element} />
+      {screen !== null && findAsked > 0 && (
+        <FindWidget
+          search={screen.search}
+          asked={findAsked}
+          onClose={() => {
+            setFindAsked(0);
+            screen.focus();
+          }}
+        />
+      )}
+      {screen !== null && pasting !== null && (
+        <PasteQuestion
+          text={pasting}
+          onAnswer={(text) => {
+            setPasting(null);
+            if (text !== null) screen.paste(text);
+            screen.focus();
+          }}
+        />
+      )}
       {isLoading && failure === null && <div class="terminalMessage">{t('terminal.loading')}</div>}
       {failure !== null && (
         <div class="terminalMessage" role="alert">
@@ -91,6 +131,13 @@ export function TerminalView(props: TerminalViewProps) {
       )}
     </div>
   );
+}
+
+/** Several lines, for a program that is not told that they are one paste and would run each of them. */
+function needsQuestion(text: string, screen: TerminalScreen): boolean {
+  const [, ...more] = text.split(/\r\n|\r|\n/);
+  const hasMoreLines = more.length > 1 || (more[0] ?? '').trim() !== '';
+  return hasMoreLines && !screen.takesPasteWhole;
 }
 
 /** Calls back after the element's size has settled, since each call sends a signal to the program. */

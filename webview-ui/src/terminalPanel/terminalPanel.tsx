@@ -23,7 +23,8 @@ export function TerminalPanel({ bridge, state }: TerminalPanelProps) {
         terminalId={context.terminalId}
         label={name === '' ? t('terminal.label') : `${t('terminal.label')}: ${name}`}
         rows="fill"
-        answersQueries
+        answersQueries={context.answersQueries ?? true}
+        mayUseGpu={context.mayUseGpu ?? false}
         autoFocus
         screenReaderMode={document.body.classList.contains('vscode-using-screen-reader')}
         onTerminal={(terminal) => {

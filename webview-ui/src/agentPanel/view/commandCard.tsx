@@ -38,6 +38,7 @@ export function CommandCard({ call }: { readonly call: ToolCallItem }) {
             label={t('tool.terminalLabel')}
             rows={terminalRows}
             answersQueries={false}
+            mayUseGpu={false}
             autoFocus={false}
             screenReaderMode={false}
           />
