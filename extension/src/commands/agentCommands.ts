@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { fenced } from '../promptContext.ts';
 import type { CommandEntry } from './commandEntry.ts';
 
 /** A selection that is longer is cut; the agent can read the rest of the file by itself. */
@@ -42,8 +43,6 @@ function describeSelection(): string | undefined {
   const { document, selection } = editor;
   const selected = document.getText(selection);
   const text = selected.length > maxSelectionChars ? `${selected.slice(0, maxSelectionChars)}\n…` : selected;
-  const longestRun = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
-  const fence = '`'.repeat(longestRun + 1);
   const where = `${vscode.workspace.asRelativePath(document.uri)}:${selection.start.line + 1}-${selection.end.line + 1}`;
-  return `${where}\n${fence}${document.languageId}\n${text}\n${fence}\n`;
+  return `${where}\n${fenced(text, document.languageId)}`;
 }

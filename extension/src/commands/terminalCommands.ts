@@ -3,6 +3,7 @@ import type { TerminalInfo } from '../../../server/protocol/terminal.ts';
 import { CodedError } from '../../../server/protocol/errors.ts';
 import type { AssistantTerminals } from '../terminals/assistantTerminals.ts';
 import { terminalOf } from '../terminals/terminalTree.ts';
+import { describeOutput, readLastOutput } from '../terminals/lastOutput.ts';
 import { iconOf, summaryText } from '../terminals/terminalText.ts';
 import type { CommandEntry } from './commandEntry.ts';
 
@@ -52,6 +53,16 @@ export const terminalCommands = {
       });
       const { sessionId } = terminal;
       if (name !== undefined) await client.request('terminal/rename', { sessionId, name: name.trim() });
+    },
+  },
+  sendLastOutputToAgent: {
+    withoutServer: 'waits',
+    run: async ({ terminals, client, agentPanel }, target) => {
+      const title = vscode.l10n.t('Send the last output of which terminal?');
+      const terminal = await findOrPick(terminals, target, title);
+      if (!terminal) return;
+      const text = describeOutput(await readLastOutput(client, terminal));
+      await agentPanel.ask({ kind: 'do', what: 'insertPrompt', text });
     },
   },
   killAllTerminals: {
