@@ -33,7 +33,8 @@ function missingPrograms(): string[] {
   return Object.keys(packageOf).filter((name) => !isInPath(name));
 }
 
-function isInPath(name: string): boolean {
+/** Whether a program of this name can be run. */
+export function isInPath(name: string): boolean {
   // None of them has a Windows edition of that name, so nothing is looked up by extension.
   return (process.env['PATH'] ?? '').split(path.delimiter).some((folder) => {
     try {

@@ -207,6 +207,23 @@ export class Workbench {
       .trimEnd();
   }
 
+  /** Where the cursor stands in the integrated terminal in front, counted from 0; undefined while it is not drawn. */
+  async terminalCursor(): Promise<{ readonly row: number; readonly col: number } | undefined> {
+    const rows = this.page.locator('.terminal-wrapper.active .xterm-rows > div');
+    return rows.evaluateAll((elements) => {
+      for (const [row, element] of elements.entries()) {
+        const cursor = element.querySelector('.xterm-cursor');
+        if (!cursor) continue;
+        let col = 0;
+        for (let before = cursor.previousSibling; before; before = before.previousSibling) {
+          col += before.textContent?.length ?? 0;
+        }
+        return { row, col };
+      }
+      return undefined;
+    });
+  }
+
   /** Types into the integrated terminal in front, as the keyboard would. */
   async typeInTerminal(text: string, page: Page = this.page): Promise<void> {
     // While one terminal takes the place of another, both may count as active, and the one that was found goes.
@@ -268,6 +285,14 @@ export class Workbench {
     const loaded = this.page.waitForEvent('load', { timeout: paintLimitMs });
     await this.command('Developer: Reload Window');
     await loaded;
+    await this.painted();
+  }
+
+  /** Ends VS Code and starts it again on the same data, with the same folder open. */
+  async restart(): Promise<void> {
+    await this.page.goto('about:blank');
+    await this.run.restart();
+    await this.page.goto(this.run.server.url({ folder: this.folder }));
     await this.painted();
   }
 

@@ -6,7 +6,12 @@ import * as path from 'node:path';
 import { testOutputFolder } from '../../scripts/project.ts';
 import { vsixFile } from '../../scripts/vsix.ts';
 import { initialSettings } from '../../scripts/workbench/settings.ts';
-import { installExtension, probePort, VscodeServer } from '../../scripts/workbench/vscodeServer.ts';
+import {
+  installExtension,
+  probePort,
+  VscodeServer,
+  type VscodeServerOptions,
+} from '../../scripts/workbench/vscodeServer.ts';
 import { installVscodeServer } from '../../scripts/workbench/vscodeServerInstallation.ts';
 import { endRunProcesses, killRunProcesses } from './runProcesses.ts';
 
@@ -41,15 +46,23 @@ export class WorkbenchRun {
   readonly folder: string;
   /** The product's data folder of this run. */
   readonly dataFolder: string;
-  readonly server: VscodeServer;
+  private server_: VscodeServer;
+  private readonly serverOptions: VscodeServerOptions;
   private readonly name: string;
   private readonly killOnExit: () => void;
 
-  private constructor(parts: { name: string; folder: string; server: VscodeServer; killOnExit: () => void }) {
+  private constructor(parts: {
+    name: string;
+    folder: string;
+    server: VscodeServer;
+    serverOptions: VscodeServerOptions;
+    killOnExit: () => void;
+  }) {
     this.name = parts.name;
     this.folder = parts.folder;
     this.dataFolder = path.join(parts.folder, 'data');
-    this.server = parts.server;
+    this.server_ = parts.server;
+    this.serverOptions = parts.serverOptions;
     this.killOnExit = parts.killOnExit;
   }
 
@@ -64,7 +77,7 @@ export class WorkbenchRun {
     process.once('SIGTERM', exitOnSignal);
     try {
       await installExtension(installation, folder, vsix);
-      const server = await VscodeServer.start({
+      const serverOptions: VscodeServerOptions = {
         installation,
         stateFolder: folder,
         port: (await probePort(0)) ?? 0,
@@ -73,12 +86,23 @@ export class WorkbenchRun {
         initialSettings: { ...testSettings, ...options.settings },
         extraArguments: options.extraArguments ?? [],
         environment: runEnvironment(folder, options.environment),
-      });
-      return new WorkbenchRun({ name: options.name, folder, server, killOnExit });
+      };
+      const server = await VscodeServer.start(serverOptions);
+      return new WorkbenchRun({ name: options.name, folder, server, serverOptions, killOnExit });
     } catch (error) {
       await discard(folder, killOnExit);
       throw error;
     }
+  }
+
+  get server(): VscodeServer {
+    return this.server_;
+  }
+
+  /** Ends VS Code with all of its extension hosts, and starts it again on the same data at the same address. */
+  async restart(): Promise<void> {
+    await this.server_.stop();
+    this.server_ = await VscodeServer.start(this.serverOptions);
   }
 
   /** Stops everything that belongs to the run, keeps its logs in the test output and removes its folder. */
