@@ -92,7 +92,7 @@ async function buildGroup(
 async function copyShellScripts(): Promise<void> {
   const folder = path.join(distFolder, 'shellIntegration');
   await fs.rm(folder, { recursive: true, force: true });
-  await fs.cp(path.join(projectFolder, 'server/src/terminals/shellIntegration'), folder, { recursive: true });
+  await fs.cp(path.join(projectFolder, 'server/src/terminals/shells/shellIntegration'), folder, { recursive: true });
 }
 
 /** Parts of views carry a hash in their names: those of earlier builds would pile up and be shipped. */

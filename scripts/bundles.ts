@@ -57,7 +57,7 @@ const nodeBundles: readonly Bundle[] = [
   { name: 'commandLine', entry: 'server/src/cli/commandLine.ts', options: forServer },
   { name: 'modelLibraries', entry: 'server/src/providers/modelLibraries.ts', options: forServer },
   { name: 'parentWatchdog', entry: 'server/src/transports/parentWatchdog.ts', options: forServer },
-  { name: 'screenWorker', entry: 'server/src/terminals/screenWorker.ts', options: forServer },
+  { name: 'screenWorker', entry: 'server/src/terminals/screens/screenWorker.ts', options: forServer },
   { name: 'ptyHost', entry: 'server/src/ptyHost/main.ts', options: forServer },
 ];
 

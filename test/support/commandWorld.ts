@@ -1,9 +1,9 @@
 import * as path from 'node:path';
 import { systemClock, type Clock } from '../../server/src/base/clock.ts';
-import { AgentCommands } from '../../server/src/terminals/agentCommands.ts';
-import { CommandOutputFiles } from '../../server/src/terminals/commandOutputFiles.ts';
-import { CommandOutputs } from '../../server/src/terminals/commandOutputs.ts';
-import { CommandRunner } from '../../server/src/terminals/commandRunner.ts';
+import { AgentCommands } from '../../server/src/terminals/commands/agentCommands.ts';
+import { CommandOutputFiles } from '../../server/src/terminals/commands/commandOutputFiles.ts';
+import { CommandOutputs } from '../../server/src/terminals/commands/commandOutputs.ts';
+import { CommandRunner } from '../../server/src/terminals/commands/commandRunner.ts';
 import { TerminalService } from '../../server/src/terminals/terminalService.ts';
 import { SettingsService } from '../../server/src/settings/settingsService.ts';
 import { PtyHostWorld } from './ptyHostWorld.ts';

@@ -7,9 +7,12 @@ import { projectFolder } from '../../scripts/project.ts';
 import { buildPtyExec } from '../../scripts/ptyExec.ts';
 import { hostPaths, readHostRecord } from '../../server/src/ptyProtocol/hostRecord.ts';
 import type { PtyCreateParams } from '../../server/src/ptyProtocol/messages.ts';
-import type { PtyHostClient } from '../../server/src/terminals/ptyHostClient.ts';
-import { PtyHostLauncher, type PtyHostLauncherOptions } from '../../server/src/terminals/ptyHostLauncher.ts';
-import type { PtySubscription, PtySubscriptionEvent } from '../../server/src/terminals/ptyHostSubscription.ts';
+import type { PtyHostClient } from '../../server/src/terminals/hostClient/ptyHostClient.ts';
+import { PtyHostLauncher, type PtyHostLauncherOptions } from '../../server/src/terminals/hostClient/ptyHostLauncher.ts';
+import type {
+  PtySubscription,
+  PtySubscriptionEvent,
+} from '../../server/src/terminals/hostClient/ptyHostSubscription.ts';
 import { recordingLogger } from './recordingLogger.ts';
 import { temporaryFolder } from './temporaryFolder.ts';
 import { waitFor } from './waitFor.ts';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { loadOrCreateToken } from '../../server/src/ptyProtocol/authentication.ts';
 import { decodeControl, encodeControl, FrameDecoder, frameType } from '../../server/src/ptyProtocol/frames.ts';
 import { hostPaths } from '../../server/src/ptyProtocol/hostRecord.ts';
-import { performHandshake } from '../../server/src/terminals/ptyHostHandshake.ts';
+import { performHandshake } from '../../server/src/terminals/hostClient/ptyHostHandshake.ts';
 import type { PtyHostWorld } from './ptyHostWorld.ts';
 import { waitFor } from './waitFor.ts';
 

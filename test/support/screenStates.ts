@@ -1,4 +1,8 @@
-import type { ScreenTerminal, ScreenBuffer, CellAttributes } from '../../server/src/terminals/screenTerminal.ts';
+import type {
+  ScreenTerminal,
+  ScreenBuffer,
+  CellAttributes,
+} from '../../server/src/terminals/screens/screenTerminal.ts';
 
 /** Everything that can be told apart about a terminal, as text, for comparing two of them. */
 export function stateOf(screen: ScreenTerminal): Record<string, unknown> {

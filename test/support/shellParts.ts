@@ -3,9 +3,9 @@ import { projectFolder } from '../../scripts/project.ts';
 import { systemClock } from '../../server/src/base/clock.ts';
 import type { Disposable } from '../../server/src/base/disposable.ts';
 import type { Logger } from '../../server/src/base/logger.ts';
-import { ShellIntegration } from '../../server/src/terminals/shellIntegration.ts';
-import { ShellList } from '../../server/src/terminals/shellList.ts';
-import { TerminalCommands } from '../../server/src/terminals/terminalCommands.ts';
+import { ShellIntegration } from '../../server/src/terminals/shells/shellIntegration.ts';
+import { ShellList } from '../../server/src/terminals/shells/shellList.ts';
+import { TerminalCommands } from '../../server/src/terminals/shells/terminalCommands.ts';
 
 /** What a real terminal service needs to know of shells. The scripts are those of the sources. */
 export function shellParts(options: {
@@ -17,7 +17,7 @@ export function shellParts(options: {
   const sources = { platform: process.platform, etcShells: '/etc/shells' };
   const shells = new ShellList({ workspace: { folders: [] }, environment, sources, logger });
   const integration = new ShellIntegration({
-    scriptsFolder: path.join(projectFolder, 'server/src/terminals/shellIntegration'),
+    scriptsFolder: path.join(projectFolder, 'server/src/terminals/shells/shellIntegration'),
     secretsFolder: path.join(dataFolder, 'shellSecrets'),
     clock: systemClock,
     logger,

@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import { systemClock } from '../../server/src/base/clock.ts';
 import type { TerminalCommand, TerminalId } from '../../server/protocol/terminal.ts';
 import { SettingsService } from '../../server/src/settings/settingsService.ts';
-import type { FinishedCommand } from '../../server/src/terminals/terminalCommands.ts';
+import type { FinishedCommand } from '../../server/src/terminals/shells/terminalCommands.ts';
 import { TerminalService } from '../../server/src/terminals/terminalService.ts';
 import { PtyHostWorld, Viewer } from './ptyHostWorld.ts';
 import { recordingLogger } from './recordingLogger.ts';

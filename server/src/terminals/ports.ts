@@ -1,6 +1,6 @@
 import type { EditorTerminals } from '../../protocol/server.ts';
 import type { SettingKey, Settings } from '../../protocol/settings.ts';
-import type { PtyHostClient } from './ptyHostClient.ts';
+import type { PtyHostClient } from './hostClient/ptyHostClient.ts';
 
 /** Gives the live connection to the data folder's pty host, starting a host if there is none. */
 export interface PtyHostSource {

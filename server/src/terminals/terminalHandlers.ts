@@ -1,8 +1,8 @@
 import type { terminal } from '../../protocol/terminal.ts';
 import type { Handlers } from '../base/handlers.ts';
-import type { ShellList } from './shellList.ts';
+import type { ShellList } from './shells/shellList.ts';
 import type { TerminalService } from './terminalService.ts';
-import type { TerminalSnapshots } from './terminalSnapshots.ts';
+import type { TerminalSnapshots } from './screens/terminalSnapshots.ts';
 import type { TerminalViewers } from './terminalViewers.ts';
 
 /** The group `terminal` of the contract. */

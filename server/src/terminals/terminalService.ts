@@ -8,13 +8,13 @@ import { Emitter } from '../base/emitter.ts';
 import type { Logger } from '../base/logger.ts';
 import type { PtySessionInfo } from '../ptyProtocol/messages.ts';
 import type { PtyHostSource, TerminalSettings, TerminalWorkspace } from './ports.ts';
-import type { PtyHostClient } from './ptyHostClient.ts';
+import type { PtyHostClient } from './hostClient/ptyHostClient.ts';
 import { LostTerminals } from './lostTerminals.ts';
-import { shellEnvironment } from './shellEnvironment.ts';
-import type { IntegratedShell, ShellIntegration, ShellStart } from './shellIntegration.ts';
-import type { ShellList } from './shellList.ts';
-import { checkCwd } from './shells.ts';
-import type { TerminalCommands } from './terminalCommands.ts';
+import { shellEnvironment } from './shells/shellEnvironment.ts';
+import type { IntegratedShell, ShellIntegration, ShellStart } from './shells/shellIntegration.ts';
+import type { ShellList } from './shells/shellList.ts';
+import { checkCwd } from './shells/shells.ts';
+import type { TerminalCommands } from './shells/terminalCommands.ts';
 import { decodeMetadata, encodeMetadata, terminalOf, type TerminalMetadata } from './terminalMetadata.ts';
 
 /** A terminal was created, or what is told of it has changed (`terminal`), or it was forgotten (null). */

@@ -4,12 +4,12 @@ import type { Clock } from '../base/clock.ts';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import type { Client } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
-import type { LastScreens } from './lastScreens.ts';
+import type { LastScreens } from './screens/lastScreens.ts';
 import type { TerminalSettings } from './ports.ts';
-import type { PtyHostClient } from './ptyHostClient.ts';
-import type { PtySubscription, PtySubscriptionEvent } from './ptyHostSubscription.ts';
-import { maxCheckpointReplayBytes } from './screenCheckpoint.ts';
-import type { Screens } from './screens.ts';
+import type { PtyHostClient } from './hostClient/ptyHostClient.ts';
+import type { PtySubscription, PtySubscriptionEvent } from './hostClient/ptyHostSubscription.ts';
+import { maxCheckpointReplayBytes } from './screens/screenCheckpoint.ts';
+import type { Screens } from './screens/screens.ts';
 import type { TerminalService } from './terminalService.ts';
 
 /**

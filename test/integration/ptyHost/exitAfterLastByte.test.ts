@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { flowMarks } from '../../../server/src/ptyHost/outputFlow.ts';
-import type { PtyHostClient } from '../../../server/src/terminals/ptyHostClient.ts';
+import type { PtyHostClient } from '../../../server/src/terminals/hostClient/ptyHostClient.ts';
 import { createParams, PtyHostWorld, untilOutputStands, Viewer } from '../../support/ptyHostWorld.ts';
 import { waitFor } from '../../support/waitFor.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import type { PtyHostClient } from '../../../server/src/terminals/ptyHostClient.ts';
+import type { PtyHostClient } from '../../../server/src/terminals/hostClient/ptyHostClient.ts';
 import { encodeControl } from '../../../server/src/ptyProtocol/frames.ts';
 import { RawClient } from '../../support/rawPtyHostClient.ts';
 import { createParams, PtyHostWorld, untilOutputStands, Viewer } from '../../support/ptyHostWorld.ts';

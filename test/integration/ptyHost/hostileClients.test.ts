@@ -7,7 +7,7 @@ import * as path from 'node:path';
 import { createNonce, createProof, loadOrCreateToken } from '../../../server/src/ptyProtocol/authentication.ts';
 import { decodeControl, encodeControl, FrameDecoder } from '../../../server/src/ptyProtocol/frames.ts';
 import { hostPaths } from '../../../server/src/ptyProtocol/hostRecord.ts';
-import { PtyHostClient } from '../../../server/src/terminals/ptyHostClient.ts';
+import { PtyHostClient } from '../../../server/src/terminals/hostClient/ptyHostClient.ts';
 import { createParams, PtyHostWorld } from '../../support/ptyHostWorld.ts';
 import { RawClient } from '../../support/rawPtyHostClient.ts';
 import { recordingLogger } from '../../support/recordingLogger.ts';

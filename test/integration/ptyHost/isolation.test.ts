@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync, closeSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import type { PtyHostClient } from '../../../server/src/terminals/ptyHostClient.ts';
+import type { PtyHostClient } from '../../../server/src/terminals/hostClient/ptyHostClient.ts';
 import { createParams, PtyHostWorld, Viewer } from '../../support/ptyHostWorld.ts';
 import { waitFor } from '../../support/waitFor.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { PtyHostNotifications } from '../../../server/src/ptyProtocol/messages.ts';
-import type { PtyHostClient } from '../../../server/src/terminals/ptyHostClient.ts';
+import type { PtyHostClient } from '../../../server/src/terminals/hostClient/ptyHostClient.ts';
 import { createParams, PtyHostWorld, Viewer } from '../../support/ptyHostWorld.ts';
 import { waitFor } from '../../support/waitFor.ts';
 

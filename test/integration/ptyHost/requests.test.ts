@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import * as path from 'node:path';
-import type { PtyHostClient } from '../../../server/src/terminals/ptyHostClient.ts';
+import type { PtyHostClient } from '../../../server/src/terminals/hostClient/ptyHostClient.ts';
 import { createParams, PtyHostWorld, Viewer } from '../../support/ptyHostWorld.ts';
 import { waitFor } from '../../support/waitFor.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import * as path from 'node:path';
-import { plainText } from '../../../server/src/terminals/plainText.ts';
+import { plainText } from '../../../server/src/terminals/commands/plainText.ts';
 import { programInPath, ShellWorld } from '../../support/shellWorld.ts';
 import { waitFor } from '../../support/waitFor.ts';
 

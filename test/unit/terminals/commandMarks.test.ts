@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { CommandMarks, decodeMarkText } from '../../../server/src/terminals/commandMarks.ts';
+import { CommandMarks, decodeMarkText } from '../../../server/src/terminals/shells/commandMarks.ts';
 
 /** Marks as a host would number them: each is ten bytes long and comes ten bytes and a millisecond after the last. */
 function marksOf(texts: readonly string[]) {

@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import fc from 'fast-check';
-import { CommandOutputFile, outputFileBounds } from '../../../server/src/terminals/commandOutputFile.ts';
-import type { OutputSource } from '../../../server/src/terminals/outputSource.ts';
+import { CommandOutputFile, outputFileBounds } from '../../../server/src/terminals/commands/commandOutputFile.ts';
+import type { OutputSource } from '../../../server/src/terminals/commands/outputSource.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 
 const slackBytes = 65_536;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { findInputPrompt } from '../../../server/src/terminals/inputPrompt.ts';
+import { findInputPrompt } from '../../../server/src/terminals/commands/inputPrompt.ts';
 
 describe('What a program seems to wait for', () => {
   const asking = {

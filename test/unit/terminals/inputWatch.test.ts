@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { WaitsForInput } from '../../../server/protocol/terminal.ts';
-import { InputWatch } from '../../../server/src/terminals/inputWatch.ts';
+import { InputWatch } from '../../../server/src/terminals/commands/inputWatch.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
 
 describe('Watching for a program that waits for input', () => {

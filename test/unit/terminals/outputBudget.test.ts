@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { OutputBudget } from '../../../server/src/terminals/outputBudget.ts';
+import { OutputBudget } from '../../../server/src/terminals/commands/outputBudget.ts';
 
 describe('The output budget', () => {
   it('keeps everything that fits, however it is cut into pieces', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { offsetOfLine, readLines, readPart } from '../../../server/src/terminals/outputReading.ts';
-import { sourceOfBytes, type OutputSource } from '../../../server/src/terminals/outputSource.ts';
+import { offsetOfLine, readLines, readPart } from '../../../server/src/terminals/commands/outputReading.ts';
+import { sourceOfBytes, type OutputSource } from '../../../server/src/terminals/commands/outputSource.ts';
 
 const signal = new AbortController().signal;
 const sourceOf = (text: string): OutputSource => sourceOfBytes(Buffer.from(text), { conversationId: null, exit: null });

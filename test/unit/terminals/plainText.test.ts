@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { plainText } from '../../../server/src/terminals/plainText.ts';
+import { plainText } from '../../../server/src/terminals/commands/plainText.ts';
 
 describe('Plain text of terminal output', () => {
   const cases: [string, string, string][] = [

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { computeScreen, type ScreenJob } from '../../../server/src/terminals/screenJob.ts';
-import { ScreenTerminal, type TerminalSize } from '../../../server/src/terminals/screenTerminal.ts';
+import { computeScreen, type ScreenJob } from '../../../server/src/terminals/screens/screenJob.ts';
+import { ScreenTerminal, type TerminalSize } from '../../../server/src/terminals/screens/screenTerminal.ts';
 import { stateOf } from '../../support/screenStates.ts';
 
 const scrollbackLines = 30;

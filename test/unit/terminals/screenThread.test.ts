@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import * as path from 'node:path';
 import { systemClock } from '../../../server/src/base/clock.ts';
-import type { ScreenJob } from '../../../server/src/terminals/screenJob.ts';
-import { ScreenThread } from '../../../server/src/terminals/screenThread.ts';
+import type { ScreenJob } from '../../../server/src/terminals/screens/screenJob.ts';
+import { ScreenThread } from '../../../server/src/terminals/screens/screenThread.ts';
 import { recordingLogger } from '../../support/recordingLogger.ts';
 import { waitFor } from '../../support/waitFor.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { CodedError } from '../../../server/protocol/errors.ts';
-import { shellEnvironment, utf8Locale } from '../../../server/src/terminals/shellEnvironment.ts';
+import { shellEnvironment, utf8Locale } from '../../../server/src/terminals/shells/shellEnvironment.ts';
 
 describe('The environment of a shell', () => {
   it('keeps what is the person’s and describes our terminal', () => {

@@ -3,9 +3,9 @@ import { chmodSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from '
 import * as path from 'node:path';
 import { CodedError } from '../../../server/protocol/errors.ts';
 import type { EditorTerminals } from '../../../server/protocol/server.ts';
-import { loginArguments } from '../../../server/src/terminals/loginArguments.ts';
-import { ShellList } from '../../../server/src/terminals/shellList.ts';
-import { parseDistributions } from '../../../server/src/terminals/systemShells.ts';
+import { loginArguments } from '../../../server/src/terminals/shells/loginArguments.ts';
+import { ShellList } from '../../../server/src/terminals/shells/shellList.ts';
+import { parseDistributions } from '../../../server/src/terminals/shells/systemShells.ts';
 import { recordingLogger } from '../../support/recordingLogger.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { TypedInput } from '../../../server/src/terminals/typedInput.ts';
+import { TypedInput } from '../../../server/src/terminals/commands/typedInput.ts';
 
 /** Types one key after another into a terminal that echoes. */
 function typeEchoed(input: TypedInput, text: string): void {

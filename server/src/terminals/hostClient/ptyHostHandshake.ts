@@ -1,0 +1,106 @@
+import type { Socket } from 'node:net';
+import { createNonce, createProof, isNonceOrProof, isSameProof } from '../../ptyProtocol/authentication.ts';
+import { isPtyErrorCode } from '../../ptyProtocol/errors.ts';
+import { decodeControl, encodeControl, frameType, type FrameDecoder } from '../../ptyProtocol/frames.ts';
+import { handshakeTimeoutMs, ptyProtocolVersion } from '../../ptyProtocol/limits.ts';
+import type { PtyHandshake } from '../../ptyProtocol/messages.ts';
+import { fromPtyHost, unavailable } from './ptyHostErrors.ts';
+
+/** Who the host is: the same `instanceId` means that no session was lost in between. */
+export type PtyHostIdentity = PtyHandshake['welcome']['welcome'];
+
+/** What the client proves itself with, and the wish it leaves with the host. */
+export interface HandshakeOptions {
+  readonly token: Uint8Array;
+  /** After so many hours without any client, idle shells end. */
+  readonly keepAliveHours: number;
+}
+
+type Message = Readonly<Record<string, unknown>>;
+
+/**
+ * The client's half of the handshake. The host has to prove first that it knows the token, so that nothing is ever
+ * shown to a process that only stands at the host's address. Bytes after the welcome stay in `decoder`.
+ */
+export function performHandshake(
+  socket: Socket,
+  decoder: FrameDecoder,
+  options: HandshakeOptions,
+): Promise<PtyHostIdentity> {
+  const nonce = createNonce();
+  return new Promise((resolve, reject) => {
+    let answerChallenge = true;
+    const settle = (finish: () => void) => {
+      clearTimeout(limit);
+      socket.off('data', onData).off('close', onClose);
+      finish();
+    };
+    const step = (message: Message): PtyHostIdentity | undefined => {
+      if (isObject(message['refused'])) throw refusal(message['refused']);
+      if (!answerChallenge) return readWelcome(message['welcome']);
+      answerChallenge = false;
+      const proof = checkChallenge(message['challenge'], nonce, options.token);
+      socket.write(encodeControl({ proof: { proof, keepAliveHours: options.keepAliveHours } }));
+      return undefined;
+    };
+    const onData = (chunk: Buffer) => {
+      try {
+        decoder.push(chunk);
+        for (let frame = decoder.next(); frame; frame = decoder.next()) {
+          if (frame.type !== frameType.control) throw unavailable('The pty host spoke out of turn; it may be a fake.');
+          const identity = step(decodeControl(frame.body));
+          if (identity) {
+            settle(() => resolve(identity));
+            return;
+          }
+        }
+      } catch (error) {
+        settle(() => reject(error instanceof Error ? error : new Error(String(error))));
+      }
+    };
+    const onClose = () => settle(() => reject(unavailable('The pty host hung up during the handshake.')));
+    const limit = setTimeout(() => {
+      settle(() => reject(unavailable(`The pty host did not finish its handshake within ${handshakeTimeoutMs} ms.`)));
+    }, handshakeTimeoutMs);
+    socket.on('data', onData).on('close', onClose);
+    socket.write(encodeControl({ hello: { protocolVersion: ptyProtocolVersion, nonce } }));
+  });
+}
+
+function checkChallenge(challenge: unknown, clientNonce: string, token: Uint8Array): string {
+  if (!isObject(challenge)) throw unavailable('The pty host sent no challenge; it may be a fake.');
+  const { protocolVersion, nonce, proof } = challenge;
+  if (protocolVersion !== ptyProtocolVersion) {
+    throw unavailable(
+      `The pty host speaks version ${String(protocolVersion)} of its protocol, this server version ${ptyProtocolVersion}.`,
+    );
+  }
+  const nonces = { client: clientNonce, host: String(nonce) };
+  if (!isNonceOrProof(nonce) || !isNonceOrProof(proof) || !isSameProof(createProof(token, 'host', nonces), proof)) {
+    throw unavailable(
+      "The process at the pty host's address does not know the token of this data folder; it is a fake.",
+    );
+  }
+  return createProof(token, 'client', nonces);
+}
+
+function readWelcome(welcome: unknown): PtyHostIdentity {
+  if (!isObject(welcome)) throw unavailable('The pty host sent no welcome.');
+  const { instanceId, pid, startedAtMs } = welcome;
+  if (typeof instanceId !== 'string' || typeof pid !== 'number' || typeof startedAtMs !== 'number') {
+    throw unavailable('The pty host sent a welcome that cannot be understood.');
+  }
+  return { instanceId, pid, startedAtMs };
+}
+
+function refusal(refused: Message): Error {
+  const { code, message } = refused;
+  return fromPtyHost(
+    isPtyErrorCode(code) ? code : 'Internal',
+    `The pty host refused the connection: ${String(message)}`,
+  );
+}
+
+function isObject(value: unknown): value is Message {
+  return typeof value === 'object' && value !== null;
+}

@@ -1,0 +1,98 @@
+import type { TerminalId, TerminalInfo, TerminalScreenData } from '../../../protocol/terminal.ts';
+import type { ComputedScreen, ScreenJob } from './screenJob.ts';
+import type { ScreenComputer, ScreenOptions } from './screens.ts';
+
+/** Output after the screen that is kept of each terminal. */
+const maxTailBytes = 131_072;
+/** All that is kept, together; the terminals that were attached first are forgotten first. */
+const maxBytes = 16_777_216;
+
+interface LastScreen {
+  /** What a viewer was shown at first; nothing where it got the output from its start. */
+  readonly screen: TerminalScreenData | undefined;
+  readonly tail: Uint8Array[];
+  tailBytes: number;
+  nextOffset: number;
+  /** Output between the screen and the tail is missing. */
+  hasHole: boolean;
+}
+
+/**
+ * What the terminals that somebody watches have shown last, for the case that the pty host dies, which has all the rest.
+ * Bounded to 16 MiB.
+ */
+export class LastScreens {
+  private readonly computer: ScreenComputer;
+  private readonly kept = new Map<TerminalId, LastScreen>();
+
+  constructor(computer: ScreenComputer) {
+    this.computer = computer;
+  }
+
+  /** A viewer begins at `offset`, with `screen` or with what comes next. */
+  begin(sessionId: TerminalId, { offset, screen }: { offset: number; screen: TerminalScreenData | undefined }): void {
+    // One that goes on where another one is adds nothing.
+    if (!screen && this.kept.has(sessionId)) return;
+    this.kept.delete(sessionId);
+    this.kept.set(sessionId, { screen, tail: [], tailBytes: 0, nextOffset: offset, hasHole: !screen && offset > 0 });
+    this.makeRoom();
+  }
+
+  /** Output that a viewer was sent; what another one was sent before is passed over. */
+  append(sessionId: TerminalId, offset: number, data: Uint8Array): void {
+    const kept = this.kept.get(sessionId);
+    if (!kept || offset + data.length <= kept.nextOffset) return;
+    if (offset > kept.nextOffset) this.cutTail(kept, 0);
+    const fresh = data.subarray(Math.max(0, kept.nextOffset - offset));
+    kept.tail.push(fresh);
+    kept.tailBytes += fresh.length;
+    kept.nextOffset = offset + data.length;
+    if (kept.tailBytes > maxTailBytes) this.cutTail(kept, maxTailBytes / 2);
+  }
+
+  forget(sessionId: TerminalId): void {
+    this.kept.delete(sessionId);
+  }
+
+  /** How far a terminal's output is known; undefined where nothing is. */
+  endOf(sessionId: TerminalId): number | undefined {
+    return this.kept.get(sessionId)?.nextOffset;
+  }
+
+  /** The last screen of a lost terminal; undefined where nothing is known of it. Rejects like `ScreenThread.compute`. */
+  async of(
+    { sessionId, cols, rows }: TerminalInfo,
+    { scrollbackLines, maxReplayBytes, want }: ScreenOptions,
+    signal: AbortSignal,
+  ): Promise<ComputedScreen | undefined> {
+    const kept = this.kept.get(sessionId);
+    if (!kept) return undefined;
+    const { screen, tail, hasHole } = kept;
+    const job: ScreenJob = {
+      checkpoint: screen && { cols: screen.cols, rows: screen.rows, replay: bytesOf(screen) },
+      hasHole,
+      pieces: [{ cols, rows, bytes: Buffer.concat(tail) }],
+      ...{ scrollbackLines, maxReplayBytes, want },
+    };
+    return this.computer.compute(job, signal);
+  }
+
+  private cutTail(kept: LastScreen, toBytes: number): void {
+    while (kept.tailBytes > toBytes) kept.tailBytes -= kept.tail.shift()?.length ?? kept.tailBytes;
+    kept.hasHole = true;
+  }
+
+  private makeRoom(): void {
+    const sizeOf = ({ screen }: LastScreen): number => maxTailBytes + (screen ? bytesOf(screen).length : 0);
+    let bytes = [...this.kept.values()].reduce((sum, kept) => sum + sizeOf(kept), 0);
+    for (const [sessionId, kept] of this.kept) {
+      if (bytes <= maxBytes) return;
+      bytes -= sizeOf(kept);
+      this.kept.delete(sessionId);
+    }
+  }
+}
+
+function bytesOf({ data }: TerminalScreenData): Uint8Array {
+  return typeof data === 'string' ? Buffer.from(data, 'base64') : data;
+}
