@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import type { FrameLocator, Page } from 'playwright-core';
 import { calls, says, type ScriptedReply } from '../support/modelScript.ts';
 import { ModelServer } from '../support/modelServer.ts';
+import { killIfAlive, parentOf } from '../support/runProcesses.ts';
 import { Workbench } from '../support/workbench.ts';
 
 const modelName = 'fixture-small';
@@ -238,18 +238,8 @@ describe('A person whom something stands in the way', function () {
 });
 
 async function ask(panel: FrameLocator, prompt: string): Promise<void> {
+  // The answer before may be there a moment before its turn has ended, and Enter does nothing until then.
+  await panel.getByRole('button', { name: 'Stop the agent' }).waitFor({ state: 'hidden' });
   await panel.locator('textarea').fill(prompt);
   await panel.locator('textarea').press('Enter');
-}
-
-function killIfAlive(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-}
-
-function parentOf(pid: number): number {
-  return Number(execFileSync('ps', ['-o', 'ppid=', '-p', String(pid)], { encoding: 'utf8', timeout: 10_000 }));
 }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import type { Page } from 'playwright-core';
 import { calls, says } from '../support/modelScript.ts';
 import { ModelServer } from '../support/modelServer.ts';
+import { killIfAlive, parentOf } from '../support/runProcesses.ts';
 import { Workbench } from '../support/workbench.ts';
 
 /** What a window shows of terminals is there again after a reload, and stays with that window while a second is open. */
@@ -39,7 +39,7 @@ describe('The terminals of a window', function () {
   });
   afterEach(async function () {
     if (this.currentTest?.state !== 'failed') return;
-    await workbench.screenshot('reload-failed');
+    if (!workbench.page.isClosed()) await workbench.screenshot('reload-failed');
     if (second) await workbench.screenshot('reload-failed-second', second);
   });
   after(async () => {
@@ -157,7 +157,7 @@ describe('The terminals of a window', function () {
     const page = second;
     await workbench.page.close();
     // A page may leave its extension host behind for hours; that it ends is what closing a desktop window means.
-    process.kill(hostOfFirst, 'SIGKILL');
+    killIfAlive(hostOfFirst);
     await workbench.until(
       'the terminals of the first window in the second',
       async () => {
@@ -169,7 +169,3 @@ describe('The terminals of a window', function () {
     await workbench.screenshot('reload-4-taken-over', page);
   });
 });
-
-function parentOf(pid: number): number {
-  return Number(execFileSync('ps', ['-o', 'ppid=', '-p', String(pid)], { encoding: 'utf8', timeout: 10_000 }));
-}

@@ -110,6 +110,21 @@ describe('A person in the view of all terminals', function () {
     );
   });
 
+  it('sends the last command with its output and end to the agent, as context that waits to be sent', async () => {
+    await workbench.newTerminal();
+    await workbench.typeInTerminal('echo "seen $((40+2))"; (exit 5)\n');
+    await workbench.until('the answer', async () => (await workbench.terminalText()).includes('seen 42'));
+    await line('✗ 5').waitFor();
+    await workbench.command('AI Assistant: Send Last Output to Agent');
+    const panel = await workbench.webview('textarea');
+    const prompt = await workbench.until('the context in the prompt', async () => {
+      const text = await panel.locator('.composerInput').inputValue();
+      return text.includes('seen 42') && text;
+    });
+    assert.match(prompt, /exit code 5[^]*```sh\necho "seen \$\(\(40\+2\)\)"; \(exit 5\)\n```\n```\nseen 42\n```/);
+    await workbench.screenshot('terminalsView-3-sent');
+  });
+
   it('finds it all readable in dark, in light and in high contrast', async () => {
     for (const { name, title } of themes) {
       await workbench.command('Preferences: Color Theme');
