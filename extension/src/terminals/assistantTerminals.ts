@@ -47,6 +47,11 @@ export class AssistantTerminals implements TabKind, Disposable {
     (this.find(terminal.sessionId) ?? this.show(terminal)).show();
   }
 
+  /** Makes a tab for a terminal that is there already, where it has none, and leaves in front what is in front. */
+  attachBehind(terminal: TerminalInfo): void {
+    if (!this.find(terminal.sessionId)) this.show(terminal);
+  }
+
   keyOf(terminal: vscode.Terminal): TerminalId | undefined {
     return this.shown.get(terminal)?.sessionId;
   }

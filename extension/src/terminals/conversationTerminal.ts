@@ -88,6 +88,16 @@ export class ConversationTerminal implements vscode.Pseudoterminal {
     this.showNext();
   }
 
+  /** A command of this conversation goes on elsewhere, and those after it need not wait for its end. */
+  release(sessionId: TerminalId): void {
+    const place = this.waiting.findIndex((waiting) => waiting.sessionId === sessionId);
+    const [waiting] = place < 0 ? [] : this.waiting.splice(place, 1);
+    const text = notice(vscode.l10n.t('goes on in the background, in a tab of its own'));
+    if (this.running?.sessionId === sessionId) this.ended(text);
+    else if (waiting?.owner.kind === 'agent' && this.state === 'open')
+      this.written.fire(`${titleOf(waiting.owner.commandLine)}${text}`);
+  }
+
   private begin(text: string): void {
     if (this.state === 'closed') return;
     this.state = 'open';

@@ -10,6 +10,8 @@ import type { TabKind } from './terminalTabs.ts';
 
 export interface ConversationTerminalsOptions extends TerminalServices {
   readonly client: Pick<ServerClient, 'request' | 'onNewServer' | 'onNotification'>;
+  /** Gives a command that goes on in the background a tab of its own, behind the one that is in front. */
+  readonly showInBackground: (terminal: TerminalInfo) => void;
 }
 
 interface Tab {
@@ -32,6 +34,8 @@ export class ConversationTerminals implements TabKind, Disposable {
   private readonly tabs = new Map<string, Tab>();
   /** Commands that were shown once are not shown again, also if the person has closed the tab since. */
   private readonly seen = new Set<string>();
+  /** Commands in the background that were given a tab of their own, which the person may have closed since. */
+  private readonly released = new Set<string>();
   /** Conversations whose tab this window has had: if it was closed, what it showed is not wanted again. */
   private readonly hadTab = new Set<string>();
   private readonly identified = this.store.add(new vscode.EventEmitter<string>());
@@ -43,7 +47,9 @@ export class ConversationTerminals implements TabKind, Disposable {
     this.store.add(
       client.onNotification('terminal/changed', ({ terminal }) => {
         // A short command may have ended before it is told of; its output is still there.
-        if (terminal) this.show(terminal as TerminalInfo, true);
+        if (!terminal) return;
+        this.show(terminal as TerminalInfo, true);
+        this.release(terminal as TerminalInfo);
       }),
     );
     this.store.add(
@@ -86,10 +92,19 @@ export class ConversationTerminals implements TabKind, Disposable {
   private show(terminal: TerminalInfo, isLive: boolean): void {
     const { owner, sessionId } = terminal;
     if (owner.kind !== 'agent' || this.seen.has(sessionId)) return;
-    this.seen.add(sessionId);
-    const [oldest] = this.seen;
-    if (this.seen.size > maxRemembered && oldest !== undefined) this.seen.delete(oldest);
+    remember(this.seen, sessionId);
     logFailure(this.options.log, "Showing an agent's command", this.add(terminal, owner.conversationId, isLive));
+  }
+
+  /** Only what this window shows moves to a tab of its own: the command may be another window's. */
+  private release(terminal: TerminalInfo): void {
+    const { owner, sessionId, isBackground, status } = terminal;
+    if (owner.kind !== 'agent' || !isBackground || status !== 'active' || this.released.has(sessionId)) return;
+    const tab = this.tabs.get(owner.conversationId);
+    if (!tab) return;
+    remember(this.released, sessionId);
+    tab.pty.release(sessionId);
+    this.options.showInBackground(terminal);
   }
 
   private async showRunningCommands(): Promise<void> {
@@ -101,6 +116,7 @@ export class ConversationTerminals implements TabKind, Disposable {
     const present = this.tabs.get(conversationId);
     if (present) {
       present.pty.add(terminal);
+      this.release(terminal);
       return;
     }
     // The pty host is shared by all windows, so the command may belong to another window's conversation.
@@ -109,6 +125,7 @@ export class ConversationTerminals implements TabKind, Disposable {
     const isNew = !this.tabs.has(conversationId);
     const tab = this.tabFor(conversation);
     tab.pty.add(terminal);
+    this.release(terminal);
     if (isNew && isLive) tab.terminal.show(true);
   }
 
@@ -140,6 +157,12 @@ export class ConversationTerminals implements TabKind, Disposable {
       if (terminal === closed) this.tabs.delete(conversationId);
     }
   }
+}
+
+function remember(ids: Set<string>, id: string): void {
+  ids.add(id);
+  const [oldest] = ids;
+  if (ids.size > maxRemembered && oldest !== undefined) ids.delete(oldest);
 }
 
 function tabName(title: string): string {

@@ -29,7 +29,9 @@ export class TerminalFeatures implements Disposable {
   constructor(services: TerminalFeaturesOptions) {
     const list = this.store.add(new TerminalList(services));
     this.terminals = this.store.add(new AssistantTerminals({ ...services, list }));
-    this.conversationTerminals = this.store.add(new ConversationTerminals(services));
+    this.conversationTerminals = this.store.add(
+      new ConversationTerminals({ ...services, showInBackground: (terminal) => this.terminals.attachBehind(terminal) }),
+    );
     this.store.add(new TerminalTabs({ ...services, kinds: [this.terminals, this.conversationTerminals] }));
     this.store.add(new TerminalsView({ ...services, list }));
   }

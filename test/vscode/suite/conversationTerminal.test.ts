@@ -4,12 +4,14 @@ import type { AssistantApi } from '../../../extension/src/api.ts';
 import { systemClock } from '../../../extension/src/base/clock.ts';
 import { ConversationTerminal } from '../../../extension/src/terminals/conversationTerminal.ts';
 import { TerminalHub } from '../../../extension/src/terminals/terminalHub.ts';
+import type { ConversationId } from '../../../server/protocol/sessionEvents.ts';
 import type { TerminalInfo } from '../../../server/protocol/terminal.ts';
 import { calls, says } from '../../support/modelScript.ts';
 import { ModelServer } from '../../support/modelServer.ts';
 import { until } from '../supervision.ts';
 
 const first = 'echo one-$((0+1)); read word; echo "heard $word"';
+const server = 'echo serving-$((1+3)); exec sleep 600';
 const second = 'echo two-$((1+1)); exit 4';
 
 describe("An agent's commands in VS Code's terminal panel", () => {
@@ -19,7 +21,7 @@ describe("An agent's commands in VS Code's terminal panel", () => {
   let hub: TerminalHub;
   let screen: ConversationTerminal;
   let text = '';
-  const conversations: string[] = [];
+  const conversations: ConversationId[] = [];
   const own: { dispose: () => unknown }[] = [];
   const terminalsBefore = new Set(vscode.window.terminals);
   const tabs = (): vscode.Terminal[] => vscode.window.terminals.filter((terminal) => !terminalsBefore.has(terminal));
@@ -32,6 +34,9 @@ describe("An agent's commands in VS Code's terminal panel", () => {
         calls({ id: 'call_1', name: 'run_command', arguments: { command: first } }),
         calls({ id: 'call_2', name: 'run_command', arguments: { command: second } }),
         says('Both have run.'),
+        calls({ id: 'call_3', name: 'run_command', arguments: { command: server, background: true } }),
+        calls({ id: 'call_4', name: 'run_command', arguments: { command: 'echo three-$((1+2))' } }),
+        says('It serves.'),
       ],
     });
     const settings = vscode.workspace.getConfiguration('aiDevAssistant');
@@ -104,5 +109,28 @@ describe("An agent's commands in VS Code's terminal panel", () => {
     assert.equal(tabs().length, 1, 'all commands of a conversation share one tab');
     const results = model.chats.at(-1)!.messages.filter(({ role }) => role === 'tool');
     assert.match(JSON.stringify(results[0]), /heard typed/);
+  });
+
+  it('get a tab of their own in the background, and those after them do not wait', async () => {
+    const [sessionId] = conversations as [ConversationId];
+    const turn = api.request('session/prompt', { sessionId, prompt: [{ type: 'text', text: 'Serve.' }] });
+    await until('the command in the background has its tab', () => tabs().length === 2);
+    await turn;
+    assert.deepEqual(
+      tabs().map(({ name }) => name.startsWith('AI: ')),
+      [true, false],
+    );
+    assert.match(tabs()[1]!.name, /^echo serving/);
+    const { terminals } = await api.request('terminal/list', {});
+    const running = terminals.find(({ status, owner }) => status === 'active' && owner.kind === 'agent');
+    assert.equal(running?.isBackground, true);
+    screen.release(running.sessionId as TerminalInfo['sessionId']);
+    await until('the command after it is on the screen', () => text.includes('three-3'));
+    const places = ['goes on in the background', '$ echo three', 'three-3'].map((part) => text.indexOf(part));
+    assert.ok(
+      places.every((place, index) => place > (places[index - 1] ?? 0)),
+      text,
+    );
+    await api.request('terminal/close', { sessionId: running.sessionId });
   });
 });
