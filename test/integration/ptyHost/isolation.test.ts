@@ -33,7 +33,7 @@ describe('What a terminal shares with others', function () {
   it('is no descriptor that the starting process left open, and no variable of its environment but the few needed', async () => {
     // Started by a shell that leaks descriptors as an editor does: low, high, and with holes between them.
     const program = `
-      import { PtyHostLauncher } from './server/src/terminals/ptyHostLauncher.ts';
+      import { PtyHostLauncher } from './server/src/terminals/hostClient/ptyHostLauncher.ts';
       import { createLogger } from './server/src/base/logger.ts';
       const log = createLogger(() => undefined, 'off');
       const launcher = new PtyHostLauncher({ ...JSON.parse(process.env.LAUNCHER), log });

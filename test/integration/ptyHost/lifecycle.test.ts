@@ -31,7 +31,7 @@ describe('The life of the pty host', () => {
     const options = JSON.stringify({ ...world.launcherOptions(), log: undefined });
     const standIns = Array.from({ length: 8 }, () =>
       runStandIn(
-        `import { PtyHostLauncher } from './server/src/terminals/ptyHostLauncher.ts';
+        `import { PtyHostLauncher } from './server/src/terminals/hostClient/ptyHostLauncher.ts';
          import { createLogger } from './server/src/base/logger.ts';
          const log = createLogger(() => undefined, 'off');
          const launcher = new PtyHostLauncher({ ...JSON.parse(process.env.LAUNCHER), log });
@@ -76,7 +76,7 @@ describe('The life of the pty host', () => {
     const client = await world.client();
     const { sessionId, pid } = await client.create(createParams('seq 1 300000; read done'));
     const standIn = runStandIn(
-      `import { PtyHostLauncher } from './server/src/terminals/ptyHostLauncher.ts';
+      `import { PtyHostLauncher } from './server/src/terminals/hostClient/ptyHostLauncher.ts';
        import { createLogger } from './server/src/base/logger.ts';
        const log = createLogger(() => undefined, 'off');
        const client = await new PtyHostLauncher({ ...JSON.parse(process.env.LAUNCHER), log }).client();
@@ -266,7 +266,7 @@ describe('The life of the pty host', () => {
 
   it('does not keep a pipe of the server that started it open', async () => {
     const child = runStandIn(
-      `import { PtyHostLauncher } from './server/src/terminals/ptyHostLauncher.ts';
+      `import { PtyHostLauncher } from './server/src/terminals/hostClient/ptyHostLauncher.ts';
        import { createLogger } from './server/src/base/logger.ts';
        const log = createLogger(() => undefined, 'off');
        const client = await new PtyHostLauncher({ ...JSON.parse(process.env.LAUNCHER), log }).client();

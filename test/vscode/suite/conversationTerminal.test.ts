@@ -124,7 +124,7 @@ describe("An agent's commands in VS Code's terminal panel", () => {
     const { terminals } = await api.request('terminal/list', {});
     const running = terminals.find(({ status, owner }) => status === 'active' && owner.kind === 'agent');
     assert.equal(running?.isBackground, true);
-    screen.release(running.sessionId as TerminalInfo['sessionId']);
+    screen.release(running.sessionId);
     await until('the command after it is on the screen', () => text.includes('three-3'));
     const places = ['goes on in the background', '$ echo three', 'three-3'].map((part) => text.indexOf(part));
     assert.ok(
