@@ -31,7 +31,7 @@ export const suites: readonly Suite[] = [
     name: 'integration',
     patterns: ['test/integration/**/*.test.ts'],
     needs: ['package', 'browser', 'programs'],
-    limitMs: 8 * minuteMs,
+    limitMs: 12 * minuteMs,
   },
   { name: 'security', patterns: ['test/security/**/*.test.ts'], needs: ['package'], limitMs: 4 * minuteMs },
   {
@@ -45,7 +45,7 @@ export const suites: readonly Suite[] = [
     name: 'e2e',
     patterns: ['test/e2e/**/*.test.ts'],
     needs: ['package', 'browser', 'programs', 'workbench'],
-    limitMs: 10 * minuteMs,
+    limitMs: 12 * minuteMs,
   },
   {
     name: 'reliability',

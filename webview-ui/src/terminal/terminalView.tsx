@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { TerminalInfo } from '../../../server/protocol/terminal.ts';
 import type { Bridge } from '../bridge/bridge.ts';
 import { DisposableList } from '../bridge/disposableList.ts';
@@ -95,7 +95,8 @@ export function TerminalView(props: TerminalViewProps) {
       setScreen(null);
     };
   }, [bridge, terminalId]);
-  useEffect(() => screen?.setAnswering(answersQueries), [screen, answersQueries]);
+  // Before the next message is taken, whose questions are then answered, or left, as they should be.
+  useLayoutEffect(() => screen?.setAnswering(answersQueries), [screen, answersQueries]);
 
   return (
     <div class={props.rows === 'fill' ? 'terminalView terminalViewFill' : 'terminalView'}>
