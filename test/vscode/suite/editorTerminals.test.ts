@@ -53,7 +53,8 @@ describe('VS Code’s own terminal settings', function () {
       if (output.sessionId === sessionId) text.push(typeof data === 'string' ? data : decoder.decode(data));
     });
     try {
-      await api.request('terminal/attach', { sessionId });
+      // From its first byte: what has been printed already comes as output, not as a screen.
+      await api.request('terminal/attach', { sessionId, fromOffset: 0 });
       await until('the output is there', () => text.join('').includes(',yes,,'));
       assert.doesNotMatch(text.join(''), /^,/);
     } finally {
