@@ -147,7 +147,13 @@ class TypedShell {
   async run(commandLine: string): Promise<FinishedCommand> {
     const before = this.finished.length;
     await this.type(`${commandLine}\r`);
-    return waitFor(`the end of ${commandLine}; output: ${this.viewer.text.slice(-500)}`, () => this.finished[before]);
+    const ended = await waitFor(
+      `the end of ${commandLine}; output: ${this.viewer.text.slice(-500)}`,
+      () => this.finished[before],
+    );
+    // The end is told beside the output, and may come before its last bytes.
+    await waitFor('its output', () => this.viewer.offset >= ended.output.toOffset);
+    return ended;
   }
 
   /** The bytes between the offsets at which a command's output stands. */
