@@ -53,6 +53,7 @@ export class AssistantTerminal implements vscode.Pseudoterminal {
   private hasSize: Size | undefined;
   private isResizing = false;
   private state: 'opening' | 'open' | 'exited' | 'closed' = 'opening';
+  private hasEnded_ = false;
 
   constructor(services: TerminalServices, origin: TerminalOrigin) {
     this.services = services;
@@ -87,9 +88,15 @@ export class AssistantTerminal implements vscode.Pseudoterminal {
     if (name !== this.name) this.renamed.fire((this.name = name));
     if (status !== 'lost' || this.state === 'exited') return;
     this.state = 'exited';
+    this.hasEnded_ = true;
     this.written.fire(
       notice(vscode.l10n.t('this terminal was lost with the process that held it; press any key to close')),
     );
+  }
+
+  /** Its program is over, or was lost with its pty host. A tab also closes by itself where its terminal could not be shown. */
+  get hasEnded(): boolean {
+    return this.hasEnded_;
   }
 
   open(dimensions: vscode.TerminalDimensions | undefined): void {
@@ -191,6 +198,7 @@ export class AssistantTerminal implements vscode.Pseudoterminal {
    * Who opens a terminal that has ended already wants to read it.
    */
   private exited(exitCode: number | null, signal: number | undefined): void {
+    this.hasEnded_ = true;
     if (this.state === 'closed') return;
     const wasOver = this.origin.kind === 'attach' && this.origin.terminal.status !== 'active';
     if (exitCode === 0 && !wasOver) {

@@ -125,7 +125,9 @@ export class AssistantTerminals implements TabKind, Disposable {
     if (reason === vscode.TerminalExitReason.Shutdown) return;
     const { sessionId } = pty;
     // What an agent runs is the agent's: it ends by itself, or when it is asked to, and not with one of its views.
-    if (!sessionId || pty.isOfAgent || reason === vscode.TerminalExitReason.Extension) return;
+    if (!sessionId || pty.isOfAgent) return;
+    // A tab that closed by itself because it could not show its terminal says nothing of the shell, which goes on.
+    if (reason !== vscode.TerminalExitReason.User && !pty.hasEnded) return;
     const { client, log } = this.options;
     client.request('terminal/close', { sessionId }).then(undefined, (error: unknown) => {
       log.debug(`Terminal ${sessionId} was not closed: ${describeError(error)}`);

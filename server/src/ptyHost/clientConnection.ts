@@ -188,27 +188,42 @@ export class ClientConnection implements ClientPort {
     );
   }
 
-  /** Runs a request and sends its answer, whatever happens in it. */
+  /**
+   * Runs a request and sends its answer, whatever happens in it. What is known at once is sent at once, so that a client
+   * which asks for much in one go is read from only as fast as it reads.
+   */
   private answer(id: number, run: () => object | Promise<object>): void {
+    let result: object | Promise<object>;
+    try {
+      result = run();
+    } catch (error) {
+      return this.sendFailure(id, error);
+    }
+    if (!(result instanceof Promise)) return this.sendResult(id, result);
     this.runningRequests++;
-    void this.settle(run)
-      .then((answer) => {
+    void result
+      .then(
+        (settled: object) => this.sendResult(id, settled),
+        (error: unknown) => this.sendFailure(id, error),
+      )
+      .then(() => {
         this.runningRequests--;
-        this.send(Buffer.isBuffer(answer) ? answer : encodeControl({ id, ...answer }));
         this.readOn();
       })
       .catch((error: unknown) => this.refuse(error));
   }
 
-  private async settle(run: () => object | Promise<object>): Promise<object> {
-    try {
-      const result = await run();
-      return Buffer.isBuffer(result) ? result : { result };
-    } catch (error) {
-      if (error instanceof PtyProtocolError) return { error: { code: error.code, message: error.message } };
-      this.context.log.error('A request failed', { error });
-      return { error: { code: 'Internal', message: 'The pty host failed at this request; its log says why.' } };
-    }
+  private sendResult(id: number, result: object): void {
+    this.send(Buffer.isBuffer(result) ? result : encodeControl({ id, result }));
+  }
+
+  private sendFailure(id: number, error: unknown): void {
+    if (!(error instanceof PtyProtocolError)) this.context.log.error('A request failed', { error });
+    const { code, message } =
+      error instanceof PtyProtocolError
+        ? error
+        : { code: 'Internal', message: 'The pty host failed at this request; its log says why.' };
+    this.send(encodeControl({ id, error: { code, message } }));
   }
 
   /** Says why, and hangs up. Only this client is concerned. */

@@ -362,6 +362,12 @@ export class TerminalService implements Disposable {
       this.expire(terminal, decodeMetadata(session.metadata)?.command !== undefined);
       terminals.push(terminal);
     }
+    const listed = new Set(terminals.map(({ sessionId }) => sessionId));
+    for (const [sessionId, timer] of this.expiring) {
+      if (listed.has(sessionId)) continue;
+      timer.dispose();
+      this.expiring.delete(sessionId);
+    }
     this.lost.seeAll(terminals);
     terminals.push(...this.lost.list());
     this.known = new Map(terminals.map((terminal) => [terminal.sessionId, terminal]));

@@ -178,6 +178,15 @@ describe('Requests to the pty host', () => {
     });
   }).timeout(60_000);
 
+  it('are answered in full when one client asks for far more at a time than it can read', async () => {
+    const { sessionId } = await client.create(createParams('exec sleep 1000'));
+    const data = Buffer.alloc(786_432, 0x73);
+    await client.setCheckpoint(sessionId, { offset: 0, data });
+    const checkpoints = await Promise.all(Array.from({ length: 40 }, () => client.getCheckpoint(sessionId)));
+    assert.ok(checkpoints.every((checkpoint) => checkpoint && Buffer.compare(checkpoint.data, data) === 0));
+    assert.equal(client.isClosed, false);
+  });
+
   it('end early by their signal, and a program that was started all the same is closed again', async () => {
     const controller = new AbortController();
     const creation = client.create(createParams('read done'), controller.signal);

@@ -179,6 +179,18 @@ describe('A VS Code terminal on a shell of the pty host', () => {
     assert.equal(view.closed, 1);
   });
 
+  it('tells a tab that could not show its terminal from one whose program has ended', async () => {
+    const first = open({ shell: '/bin/sh' });
+    await until('the prompt is there', () => first.text.includes('prompt>'));
+    const sessionId = '0'.repeat(32) as TerminalInfo['sessionId'];
+    const unknown = show({ kind: 'attach', terminal: { ...(await infoOf(first)), sessionId } });
+    await until('the tab has closed', () => unknown.closed === 1);
+    assert.equal(unknown.terminal.hasEnded, false);
+    first.terminal.handleInput('exit\r');
+    await until('the shell has ended', () => first.closed === 1);
+    assert.equal(first.terminal.hasEnded, true);
+  });
+
   it('takes over its name when it is renamed', async () => {
     const view = open({ shell: '/bin/sh' });
     const names: string[] = [];

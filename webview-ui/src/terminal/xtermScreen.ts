@@ -10,6 +10,7 @@ import { handleKey } from './terminalKeys.ts';
 import { createTerminalSearch } from './terminalSearch.ts';
 import { onThemeChange, readTerminalFont, readTerminalTheme } from './terminalTheme.ts';
 import type { TerminalScreen, TerminalSize } from './terminalScreen.ts';
+import { harmlessPaste } from './harmlessPaste.ts';
 
 const scrollbackLines = 10_000;
 
@@ -99,7 +100,7 @@ export function createXtermScreen(element: HTMLElement, options: XtermScreenOpti
     showNotice: (text) => terminal.write(`\r\n\u001b[0;2m${text}\u001b[0m\r\n`),
     setReplaying: (value) => (isReplaying = value),
     setAnswering: (value) => (isAnswering = value),
-    paste: (text) => terminal.paste(text),
+    paste: (text) => terminal.paste(harmlessPaste(text)),
     get takesPasteWhole() {
       return terminal.modes.bracketedPasteMode;
     },

@@ -84,6 +84,8 @@ export class CommandOutputs {
             parts.length = 0;
             kept = 0;
             at = event.to;
+          } else if (event.kind === 'ended') {
+            reject(new CodedError('Unavailable', 'The terminal went away while its output was read; try again.'));
           } else resolve();
           done();
         });

@@ -55,7 +55,11 @@ export async function removeOtherStaged(dataFolder: string, current: string): Pr
   const pattern = new RegExp(`^${ptyProtocolVersion}-[0-9a-f]{16}(\\.[0-9a-f]{12}\\.tmp)?$`);
   for (const name of await fs.readdir(parent)) {
     const folder = path.join(parent, name);
-    if (pattern.test(name) && folder !== current) await fs.rm(folder, { recursive: true, force: true });
+    if (!pattern.test(name) || folder === current) continue;
+    // Renamed first: whoever is killed in the middle must not leave half a copy under the name of a whole one.
+    const doomed = name.endsWith('.tmp') ? folder : `${folder}.${randomBytes(6).toString('hex')}.tmp`;
+    if (doomed !== folder) await fs.rename(folder, doomed);
+    await fs.rm(doomed, { recursive: true, force: true });
   }
 }
 

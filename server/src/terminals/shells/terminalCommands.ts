@@ -67,15 +67,13 @@ export class TerminalCommands implements Disposable {
   async catchUp(host: PtyHostClient, listed: readonly PtySessionInfo[]): Promise<void> {
     const there = new Set(listed.map(({ sessionId }) => sessionId));
     for (const sessionId of this.sessions.keys()) if (!there.has(sessionId)) this.sessions.delete(sessionId);
-    await Promise.all(
-      listed
-        .filter(({ markCount }) => markCount > 0)
-        .map(({ sessionId, markCount }) => {
-          const reported = this.reportedOf(sessionId);
-          reported.knownCount = Math.max(reported.knownCount, markCount);
-          return this.read(host, sessionId, reported);
-        }),
-    );
+    // One after the other: the marks of many shells together are more than one connection should have under way.
+    for (const { sessionId, markCount } of listed) {
+      if (markCount === 0) continue;
+      const reported = this.reportedOf(sessionId);
+      reported.knownCount = Math.max(reported.knownCount, markCount);
+      await this.read(host, sessionId, reported);
+    }
   }
 
   /** The fields of a terminal's description that its shell reports. */
