@@ -14,6 +14,8 @@ export interface TerminalServices {
   readonly hub: TerminalHub;
   readonly clock: Clock;
   readonly log: Log;
+  /** A tab has got its first size: VS Code lays out only what stands in a panel that is open. */
+  readonly onLaidOut?: () => void;
 }
 
 /** A shell that is to be started, or a terminal that is there already. */
@@ -100,7 +102,7 @@ export class AssistantTerminal implements vscode.Pseudoterminal {
   }
 
   open(dimensions: vscode.TerminalDimensions | undefined): void {
-    if (dimensions) this.wantedSize = sizeOf(dimensions);
+    if (dimensions) this.laidOut(dimensions);
     const { log } = this.services;
     this.begin().catch((error: unknown) => {
       if (this.state === 'closed') return;
@@ -124,8 +126,13 @@ export class AssistantTerminal implements vscode.Pseudoterminal {
 
   /** Comes several times, and also while the terminal is still being opened. */
   setDimensions(dimensions: vscode.TerminalDimensions): void {
-    this.wantedSize = sizeOf(dimensions);
+    this.laidOut(dimensions);
     if (this.state === 'open') logFailure(this.services.log, 'Resizing a terminal', this.resize());
+  }
+
+  private laidOut(dimensions: vscode.TerminalDimensions): void {
+    if (!this.wantedSize) this.services.onLaidOut?.();
+    this.wantedSize = sizeOf(dimensions);
   }
 
   private async begin(): Promise<void> {

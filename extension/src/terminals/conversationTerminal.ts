@@ -52,7 +52,7 @@ export class ConversationTerminal implements vscode.Pseudoterminal {
   }
 
   open(dimensions: vscode.TerminalDimensions | undefined): void {
-    this.dimensions = dimensions;
+    if (dimensions) this.laidOut(dimensions);
     this.past.then(
       (commands) => this.begin(commands.map(textOfPast).join('')),
       (error: unknown) => this.begin(notice(messageFor(error))),
@@ -72,7 +72,7 @@ export class ConversationTerminal implements vscode.Pseudoterminal {
   }
 
   setDimensions(dimensions: vscode.TerminalDimensions): void {
-    this.dimensions = dimensions;
+    this.laidOut(dimensions);
     if (this.running) this.resize(this.running.sessionId);
   }
 
@@ -96,6 +96,11 @@ export class ConversationTerminal implements vscode.Pseudoterminal {
     if (this.running?.sessionId === sessionId) this.ended(text);
     else if (waiting?.owner.kind === 'agent' && this.state === 'open')
       this.written.fire(`${titleOf(waiting.owner.commandLine)}${text}`);
+  }
+
+  private laidOut(dimensions: vscode.TerminalDimensions): void {
+    if (!this.dimensions) this.services.onLaidOut?.();
+    this.dimensions = dimensions;
   }
 
   private begin(text: string): void {

@@ -1,3 +1,4 @@
+import * as vscode from 'vscode';
 import type { Clock } from '../base/clock.ts';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import type { Log } from '../log.ts';
@@ -27,12 +28,23 @@ export class TerminalFeatures implements Disposable {
   private readonly store = new DisposableStore();
 
   constructor(services: TerminalFeaturesOptions) {
+    const laidOut = this.store.add(new vscode.EventEmitter<void>());
+    const tabServices = { ...services, onLaidOut: () => laidOut.fire() };
     const list = this.store.add(new TerminalList(services));
-    this.terminals = this.store.add(new AssistantTerminals({ ...services, list }));
+    this.terminals = this.store.add(new AssistantTerminals({ ...tabServices, list }));
     this.conversationTerminals = this.store.add(
-      new ConversationTerminals({ ...services, showInBackground: (terminal) => this.terminals.attachBehind(terminal) }),
+      new ConversationTerminals({
+        ...tabServices,
+        showInBackground: (terminal) => this.terminals.attachBehind(terminal),
+      }),
     );
-    this.store.add(new TerminalTabs({ ...services, kinds: [this.terminals, this.conversationTerminals] }));
+    this.store.add(
+      new TerminalTabs({
+        ...services,
+        kinds: [this.terminals, this.conversationTerminals],
+        onDidLayOut: laidOut.event,
+      }),
+    );
     this.store.add(new TerminalsView({ ...services, list }));
   }
 

@@ -32,6 +32,8 @@ export interface TerminalTabsOptions {
   readonly log: Log;
   readonly memory: ShownTerminals;
   readonly kinds: readonly TabKind[];
+  /** Fires when a tab gets its first size, which happens only in a panel that is open. */
+  readonly onDidLayOut: vscode.Event<void>;
 }
 
 /**
@@ -116,13 +118,10 @@ export class TerminalTabs implements Disposable {
   private async show({ shown, front }: ShownState): Promise<void> {
     const { terminals } = await this.options.client.request('terminal/list', {});
     const known = new Map<string, TerminalInfo>(terminals.map((terminal) => [terminal.sessionId, terminal]));
-    // VS Code fills an open terminal panel with a shell of its own; one that is closed stays closed.
-    const isPanelOpen = vscode.window.activeTerminal !== undefined;
+    const panel = this.watchPanel();
     for (const key of shown) {
       const terminal = await this.bringBackOne(key, known);
-      if (!terminal || key !== front) continue;
-      if (isPanelOpen) terminal.show(true);
-      else this.showBeforeUnwantedShell(terminal);
+      if (terminal && key === front) panel.bringToFront(terminal);
     }
   }
 
@@ -137,16 +136,34 @@ export class TerminalTabs implements Disposable {
     return undefined;
   }
 
-  /** The shell of VS Code's own may come after ours: it shows that the panel is open, and is not what was in front. */
-  private showBeforeUnwantedShell(terminal: vscode.Terminal): void {
-    const watching = this.store.add(
-      vscode.window.onDidChangeActiveTerminal((active) => {
-        if (!active || this.keyOf(active) !== undefined) return;
-        watching.dispose();
-        terminal.show(true);
-      }),
-    );
+  /**
+   * Brings a tab to the front as soon as the panel is known to be open, and never opens one that is closed. It is open
+   * where a terminal is there at first, where one of ours is laid out, and where VS Code fills it with a shell of its
+   * own, which may come after ours and is not what was in front.
+   */
+  private watchPanel(): { bringToFront(terminal: vscode.Terminal): void } {
+    let isOpen = vscode.window.activeTerminal !== undefined;
+    let front: vscode.Terminal | undefined;
+    const opened = (): void => {
+      isOpen = true;
+      front?.show(true);
+    };
+    const layOut = this.options.onDidLayOut(() => {
+      if (!isOpen) opened();
+    });
+    const unwanted = vscode.window.onDidChangeActiveTerminal((active) => {
+      if (!active || this.keyOf(active) !== undefined) return;
+      unwanted.dispose();
+      opened();
+    });
+    const watching = this.store.add(vscode.Disposable.from(layOut, unwanted));
     this.store.add(this.options.clock.after(unwantedShellMs, () => void watching.dispose()));
+    return {
+      bringToFront: (terminal) => {
+        front = terminal;
+        if (isOpen) terminal.show(true);
+      },
+    };
   }
 
   private keyOf(terminal: vscode.Terminal): string | undefined {
