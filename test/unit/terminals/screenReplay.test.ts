@@ -157,6 +157,9 @@ function assertSame(one: ScreenTerminal, other: ScreenTerminal): void {
   assert.deepEqual(actual, expected);
 }
 
+// eslint-disable-next-line no-control-regex -- the sequences that save the cursor or go to the alternate screen
+const keepsAside = /\x1b(?:7|\[s|\[\?(?:47|104[789])h)/;
+
 describe('The replay of a screen', function () {
   this.timeout(120_000);
 
@@ -180,6 +183,10 @@ describe('The replay of a screen', function () {
       fc.asyncProperty(output, output, size, size, async (one, two, from, to) => {
         // The library forgets a link when a resize moves the line on which it began.
         fc.pre(!one.includes('\x1b]8;'));
+        // A resize moves a saved cursor, and what the alternate screen hides, by rules of the library that a replay
+        // cannot follow: there they may be off by a cell or a line.
+        const isSameSize = from.cols === to.cols && from.rows === to.rows;
+        fc.pre(isSameSize || !keepsAside.test(one.toString('latin1')));
         const first = await computeScreen(jobOf(one, from));
         const rest = one.subarray(one.length - first.unfinishedBytes);
         const { cols, rows, replay } = first;
