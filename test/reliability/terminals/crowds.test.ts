@@ -74,7 +74,8 @@ describe('Many terminals and many windows', function () {
     const params = { shell: '/bin/sh', args: ['-c', script] };
     // The first call of each window finds the host, or starts it: this is the race.
     const created = await Promise.all(windows.map((window) => window.call('terminal/create', params)));
-    assert.equal(ptyHostsOf(folder.path).length, 1);
+    // A host that came too late for the lock may still be ending; that all share one shows below.
+    await waitFor('one host', () => ptyHostsOf(folder.path).length === 1);
     const ids = created.map(({ sessionId }) => sessionId);
     for (const window of windows) {
       const { terminals } = await window.call('terminal/list', {});
