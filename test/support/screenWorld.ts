@@ -13,7 +13,7 @@ import { ScreenThread } from '../../server/src/terminals/screens/screenThread.ts
 import { TerminalService } from '../../server/src/terminals/terminalService.ts';
 import { TerminalSnapshots } from '../../server/src/terminals/screens/terminalSnapshots.ts';
 import { TerminalViewers } from '../../server/src/terminals/terminalViewers.ts';
-import { builtBundle, PtyHostWorld } from './ptyHostWorld.ts';
+import { builtBundle, PtyHostWorld, untilOutputStands } from './ptyHostWorld.ts';
 import { recordingLogger } from './recordingLogger.ts';
 import { shellParts } from './shellParts.ts';
 import { stateOf } from './screenStates.ts';
@@ -80,6 +80,22 @@ export class ScreenWorld {
     const viewer = new ScreenViewer(this.viewers, sessionId);
     this.watching.push(viewer);
     return viewer;
+  }
+
+  /** Waits until the viewer has shown everything that was produced, and nothing more comes. */
+  async settled(sessionId: TerminalId, viewer: ScreenViewer): Promise<void> {
+    const produced = await untilOutputStands(await this.terminals.host(), sessionId);
+    await waitFor('the viewer to have everything', () => viewer.offset === produced);
+  }
+
+  /** Someone who attaches now sees the same as one who was there from the start. */
+  async assertSameScreen(sessionId: TerminalId, reference: ScreenViewer): Promise<ScreenViewer> {
+    await this.settled(sessionId, reference);
+    const late = await this.viewer(sessionId).attach();
+    assert.equal(late.screens.length, 1);
+    await this.settled(sessionId, late);
+    assert.deepEqual(await late.state(), await reference.state());
+    return late;
   }
 
   async text(sessionId: TerminalId): Promise<string> {

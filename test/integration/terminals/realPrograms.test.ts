@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
-import type { TerminalId } from '../../../server/protocol/terminal.ts';
-import { untilOutputStands, Viewer } from '../../support/ptyHostWorld.ts';
-import { ScreenWorld, type ScreenViewer } from '../../support/screenWorld.ts';
+import { Viewer } from '../../support/ptyHostWorld.ts';
+import { ScreenWorld } from '../../support/screenWorld.ts';
 import { waitFor } from '../../support/waitFor.ts';
 
 describe('Programs of every day in a terminal', function () {
@@ -14,18 +13,6 @@ describe('Programs of every day in a terminal', function () {
     world = await ScreenWorld.open();
   });
   after(() => world.close());
-
-  async function settled(sessionId: TerminalId, viewer: ScreenViewer): Promise<void> {
-    const produced = await untilOutputStands(await world.terminals.host(), sessionId);
-    await waitFor('the viewer to have everything', () => viewer.offset === produced);
-  }
-
-  async function assertSameScreen(sessionId: TerminalId, reference: ScreenViewer): Promise<void> {
-    await settled(sessionId, reference);
-    const late = await world.viewer(sessionId).attach();
-    await settled(sessionId, late);
-    assert.deepEqual(await late.state(), await reference.state());
-  }
 
   const shells: readonly { name: string; command: string; line: string; answer: RegExp }[] = [
     { name: 'python3', command: 'exec python3 -q', line: 'print("sum", 40 + 2)\r', answer: /^sum 42$/m },
@@ -40,7 +27,7 @@ describe('Programs of every day in a terminal', function () {
       await world.write(sessionId, line);
       await waitFor('the answer', async () => answer.test(await reference.text()));
       await world.write(sessionId, '"not yet finished');
-      await assertSameScreen(sessionId, reference);
+      await world.assertSameScreen(sessionId, reference);
       await world.terminals.close(sessionId);
     });
   }
@@ -83,11 +70,11 @@ describe('Programs of every day in a terminal', function () {
     await Promise.all(sizes.map((size) => world.terminals.resize(sessionId, size)));
     const size = { cols: 90, rows: 20 };
     await world.terminals.resize(sessionId, size);
-    await settled(sessionId, reference);
+    await world.settled(sessionId, reference);
     // The last word is the program's: it is asked to draw everything for the size that stays.
     reference.resize(size);
     await world.write(sessionId, '\x1b:redraw!\r');
-    await assertSameScreen(sessionId, reference);
+    await world.assertSameScreen(sessionId, reference);
     assert.match(await reference.text(), /^one\ntwo\nthree\n~/);
     await world.terminals.close(sessionId);
   });

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import * as path from 'node:path';
-import type { TerminalId } from '../../../server/protocol/terminal.ts';
 import { untilOutputStands } from '../../support/ptyHostWorld.ts';
-import { ScreenWorld, type ScreenViewer } from '../../support/screenWorld.ts';
+import { ScreenWorld } from '../../support/screenWorld.ts';
 import { waitFor } from '../../support/waitFor.ts';
 
 describe('The screens of terminals', function () {
@@ -15,22 +14,6 @@ describe('The screens of terminals', function () {
     world = await ScreenWorld.open();
   });
   after(() => world.close());
-
-  /** Waits until the viewer has shown everything that was produced, and nothing more comes. */
-  async function settled(sessionId: TerminalId, viewer: ScreenViewer): Promise<void> {
-    const produced = await untilOutputStands(await world.terminals.host(), sessionId);
-    await waitFor('the viewer to have everything', () => viewer.offset === produced);
-  }
-
-  /** Someone who attaches now sees the same as one who was there from the start. */
-  async function assertSameScreen(sessionId: TerminalId, reference: ScreenViewer): Promise<ScreenViewer> {
-    await settled(sessionId, reference);
-    const late = await world.viewer(sessionId).attach();
-    assert.equal(late.screens.length, 1);
-    await settled(sessionId, late);
-    assert.deepEqual(await late.state(), await reference.state());
-    return late;
-  }
 
   const programs: [string, string, string[], RegExp][] = [
     ['vim', 'vim -u NONE -N -i NONE text', [':set number\r', 'oübung 日本 e\u0301 👍\x1b', 'ihalf'], /übung/],
@@ -46,17 +29,17 @@ describe('The screens of terminals', function () {
       const sessionId = await world.run(command);
       const reference = await world.viewer(sessionId).attach(0);
       for (const key of keys) {
-        await settled(sessionId, reference);
+        await world.settled(sessionId, reference);
         await world.write(sessionId, key);
       }
       await waitFor(`${name} to draw`, async () => expected.test(await reference.text()));
-      const late = await assertSameScreen(sessionId, reference);
+      const late = await world.assertSameScreen(sessionId, reference);
       // What follows looks the same as well.
       const size = { cols: 100, rows: 30 };
       for (const viewer of [late, reference]) viewer.resize(size);
       await world.terminals.resize(sessionId, size);
-      await assertSameScreen(sessionId, reference);
-      await settled(sessionId, late);
+      await world.assertSameScreen(sessionId, reference);
+      await world.settled(sessionId, late);
       assert.deepEqual(await late.state(), await reference.state());
       await world.terminals.close(sessionId);
     });
@@ -68,25 +51,25 @@ describe('The screens of terminals', function () {
       rows: 10,
     });
     const reference = await world.viewer(sessionId).attach(0);
-    await settled(sessionId, reference);
+    await world.settled(sessionId, reference);
     const size = { cols: 33, rows: 7 };
     reference.resize(size);
     await world.terminals.resize(sessionId, size);
     await world.write(sessionId, '\r');
-    await assertSameScreen(sessionId, reference);
+    await world.assertSameScreen(sessionId, reference);
     await world.terminals.close(sessionId);
   });
 
   it('go on from an offset that is still kept, without a screen', async () => {
     const sessionId = await world.run('echo one; read x; echo two; read x');
     const viewer = await world.viewer(sessionId).attach(0);
-    await settled(sessionId, viewer);
+    await world.settled(sessionId, viewer);
     viewer.detach();
     await world.write(sessionId, '\r');
     await viewer.attach(viewer.offset);
-    await settled(sessionId, viewer);
+    await world.settled(sessionId, viewer);
     assert.equal(viewer.screens.length, 0);
-    await assertSameScreen(sessionId, viewer);
+    await world.assertSameScreen(sessionId, viewer);
     await world.terminals.close(sessionId);
   });
 
@@ -108,7 +91,7 @@ describe('The screens of terminals', function () {
     assert.deepEqual(fast.gaps, []);
     assert.ok(slow.offset <= 1_048_576, 'without acknowledgements it gets no more than its window');
     slow.giveCredit();
-    await settled(sessionId, slow);
+    await world.settled(sessionId, slow);
     assert.ok(slow.gaps.length >= 1);
     assert.ok(slow.screens.length >= 1);
     assert.deepEqual(await slow.state(), await fast.state());
