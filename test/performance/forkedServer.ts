@@ -10,6 +10,7 @@ import {
   IPCMessageWriter,
   type MessageConnection,
 } from 'vscode-languageserver/node';
+import { serverFlags } from '../../extension/src/server/serverFlags.ts';
 import { projectFolder, testOutputFolder } from '../../scripts/project.ts';
 import { waitFor } from '../support/waitFor.ts';
 
@@ -37,7 +38,7 @@ export class ForkedServer {
     this.ownsFolder = folder === undefined;
     this.child = fork(file, program === 'ours' ? ['lsp', '--node-ipc', '--data-dir', this.folder] : [], {
       serialization: 'advanced',
-      execArgv: [],
+      execArgv: program === 'ours' ? [...serverFlags] : [],
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
     this.connection = createMessageConnection(new IPCMessageReader(this.child), new IPCMessageWriter(this.child));

@@ -212,7 +212,7 @@ export class Viewer {
       throw new Error(`Byte ${event.offset} came where ${this.nextOffset} was due.`);
     this.nextOffset += event.data.length;
     this.received += event.data.length;
-    this.chunks.push(event.data);
+    this.chunks.push(Buffer.from(event.data));
     if (this.acknowledging) this.subscription.acknowledge(this.nextOffset);
   }
 }

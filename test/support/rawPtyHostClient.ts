@@ -1,8 +1,8 @@
-import { connect, type Socket } from 'node:net';
-import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { loadOrCreateToken } from '../../server/src/ptyProtocol/authentication.ts';
 import { decodeControl, encodeControl, FrameDecoder, frameType } from '../../server/src/ptyProtocol/frames.ts';
 import { hostPaths } from '../../server/src/ptyProtocol/hostRecord.ts';
+import { HostSocket } from '../../server/src/terminals/hostClient/hostSocket.ts';
 import { performHandshake } from '../../server/src/terminals/hostClient/ptyHostHandshake.ts';
 import type { PtyHostWorld } from './ptyHostWorld.ts';
 import { waitFor } from './waitFor.ts';
@@ -17,27 +17,25 @@ export class RawClient {
 
   /** Connects without a handshake. */
   static async connect(world: PtyHostWorld): Promise<RawClient> {
-    const socket = connect(await world.address());
-    await once(socket, 'connect');
-    return new RawClient(socket, new FrameDecoder());
+    return new RawClient(await HostSocket.connect(await world.address()), new FrameDecoder());
   }
 
   /** Connects and proves itself. */
   static async open(world: PtyHostWorld): Promise<RawClient> {
-    const socket = connect(await world.address());
+    const wire = await HostSocket.connect(await world.address());
     // What the handshake misses shows as its failure.
-    socket.on('error', () => undefined);
-    await once(socket, 'connect');
+    wire.socket.on('error', () => undefined);
     const token = await loadOrCreateToken(hostPaths(world.dataFolder).tokenFile);
     const decoder = new FrameDecoder();
-    await performHandshake(socket, decoder, { token, keepAliveHours: 24 });
-    return new RawClient(socket, decoder);
+    await performHandshake(wire, decoder, { token, keepAliveHours: 24 });
+    return new RawClient(wire, decoder);
   }
 
-  private constructor(socket: Socket, decoder: FrameDecoder) {
+  private constructor(wire: HostSocket, decoder: FrameDecoder) {
+    const { socket } = wire;
     this.socket = socket;
     this.decoder = decoder;
-    socket.on('data', (chunk: Buffer) => this.receive(chunk));
+    wire.take = (chunk) => this.receive(chunk);
     socket.on('close', () => (this.isClosed = true));
     // The host hangs up on purpose in these tests, maybe while we still write.
     socket.on('error', () => (this.isClosed = true));

@@ -185,7 +185,8 @@ export class ScreenViewer {
       assert.equal(offset, this.offset, 'a byte is missing, or came twice');
       assert.ok(data instanceof Uint8Array);
       this.offset += data.length;
-      this.drawn = this.drawn.then(() => this.terminal?.write(data));
+      const bytes = Uint8Array.from(data);
+      this.drawn = this.drawn.then(() => this.terminal?.write(bytes));
       if (this.isAcknowledging) this.viewers.acknowledge(this.client, this.sessionId, this.offset);
     } else if (method === 'terminal/gap') {
       const { fromOffset, toOffset, screen } = notified as ParamsOf<'terminal/gap'>;

@@ -134,9 +134,13 @@ class TypedShell {
     return this.world.server.terminals.reportedCommands(this.sessionId);
   }
 
-  /** Until that many prompts have come in all. */
+  /** Prompts that have come in all. */
+  get promptCount(): number {
+    return this.viewer.text.split('\x1b]633;B\x07').length - 1;
+  }
+
   async untilPrompt(count: number): Promise<void> {
-    await waitFor(`prompt ${count}`, () => this.viewer.text.split('\x1b]633;B\x07').length > count);
+    await waitFor(`prompt ${count}`, () => this.promptCount >= count);
   }
 
   async type(text: string): Promise<void> {

@@ -7,6 +7,7 @@ import type {
   ResultOf,
   ServerNotification,
 } from '../../server/protocol/contract.ts';
+import { serverFlags } from '../../extension/src/server/serverFlags.ts';
 import { CodedError, isErrorReason } from '../../server/protocol/errors.ts';
 import { serverBundle, serverEnvironment } from './stdioServer.ts';
 
@@ -57,7 +58,7 @@ export class WindowServer {
     this.child = fork(bundle, ['lsp', '--node-ipc'], {
       serialization: 'advanced',
       env: serverEnvironment(dataFolder),
-      execArgv: [],
+      execArgv: [...serverFlags],
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
     this.child.on('message', (message) => this.receive(message as WireAnswer));

@@ -5,6 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../log.ts';
 import { OutputLines } from './outputLines.ts';
 import type { ServerExit } from './runningServer.ts';
+import { serverFlags } from './serverFlags.ts';
 
 /** Output that is still in the pipe when the process ends is read for this long. */
 const drainMs = 250;
@@ -33,7 +34,7 @@ export class ServerProcess {
       // Not the extension's own folder, which an update could then not remove on Windows.
       cwd: homedir(),
       env: cleanEnvironment(options.environment),
-      execArgv: [],
+      execArgv: [...serverFlags],
       // Structured cloning carries terminal output as bytes.
       serialization: 'advanced',
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

@@ -15,7 +15,10 @@ export interface Client {
   readonly id: string;
   /** `editor`: answers `editor/*` and `secret/*`. */
   readonly kind: 'editor' | 'lsp' | 'http' | 'commandLine';
-  /** Sends a notification; dropped without a trace if the client is gone. */
+  /**
+   * Sends a notification; dropped without a trace if the client is gone. Bytes in `params` are valid during the call
+   * only: a client that does not write them out at once copies them.
+   */
   notify<M extends ServerNotification>(method: M, params: ParamsOf<M>): void;
   /** Asks the client. Rejects with a `CodedError`: `TimedOut`, `Cancelled`, `Unavailable`, or the client's own. */
   request<M extends ServerToClientMethod>(method: M, params: ParamsOf<M>, signal?: AbortSignal): Promise<ResultOf<M>>;

@@ -241,5 +241,6 @@ function screenBytes(screen: TerminalScreenData | undefined): Uint8Array | undef
 }
 
 function bytesOf(data: Uint8Array | string): Uint8Array {
-  return typeof data === 'string' ? Buffer.from(data, 'base64') : data;
+  // A copy: what is written to stdout may wait there, and the server's bytes are valid during its call only.
+  return typeof data === 'string' ? Buffer.from(data, 'base64') : Buffer.from(data);
 }

@@ -138,7 +138,8 @@ export class ClientConnection implements ClientPort {
       const { id, sessionId, data } = decodeWrite(frame.body);
       return this.answer(id, () => {
         limitBytes('input', data, maxWriteBytes);
-        this.context.sessions.get(sessionId).write(data);
+        // What the program does not take at once is kept.
+        this.context.sessions.get(sessionId).write(Buffer.from(data));
         return {};
       });
     }
@@ -146,7 +147,7 @@ export class ClientConnection implements ClientPort {
       const { id, sessionId, offset, data } = decodeSetCheckpoint(frame.body);
       return this.answer(id, () => {
         limitBytes('checkpoint', data, maxCheckpointBytes);
-        this.context.sessions.get(sessionId).setCheckpoint(offset, data);
+        this.context.sessions.get(sessionId).setCheckpoint(offset, Buffer.from(data));
         return {};
       });
     }

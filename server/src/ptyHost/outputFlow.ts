@@ -1,7 +1,13 @@
+import { OutputRing } from '../base/outputRing.ts';
 import { maxOutputBytes } from '../ptyProtocol/limits.ts';
 import type { PtyExit } from '../ptyProtocol/messages.ts';
-import { OutputRing } from './outputRing.ts';
 import { Subscription, type OutputSource, type SubscriptionOptions } from './subscription.ts';
+
+/**
+ * Recent output kept for each session. With a session's own bookkeeping it stays within 2 MB; it exceeds by far the
+ * high mark at which a terminal with a viewer is paused, so that a viewer loses nothing unless a faster one runs ahead.
+ */
+export const defaultRingBytes = 1_835_008;
 
 /**
  * A terminal is paused when the fastest of its viewers is `high` bytes behind, and goes on when that one has come within
@@ -39,7 +45,7 @@ export class OutputFlow implements OutputSource {
   private flushedEnd = 0;
   private paused = false;
 
-  constructor(gate: FlowGate, ring = new OutputRing()) {
+  constructor(gate: FlowGate, ring = new OutputRing(defaultRingBytes)) {
     this.gate = gate;
     this.ring = ring;
   }

@@ -1,8 +1,8 @@
+import type { OutputRing } from '../base/outputRing.ts';
 import { allocateOutput } from '../ptyProtocol/binaryFrames.ts';
 import { PtyProtocolError } from '../ptyProtocol/errors.ts';
 import { maxOutputBytes } from '../ptyProtocol/limits.ts';
 import type { PtyExit, PtyHostNotifications } from '../ptyProtocol/messages.ts';
-import type { OutputRing } from './outputRing.ts';
 
 /** The way to one client, as its subscriptions see it. */
 export interface ClientPort {

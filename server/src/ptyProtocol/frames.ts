@@ -18,7 +18,7 @@ export type FrameType = (typeof frameType)[keyof typeof frameType];
 
 export interface Frame {
   readonly type: FrameType;
-  /** A view of the bytes received, not a copy: what is kept for long is copied, so as not to hold a whole chunk. */
+  /** Valid until the decoder is used again: what is kept is copied. */
   readonly body: Buffer;
 }
 
@@ -61,9 +61,12 @@ export function decodeControl(body: Buffer): Readonly<Record<string, unknown>> {
   return value as Record<string, unknown>;
 }
 
+/** Frames up to this size, which are nearly all, are put together in one buffer: output has 64 KiB and a header. */
+const reusedBytes = 66_560;
+
 /**
  * Cuts a stream of bytes, split anywhere, into frames. It holds at most one incomplete frame and the last chunk: a length
- * over the limit is refused before any of its body is kept. After it has thrown, the stream cannot be read on.
+ * over the limit is refused before any of its body is kept. What is pushed is needed until `next` has given undefined. After it has thrown, the stream cannot be read on.
  */
 export class FrameDecoder {
   /** Longest frame taken. A host keeps it small until the client has proved itself. */
@@ -71,8 +74,9 @@ export class FrameDecoder {
   /** The last chunk, read up to `at`. Between calls its rest is less than a header, or frames not asked for yet. */
   private chunk: Buffer = Buffer.alloc(0);
   private at = 0;
-  /** A frame that the chunks so far hold only in part, with its header; of its own size, so that it is copied once. */
+  /** The frame that is being put together, with its header. */
   private partial: Buffer | undefined;
+  private reused: Buffer | undefined;
   private filledBytes = 0;
 
   constructor(maxBytes = maxFrameBytes) {
@@ -94,14 +98,13 @@ export class FrameDecoder {
   next(): Frame | undefined {
     if (!this.partial) {
       const restBytes = this.chunk.length - this.at;
-      if (restBytes < frameHeaderBytes) return undefined;
-      const frameBytes = this.readLength();
-      if (restBytes >= frameBytes) {
-        const whole = this.chunk.subarray(this.at, this.at + frameBytes);
-        this.at += frameBytes;
-        return toFrame(whole);
+      if (restBytes < frameHeaderBytes) {
+        // The chunk's memory is the caller's again.
+        this.chunk = Buffer.from(this.chunk.subarray(this.at));
+        this.at = 0;
+        return undefined;
       }
-      this.partial = Buffer.allocUnsafe(frameBytes);
+      this.partial = this.room(this.readLength());
     }
     const copied = this.chunk.copy(this.partial, this.filledBytes, this.at);
     this.at += copied;
@@ -111,6 +114,13 @@ export class FrameDecoder {
     this.partial = undefined;
     this.filledBytes = 0;
     return frame;
+  }
+
+  /** Under a flood a buffer for each frame would keep the garbage collector busier than anything else. */
+  private room(frameBytes: number): Buffer {
+    if (frameBytes > reusedBytes) return Buffer.allocUnsafeSlow(frameBytes);
+    this.reused ??= Buffer.allocUnsafeSlow(reusedBytes);
+    return this.reused.subarray(0, frameBytes);
   }
 
   /** Bytes of the frame that begins here, its header included. */

@@ -100,7 +100,11 @@ describe('What a terminal shares with others', function () {
   it('is no variable: a shell has exactly the environment it was created with', async () => {
     const env = { PATH: '/usr/bin:/bin', ONLY: 'this', ['__proto__']: 'a variable like any other', EMPTY: '' };
     const { pid, sessionId } = await client.create(createParams('', { file: '/bin/sleep', args: ['1000'], env }));
-    await waitFor('sleep to run', () => readlinkSync(`/proc/${pid}/exe`).endsWith('/sleep'));
+    // The system names the new program a moment before it shows the environment of that.
+    await waitFor(
+      'sleep to run',
+      () => readlinkSync(`/proc/${pid}/exe`).endsWith('/sleep') && environment(pid).length > 0,
+    );
     assert.deepEqual(
       environment(pid),
       Object.entries(env)

@@ -3,6 +3,8 @@ import { BarePeer, OurPeer, sameFlow, type TerminalPeer } from './terminalPeer.t
 /** A key must come back within this, or the measurement is given up. */
 const keyLimitMs = 30_000;
 const pauseMs = 5;
+/** Until the code of both is compiled. */
+const warmUpKeys = 500;
 
 /** Milliseconds from a key to its echo at the viewer, one value a key. */
 export interface EchoTimes {
@@ -22,7 +24,7 @@ export async function measureLatency(rounds: number, keys: number): Promise<Late
   const peers = { ours: await OurPeer.start(), bare: await BarePeer.start(sameFlow) };
   const keyboards = { ours: await Keyboard.open(peers.ours), bare: await Keyboard.open(peers.bare) };
   try {
-    for (const keyboard of Object.values(keyboards)) await keyboard.type(50);
+    for (const keyboard of Object.values(keyboards)) await keyboard.type(warmUpKeys);
     for (let round = 0; round < rounds; round++) {
       for (const name of ['ours', 'bare'] as const) result.idle[name].push(...(await keyboards[name].type(keys)));
       for (const name of ['ours', 'bare'] as const) {

@@ -79,7 +79,7 @@ async function requests({ rounds }: PartOptions): Promise<Measured> {
     timeRow('request over IPC, 20 busy terminals', 95, busy, { atMostMs: 10 }),
     timeRow('request over IPC, 20 busy terminals', 99, busy, { atMostMs: 25 }),
     timeRow(
-      'request over IPC, idle: overhead of the router',
+      'request over IPC, idle, on one processor: overhead of the router',
       50,
       { ours: raw.idle.ours, peer: raw.idle.bare },
       { atMost: 1.2 },

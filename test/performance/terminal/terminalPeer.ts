@@ -10,6 +10,7 @@ import {
   IPCMessageWriter,
   type MessageConnection,
 } from 'vscode-languageserver/node';
+import { serverFlags } from '../../../extension/src/server/serverFlags.ts';
 import { distFolder, projectFolder, testOutputFolder } from '../../../scripts/project.ts';
 import { endPtyHostsOf, ptyHostsOf } from '../../support/ptyHostOf.ts';
 import { waitFor } from '../../support/waitFor.ts';
@@ -46,10 +47,10 @@ abstract class ForkedPeer implements TerminalPeer {
   protected readonly child: ChildProcess;
   protected readonly listeners = new Map<string, OutputListener>();
 
-  constructor(file: string, args: readonly string[]) {
+  constructor(file: string, args: readonly string[], flags: readonly string[] = []) {
     this.child = fork(file, args, {
       serialization: 'advanced',
-      execArgv: [],
+      execArgv: [...flags],
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
     this.connection = createMessageConnection(new IPCMessageReader(this.child), new IPCMessageWriter(this.child));
@@ -94,7 +95,7 @@ export class OurPeer extends ForkedPeer {
   private readonly progress = new Map<string, { received: number; acknowledged: number; holds: boolean }>();
 
   private constructor(serverFile: string, dataFolder: string, isOwner: boolean) {
-    super(serverFile, ['lsp', '--node-ipc', '--data-dir', dataFolder]);
+    super(serverFile, ['lsp', '--node-ipc', '--data-dir', dataFolder], serverFlags);
     this.dataFolder = dataFolder;
     this.isOwner = isOwner;
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { OutputFlow, flowMarks } from '../../../server/src/ptyHost/outputFlow.ts';
-import { defaultRingBytes, OutputRing } from '../../../server/src/ptyHost/outputRing.ts';
+import { OutputRing } from '../../../server/src/base/outputRing.ts';
+import { defaultRingBytes, OutputFlow, flowMarks } from '../../../server/src/ptyHost/outputFlow.ts';
 import type { ClientPort, Subscription } from '../../../server/src/ptyHost/subscription.ts';
 import { decodeOutput } from '../../../server/src/ptyProtocol/binaryFrames.ts';
 import { frameHeaderBytes } from '../../../server/src/ptyProtocol/frames.ts';

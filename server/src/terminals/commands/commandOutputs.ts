@@ -75,7 +75,7 @@ export class CommandOutputs {
         signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
         subscription.listen((event) => {
           if (event.kind === 'output') {
-            parts.push(event.data);
+            parts.push(Buffer.from(event.data));
             kept += event.data.length;
             at = event.offset + event.data.length;
             subscription.acknowledge(at);

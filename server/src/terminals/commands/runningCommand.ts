@@ -253,10 +253,10 @@ export class RunningCommand implements Disposable {
     });
   }
 
-  private take(
-    { offset, data }: Extract<PtySubscriptionEvent, { kind: 'output' }>,
-    subscription: PtySubscription,
-  ): void {
+  private take(output: Extract<PtySubscriptionEvent, { kind: 'output' }>, subscription: PtySubscription): void {
+    const { offset } = output;
+    // Parts of it are kept, some of them until the disk has them.
+    const data = Buffer.from(output.data);
     this.watch.take(data);
     this.typing.printed(data);
     const written = this.recording.add(offset, data);

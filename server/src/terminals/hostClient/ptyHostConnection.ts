@@ -1,4 +1,3 @@
-import { connect as connectSocket, type Socket } from 'node:net';
 import { CodedError } from '../../../protocol/errors.ts';
 import type { Disposable } from '../../base/disposable.ts';
 import { decodeCheckpoint, decodeOutput, type OutputFrame } from '../../ptyProtocol/binaryFrames.ts';
@@ -6,11 +5,13 @@ import { isPtyErrorCode } from '../../ptyProtocol/errors.ts';
 import { decodeControl, encodeControl, FrameDecoder, frameType, type Frame } from '../../ptyProtocol/frames.ts';
 import { heartbeatIntervalMs } from '../../ptyProtocol/limits.ts';
 import type { PtyClientNotifications, PtyMethod, PtyRequests } from '../../ptyProtocol/messages.ts';
+import { codeOf, HostSocket } from './hostSocket.ts';
 import { fromPtyHost, unavailable } from './ptyHostErrors.ts';
 import { performHandshake, type HandshakeOptions, type PtyHostIdentity } from './ptyHostHandshake.ts';
 
 /** What a connection tells its owner. `closed` comes once, after every waiting request was rejected. */
 export interface PtyHostConnectionListener {
+  /** The frame is valid during the call only. */
   output(frame: OutputFrame): void;
   notified(method: string, params: Readonly<Record<string, unknown>>): void;
   closed(error: CodedError): void;
@@ -43,7 +44,7 @@ const silenceLimitMs = 2 * heartbeatIntervalMs + 1_000;
 /** Frames and requests over one authenticated socket. Typed calls stand above it, in `PtyHostClient`. */
 export class PtyHostConnection implements Disposable {
   readonly identity: PtyHostIdentity;
-  private readonly socket: Socket;
+  private readonly socket: HostSocket['socket'];
   private readonly decoder: FrameDecoder;
   private readonly listener: PtyHostConnectionListener;
   private readonly waiting = new Map<number, Waiting>();
@@ -55,14 +56,15 @@ export class PtyHostConnection implements Disposable {
 
   /** Connects and shakes hands; rejects with `Unavailable` where no genuine host of this version answers. */
   static async open(target: PtyHostTarget, listener: PtyHostConnectionListener): Promise<PtyHostConnection> {
-    const socket = await connect(target.address);
+    const wire = await HostSocket.connect(target.address);
+    const { socket } = wire;
     // Until the connection takes over, a lost socket shows as its `close`; an `error` without a listener would throw.
     const ignoreError = () => undefined;
     socket.on('error', ignoreError);
     const decoder = new FrameDecoder();
     try {
-      const identity = await performHandshake(socket, decoder, target);
-      return new PtyHostConnection({ socket, decoder, listener, identity });
+      const identity = await performHandshake(wire, decoder, target);
+      return new PtyHostConnection({ wire, decoder, listener, identity });
     } catch (error) {
       socket.destroy();
       throw error;
@@ -72,12 +74,12 @@ export class PtyHostConnection implements Disposable {
   }
 
   private constructor(parts: {
-    socket: Socket;
+    wire: HostSocket;
     decoder: FrameDecoder;
     listener: PtyHostConnectionListener;
     identity: PtyHostIdentity;
   }) {
-    this.socket = parts.socket;
+    this.socket = parts.wire.socket;
     this.decoder = parts.decoder;
     this.listener = parts.listener;
     this.identity = parts.identity;
@@ -85,7 +87,7 @@ export class PtyHostConnection implements Disposable {
       this.close(unavailable(`The connection to the pty host failed (${codeOf(error)}).`, error)),
     );
     this.socket.on('close', () => this.close(unavailable('The pty host closed the connection or has ended.')));
-    this.socket.on('data', (chunk: Buffer) => this.receive(chunk));
+    parts.wire.take = (chunk) => this.receive(chunk);
     this.heartbeat = setInterval(() => this.beat(), heartbeatIntervalMs);
     if (this.decoder.pendingBytes > 0) setImmediate(() => this.receive(Buffer.alloc(0)));
   }
@@ -168,7 +170,7 @@ export class PtyHostConnection implements Disposable {
     if (frame.type === frameType.output) return this.listener.output(decodeOutput(frame.body));
     if (frame.type === frameType.checkpoint) {
       const { id, offset, data } = decodeCheckpoint(frame.body);
-      return this.settle(id, undefined, { offset, data });
+      return this.settle(id, undefined, { offset, data: Buffer.from(data) });
     }
     const message = decodeControl(frame.body);
     const { id, error, notify, params } = message;
@@ -205,26 +207,6 @@ export class PtyHostConnection implements Disposable {
     for (const one of waiting) one.settle(error, undefined);
     this.listener.closed(error);
   }
-}
-
-function connect(address: string): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connectSocket(address);
-    const onError = (error: Error) => {
-      socket.destroy();
-      reject(unavailable(`No pty host answers at its address (${codeOf(error)})`, error));
-    };
-    socket.once('error', onError);
-    socket.once('connect', () => {
-      socket.off('error', onError);
-      resolve(socket);
-    });
-  });
-}
-
-/** The system's name for what went wrong. Its whole message would show paths. */
-function codeOf(error: NodeJS.ErrnoException): string {
-  return error.code ?? error.name;
 }
 
 function lateWaiting(onLateResult: (result: unknown) => void): Waiting {

@@ -1,9 +1,9 @@
-import type { Socket } from 'node:net';
 import { createNonce, createProof, isNonceOrProof, isSameProof } from '../../ptyProtocol/authentication.ts';
 import { isPtyErrorCode } from '../../ptyProtocol/errors.ts';
 import { decodeControl, encodeControl, frameType, type FrameDecoder } from '../../ptyProtocol/frames.ts';
 import { handshakeTimeoutMs, ptyProtocolVersion } from '../../ptyProtocol/limits.ts';
 import type { PtyHandshake } from '../../ptyProtocol/messages.ts';
+import type { HostSocket } from './hostSocket.ts';
 import { fromPtyHost, unavailable } from './ptyHostErrors.ts';
 
 /** Who the host is: the same `instanceId` means that no session was lost in between. */
@@ -23,16 +23,18 @@ type Message = Readonly<Record<string, unknown>>;
  * shown to a process that only stands at the host's address. Bytes after the welcome stay in `decoder`.
  */
 export function performHandshake(
-  socket: Socket,
+  wire: HostSocket,
   decoder: FrameDecoder,
   options: HandshakeOptions,
 ): Promise<PtyHostIdentity> {
   const nonce = createNonce();
+  const { socket } = wire;
   return new Promise((resolve, reject) => {
     let answerChallenge = true;
     const settle = (finish: () => void) => {
       clearTimeout(limit);
-      socket.off('data', onData).off('close', onClose);
+      wire.take = () => undefined;
+      socket.off('close', onClose);
       finish();
     };
     const step = (message: Message): PtyHostIdentity | undefined => {
@@ -45,7 +47,8 @@ export function performHandshake(
     };
     const onData = (chunk: Buffer) => {
       try {
-        decoder.push(chunk);
+        // What follows the welcome stays in the decoder.
+        decoder.push(Buffer.from(chunk));
         for (let frame = decoder.next(); frame; frame = decoder.next()) {
           if (frame.type !== frameType.control) throw unavailable('The pty host spoke out of turn; it may be a fake.');
           const identity = step(decodeControl(frame.body));
@@ -62,7 +65,8 @@ export function performHandshake(
     const limit = setTimeout(() => {
       settle(() => reject(unavailable(`The pty host did not finish its handshake within ${handshakeTimeoutMs} ms.`)));
     }, handshakeTimeoutMs);
-    socket.on('data', onData).on('close', onClose);
+    wire.take = onData;
+    socket.on('close', onClose);
     socket.write(encodeControl({ hello: { protocolVersion: ptyProtocolVersion, nonce } }));
   });
 }

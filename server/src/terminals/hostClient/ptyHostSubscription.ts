@@ -3,7 +3,7 @@ import type { PtyExit, PtySessionInfo, PtySizeAt, PtySubscribeResult } from '../
 
 /** What a subscription tells, in the order in which it happened. */
 export type PtySubscriptionEvent =
-  /** The bytes from `offset` on; valid beyond the call. */
+  /** The bytes from `offset` on; valid during the call only. */
   | { readonly kind: 'output'; readonly offset: number; readonly data: Uint8Array }
   /** The bytes from `from` to `to` are lost. A checkpoint at or after `from` may bridge the gap. */
   | { readonly kind: 'gap'; readonly from: number; readonly to: number; readonly checkpointOffset: number | null }
@@ -64,7 +64,7 @@ export class HeldPtySubscription implements PtySubscription {
   deliver(event: PtySubscriptionEvent): void {
     if (this.isDisposed) return;
     if (!this.listener) {
-      this.held.push(event);
+      this.held.push(event.kind === 'output' ? { ...event, data: Buffer.from(event.data) } : event);
       return;
     }
     try {

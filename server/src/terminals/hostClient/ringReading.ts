@@ -87,7 +87,7 @@ class RingReading {
   private add(event: PtySubscriptionEvent): void {
     if (event.kind === 'gap') this.restart(event.to);
     if (event.kind !== 'output') return;
-    this.chunks.push(event.data);
+    this.chunks.push(Buffer.from(event.data));
     this.nextOffset = event.offset + event.data.length;
     // Not once all is there: the terminal is to wait.
     if (!this.isComplete) this.subscription.acknowledge(this.nextOffset);

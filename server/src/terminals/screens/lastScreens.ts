@@ -1,4 +1,5 @@
 import type { TerminalId, TerminalInfo, TerminalScreenData } from '../../../protocol/terminal.ts';
+import { OutputRing } from '../../base/outputRing.ts';
 import type { ComputedScreen, ScreenJob } from './screenJob.ts';
 import type { ScreenComputer, ScreenOptions } from './screens.ts';
 
@@ -10,10 +11,10 @@ const maxBytes = 16_777_216;
 interface LastScreen {
   /** What a viewer was shown at first; nothing where it got the output from its start. */
   readonly screen: TerminalScreenData | undefined;
-  readonly tail: Uint8Array[];
-  tailBytes: number;
-  nextOffset: number;
-  /** Output between the screen and the tail is missing. */
+  /** What came after it, and the offset in the terminal's output at which that begins. */
+  tail: OutputRing;
+  tailOffset: number;
+  /** Output between the screen and the tail is missing, beside what the tail has dropped. */
   hasHole: boolean;
 }
 
@@ -34,20 +35,25 @@ export class LastScreens {
     // One that goes on where another one is adds nothing.
     if (!screen && this.kept.has(sessionId)) return;
     this.kept.delete(sessionId);
-    this.kept.set(sessionId, { screen, tail: [], tailBytes: 0, nextOffset: offset, hasHole: !screen && offset > 0 });
+    this.kept.set(sessionId, {
+      screen,
+      tail: new OutputRing(maxTailBytes),
+      tailOffset: offset,
+      hasHole: !screen && offset > 0,
+    });
     this.makeRoom();
   }
 
   /** Output that a viewer was sent; what another one was sent before is passed over. */
   append(sessionId: TerminalId, offset: number, data: Uint8Array): void {
     const kept = this.kept.get(sessionId);
-    if (!kept || offset + data.length <= kept.nextOffset) return;
-    if (offset > kept.nextOffset) this.cutTail(kept, 0);
-    const fresh = data.subarray(Math.max(0, kept.nextOffset - offset));
-    kept.tail.push(fresh);
-    kept.tailBytes += fresh.length;
-    kept.nextOffset = offset + data.length;
-    if (kept.tailBytes > maxTailBytes) this.cutTail(kept, maxTailBytes / 2);
+    if (!kept || offset + data.length <= nextOffsetOf(kept)) return;
+    if (offset > nextOffsetOf(kept)) {
+      kept.tail = new OutputRing(maxTailBytes);
+      kept.tailOffset = offset;
+      kept.hasHole = true;
+    }
+    kept.tail.append(data.subarray(nextOffsetOf(kept) - offset));
   }
 
   forget(sessionId: TerminalId): void {
@@ -56,7 +62,8 @@ export class LastScreens {
 
   /** How far a terminal's output is known; undefined where nothing is. */
   endOf(sessionId: TerminalId): number | undefined {
-    return this.kept.get(sessionId)?.nextOffset;
+    const kept = this.kept.get(sessionId);
+    return kept && nextOffsetOf(kept);
   }
 
   /** The last screen of a lost terminal; undefined where nothing is known of it. Rejects like `ScreenThread.compute`. */
@@ -68,18 +75,15 @@ export class LastScreens {
     const kept = this.kept.get(sessionId);
     if (!kept) return undefined;
     const { screen, tail, hasHole } = kept;
+    const bytes = Buffer.alloc(tail.end - tail.start);
+    tail.copyTo(bytes, tail.start);
     const job: ScreenJob = {
       checkpoint: screen && { cols: screen.cols, rows: screen.rows, replay: bytesOf(screen) },
-      hasHole,
-      pieces: [{ cols, rows, bytes: Buffer.concat(tail) }],
+      hasHole: hasHole || tail.start > 0,
+      pieces: [{ cols, rows, bytes }],
       ...{ scrollbackLines, maxReplayBytes, want },
     };
     return this.computer.compute(job, signal);
-  }
-
-  private cutTail(kept: LastScreen, toBytes: number): void {
-    while (kept.tailBytes > toBytes) kept.tailBytes -= kept.tail.shift()?.length ?? kept.tailBytes;
-    kept.hasHole = true;
   }
 
   private makeRoom(): void {
@@ -91,6 +95,11 @@ export class LastScreens {
       this.kept.delete(sessionId);
     }
   }
+}
+
+/** Where the next output will stand. */
+function nextOffsetOf({ tail, tailOffset }: LastScreen): number {
+  return tailOffset + tail.end;
 }
 
 function bytesOf({ data }: TerminalScreenData): Uint8Array {

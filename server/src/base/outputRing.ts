@@ -1,11 +1,5 @@
 const pageBytes = 65_536;
 
-/**
- * Recent output kept for each session. With a session's own bookkeeping it stays within 2 MB; it exceeds by far the
- * high mark at which a terminal with a viewer is paused, so that a viewer loses nothing unless a faster one runs ahead.
- */
-export const defaultRingBytes = 28 * pageBytes;
-
 /** The last bytes of a stream, addressed by their offset from its start. Memory is taken page by page as output comes. */
 export class OutputRing {
   private readonly pages: (Buffer | undefined)[];
@@ -13,7 +7,7 @@ export class OutputRing {
   private endOffset = 0;
 
   /** `capacityBytes` is rounded up to whole pages of 64 KiB. */
-  constructor(capacityBytes = defaultRingBytes) {
+  constructor(capacityBytes: number) {
     const pageCount = Math.ceil(capacityBytes / pageBytes);
     this.pages = new Array<Buffer | undefined>(pageCount);
     this.capacityBytes = pageCount * pageBytes;
