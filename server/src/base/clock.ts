@@ -2,7 +2,7 @@ import { toDisposable, type Disposable } from './disposable.ts';
 
 /** Time as the server's parts see it, so that a test can move it by hand. */
 export interface Clock {
-  /** Milliseconds since 1970, as `Date.now()`. */
+  /** Milliseconds; of `systemClock` since 1970, of `monotonicClock` since a moment that means nothing. */
   now(): number;
   /** Calls `run` once after `delayMs`, unless disposed first. The timer does not keep the process alive. */
   after(delayMs: number, run: () => void): Disposable;
@@ -15,4 +15,13 @@ export const systemClock: Clock = {
     timer.unref();
     return toDisposable(() => clearTimeout(timer));
   },
+};
+
+/**
+ * For how long something takes or has lasted: whoever sets the wall clock does not move it. It counts the time for which
+ * the machine is awake; while it sleeps, it stands still on Linux and macOS.
+ */
+export const monotonicClock: Clock = {
+  now: () => performance.now(),
+  after: (delayMs, run) => systemClock.after(delayMs, run),
 };

@@ -1,3 +1,5 @@
+import { monotonicClock, type Clock } from '../base/clock.ts';
+import type { Disposable } from '../base/disposable.ts';
 import { OutputRing } from '../base/outputRing.ts';
 import { maxOutputBytes } from '../ptyProtocol/limits.ts';
 import type { PtyExit } from '../ptyProtocol/messages.ts';
@@ -10,7 +12,7 @@ import { Subscription, type OutputSource, type SubscriptionOptions } from './sub
 export const defaultRingBytes = 1_835_008;
 
 /**
- * A terminal is paused when the fastest of its viewers is `high` bytes behind, and goes on when that one has come within
+ * A terminal is paused when the fastest of its viewers that read is `high` bytes behind, and goes on when that one has come within
  * `low`. Both lie well below the ring's size, so that a terminal with one viewer never drops a byte. Chosen by measuring:
  * see docs/decisions/0011-flow-control.md.
  */
@@ -31,7 +33,7 @@ export interface FlowGate {
 
 /** A session's output on its way from the terminal through the ring to every viewer. */
 export class OutputFlow implements OutputSource {
-  readonly ring: OutputRing;
+  readonly ring = new OutputRing(defaultRingBytes);
   /** Set once the program has ended and its last byte is in the ring. */
   exit: PtyExit | null = null;
   /** Offset of the screen that a server left with the session. */
@@ -44,10 +46,14 @@ export class OutputFlow implements OutputSource {
   private flushedAtMs = 0;
   private flushedEnd = 0;
   private paused = false;
+  private readonly clock: Clock;
+  /** Looks again when the next viewer stops counting, while the terminal is paused. */
+  private nextLook: Disposable | undefined;
 
-  constructor(gate: FlowGate, ring = new OutputRing(defaultRingBytes)) {
+  /** `clock` tells how long viewers have been silent. */
+  constructor(gate: FlowGate, clock: Clock = monotonicClock) {
     this.gate = gate;
-    this.ring = ring;
+    this.clock = clock;
   }
 
   get isPaused(): boolean {
@@ -98,6 +104,7 @@ export class OutputFlow implements OutputSource {
 
   dispose(): void {
     this.cancelFlush();
+    this.nextLook?.dispose();
     this.subscriptions.clear();
   }
 
@@ -120,9 +127,7 @@ export class OutputFlow implements OutputSource {
   }
 
   private regulate(): void {
-    let fastest = this.subscriptions.size === 0 ? this.ring.end : 0;
-    for (const { cursor } of this.subscriptions) fastest = Math.max(fastest, cursor);
-    const behindBytes = this.ring.end - fastest;
+    const { behindBytes, changesInMs } = this.fastest();
     if (!this.paused && behindBytes > flowMarks.high) {
       this.paused = true;
       this.gate.pause();
@@ -130,5 +135,24 @@ export class OutputFlow implements OutputSource {
       this.paused = false;
       this.gate.resume();
     }
+    this.nextLook?.dispose();
+    this.nextLook = this.paused ? this.clock.after(changesInMs, () => this.regulate()) : undefined;
+  }
+
+  /**
+   * How far the fastest viewer is behind, and after which time another one may be the fastest although nothing happens.
+   * One that has stopped reading does not count, as if it were not there: without any other nothing holds up the terminal.
+   */
+  private fastest(): { behindBytes: number; changesInMs: number } {
+    const nowMs = this.clock.now();
+    let behindBytes = Infinity;
+    let changesInMs = Infinity;
+    for (const subscription of this.subscriptions) {
+      const patienceMs = subscription.patienceMs(nowMs);
+      if (patienceMs === 0) continue;
+      behindBytes = Math.min(behindBytes, this.ring.end - subscription.cursor);
+      changesInMs = Math.min(changesInMs, patienceMs);
+    }
+    return { behindBytes: behindBytes === Infinity ? 0 : behindBytes, changesInMs };
   }
 }

@@ -4,6 +4,12 @@ import { PtyProtocolError } from '../ptyProtocol/errors.ts';
 import { maxOutputBytes } from '../ptyProtocol/limits.ts';
 import type { PtyExit, PtyHostNotifications } from '../ptyProtocol/messages.ts';
 
+/**
+ * A viewer that has acknowledged nothing for so long, while output waited for it, no longer holds up its terminal: a
+ * hidden or suspended view, or a client that hangs. One that reads slowly acknowledges now and then, and goes on counting.
+ */
+export const stalledAfterMs = 10_000;
+
 /** The way to one client, as its subscriptions see it. */
 export interface ClientPort {
   /** True while the client's socket holds so much unsent data that nothing more should be read from any ring for it. */
@@ -41,6 +47,8 @@ export class Subscription {
   private unacknowledgedBeforeGapBytes = 0;
   private lastGap = { from: 0, to: 0 };
   private toldExit = false;
+  /** Since when output waits for it without an acknowledgement; undefined where none waits. */
+  private waitsSinceMs: number | undefined;
 
   constructor(source: OutputSource, options: SubscriptionOptions) {
     this.source = source;
@@ -54,6 +62,13 @@ export class Subscription {
     return this.position;
   }
 
+  /** For how long it goes on counting, as things are at `nowMs`; 0 where it counts no longer. */
+  patienceMs(nowMs: number): number {
+    if (this.position === this.source.ring.end) this.waitsSinceMs = undefined;
+    else this.waitsSinceMs ??= nowMs;
+    return Math.max(0, stalledAfterMs - (nowMs - (this.waitsSinceMs ?? nowMs)));
+  }
+
   /** Takes note of what the client has consumed. More than was ever sent is a broken client, and ends its connection. */
   acknowledge(offset: number): void {
     if (offset > this.position) {
@@ -62,6 +77,7 @@ export class Subscription {
         `Subscription ${this.options.subscriptionId} acknowledged byte ${offset}, but only ${this.position} were sent.`,
       );
     }
+    const creditBefore = this.creditBytes;
     if (offset >= this.lastGap.to) {
       this.unacknowledgedBeforeGapBytes = 0;
       this.acknowledgedOffset = Math.max(this.acknowledgedOffset, offset);
@@ -69,6 +85,8 @@ export class Subscription {
       const leftBytes = Math.max(0, this.lastGap.from - offset);
       this.unacknowledgedBeforeGapBytes = Math.min(this.unacknowledgedBeforeGapBytes, leftBytes);
     }
+    // Saying the same again shows no reader.
+    if (this.creditBytes > creditBefore) this.waitsSinceMs = undefined;
   }
 
   private get creditBytes(): number {

@@ -52,6 +52,20 @@ describe('Output of the pty host', () => {
     await untilFlowing(sessionId);
   });
 
+  it('goes on when its only viewer reads nothing any more, which gets a gap and the rest when it reads again', async () => {
+    const { sessionId } = await client.create(createParams(flood));
+    const viewer = await Viewer.open(client, { sessionId, acknowledging: false, windowBytes: 65_536 });
+    await untilOutputStands(client, sessionId);
+    await waitFor('the flood to go on', async () => (await producedBytes(sessionId)) > 10_000_000, 30_000);
+    assert.equal(viewer.receivedBytes, 65_536);
+    viewer.giveCredit();
+    await waitFor('the viewer to read on', () => {
+      viewer.dropBytes();
+      return viewer.receivedBytes > 5_000_000;
+    });
+    assert.equal(viewer.gaps[0]?.from, 65_536);
+  }).timeout(60_000);
+
   it('goes on when a viewer unsubscribes and subscribes again, a hundred times', async () => {
     const { sessionId } = await client.create(createParams(flood));
     for (let round = 0; round < 100; round++) {

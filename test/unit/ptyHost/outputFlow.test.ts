@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { OutputRing } from '../../../server/src/base/outputRing.ts';
 import { defaultRingBytes, OutputFlow, flowMarks } from '../../../server/src/ptyHost/outputFlow.ts';
-import type { ClientPort, Subscription } from '../../../server/src/ptyHost/subscription.ts';
+import { stalledAfterMs, type ClientPort, type Subscription } from '../../../server/src/ptyHost/subscription.ts';
 import { decodeOutput } from '../../../server/src/ptyProtocol/binaryFrames.ts';
 import { frameHeaderBytes } from '../../../server/src/ptyProtocol/frames.ts';
 import type { PtyHostNotifications } from '../../../server/src/ptyProtocol/messages.ts';
 import { eventually } from '../../support/eventually.ts';
+import { FakeClock } from '../../support/fakeClock.ts';
 
 /** The byte that stands at an offset of the made-up output; neighbours and pages differ. */
 const byteAt = (offset: number) => (offset * 31 + (offset >> 8)) & 0xff;
@@ -53,10 +54,11 @@ class Receiver implements ClientPort {
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-function createFlow(): { flow: OutputFlow; gate: string[] } {
+function createFlow(): { flow: OutputFlow; gate: string[]; clock: FakeClock } {
   const gate: string[] = [];
-  const flow = new OutputFlow({ pause: () => gate.push('pause'), resume: () => gate.push('resume') });
-  return { flow, gate };
+  const clock = new FakeClock();
+  const flow = new OutputFlow({ pause: () => gate.push('pause'), resume: () => gate.push('resume') }, clock);
+  return { flow, gate, clock };
 }
 
 describe('The ring of recent output', () => {
@@ -186,6 +188,58 @@ describe('The flow from a terminal to its viewers', () => {
     assert.deepEqual(gate, ['pause']);
     flow.unsubscribe(slow.subscription);
     assert.deepEqual(gate, ['pause', 'resume']);
+    flow.dispose();
+  });
+
+  it('is no longer held up by a viewer that reads nothing, which gets a gap and counts again when it does', () => {
+    const { flow, gate, clock } = createFlow();
+    const viewer = new Receiver(flow, 10_000);
+    produce(flow, flowMarks.high);
+    flow.advance(viewer.subscription);
+    produce(flow, 20_000);
+    assert.deepEqual(gate, ['pause']);
+    clock.advance(stalledAfterMs - 1);
+    // To say the same again is no reading.
+    viewer.subscription.acknowledge(0);
+    flow.advance(viewer.subscription);
+    assert.deepEqual(gate, ['pause']);
+    clock.advance(1);
+    assert.deepEqual(gate, ['pause', 'resume']);
+    produce(flow, 2 * defaultRingBytes);
+    assert.deepEqual(gate, ['pause', 'resume'], 'the program runs on as if nobody watched');
+    viewer.subscription.acknowledge(10_000);
+    flow.advance(viewer.subscription);
+    assert.deepEqual(viewer.told, ['gap']);
+    assert.deepEqual(gate, ['pause', 'resume', 'pause'], 'it counts again');
+    flow.dispose();
+    assert.equal(clock.pending, 0);
+  });
+
+  it('is held up for as long as its only viewer reads slowly but steadily', () => {
+    const { flow, gate, clock } = createFlow();
+    const viewer = new Receiver(flow, 10_000);
+    produce(flow, flowMarks.high + 200_000);
+    flow.advance(viewer.subscription);
+    for (let read = 0; read < 10; read++) {
+      clock.advance(stalledAfterMs - 1);
+      viewer.subscription.acknowledge(viewer.next);
+      flow.advance(viewer.subscription);
+    }
+    assert.deepEqual(gate, ['pause']);
+    assert.deepEqual(viewer.told, []);
+    flow.dispose();
+  });
+
+  it('counts the silence of a viewer only from when output waits for it', () => {
+    const { flow, gate, clock } = createFlow();
+    const viewer = new Receiver(flow, 10_000);
+    produce(flow, 10_000);
+    flow.advance(viewer.subscription);
+    clock.advance(10 * stalledAfterMs);
+    produce(flow, flowMarks.high + 1);
+    assert.deepEqual(gate, ['pause']);
+    clock.advance(stalledAfterMs - 1);
+    assert.deepEqual(gate, ['pause']);
     flow.dispose();
   });
 
