@@ -102,6 +102,33 @@ describe('A command of an agent', function () {
     assert.match(second.output, /^it's here\|\|\|[a-zA-Z]*\n$/);
   });
 
+  it('carries nothing over from a command in the background that ends after newer ones', async () => {
+    const late = await run('export WHEN=old; until [ -e go ]; do sleep 0.05; done', {
+      background: true,
+      cwd: work,
+    });
+    assert.equal(late.cause, 'background');
+    const newer = await run('export WHEN=new; cd inner');
+    assert.equal(newer.cwdAfter, path.join(work, 'inner'));
+    await run('touch ../go', { cwd: newer.cwdAfter });
+    const old = runner.find(late.terminalId);
+    await old?.ended;
+    const last = await run('echo "[$WHEN]"', { cwd: newer.cwdAfter });
+    assert.equal(last.output, '[new]\n');
+    assert.equal(last.cwdAfter, path.join(work, 'inner'));
+  });
+
+  it('carries over what began last where two run beside each other', async () => {
+    let started = false;
+    const first = run('export WHO=first; until [ -e second ]; do sleep 0.05; done', {
+      onStarted: () => (started = true),
+    });
+    await waitFor('the first to start', () => started);
+    await run('export WHO=second; touch second');
+    await first;
+    assert.equal((await run('echo "[$WHO]"')).output, '[second]\n');
+  });
+
   it('keeps conversations apart', async () => {
     await run('export ONLY_HERE=1');
     const other = await run('echo "[$ONLY_HERE]"', { conversationId: conversationId.parse('conversation-2') });

@@ -6,6 +6,7 @@ import type { Clock } from '../../base/clock.ts';
 import { DisposableStore, type Disposable } from '../../base/disposable.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { CommandOutputFiles } from './commandOutputFiles.ts';
+import type { PreparedCommand } from './commandShell.ts';
 import { CommandShells } from './commandShells.ts';
 import type { CommandRecording } from './commandRecording.ts';
 import { RunningCommand, type AnswerCause, type CommandState } from './runningCommand.ts';
@@ -101,16 +102,18 @@ export class CommandRunner {
     const { conversationId, toolCallId, commandLine, timeoutMs, cwd } = request;
     await checkCwd(cwd);
     const shell = await this.shells.of(conversationId);
+    const prepared = shell.prepare(commandLine);
     const program = {
       file: shell.file,
-      args: shell.argsFor(commandLine),
+      args: prepared.args,
       env: quietVariables,
       owner: { kind: 'agent', conversationId, toolCallId, commandLine },
     } as const;
     const command = await this.start(request, program, (terminal) => this.follow(terminal, request));
     request.onStarted(command.sessionId);
     const result = await this.answer(command, request, timeoutMs);
-    const cwdAfter = result.cause === 'exited' ? await shell.lastFolder() : undefined;
+    if (result.cause !== 'exited') this.discardLater(command, prepared);
+    const cwdAfter = result.cause === 'exited' ? await prepared.carryOver() : undefined;
     return { ...result, ...(cwdAfter !== undefined && { cwdAfter }) };
   }
 
@@ -238,6 +241,14 @@ export class CommandRunner {
       timer?.dispose();
       signal.removeEventListener('abort', stop);
     }
+  }
+
+  /** Commands went on without waiting for this one: what it leaves when it ends is older than what they have left. */
+  private discardLater(command: RunningCommand, prepared: PreparedCommand): void {
+    const discard = (): Promise<void> => prepared.discard();
+    command.ended.then(discard, discard).catch((error: unknown) => {
+      this.options.logger.debug('The variables of a command could not be removed', { error });
+    });
   }
 
   private noteBackground({ sessionId, timeLimitMs }: RunningCommand): void {

@@ -13,23 +13,37 @@ export interface PlainShell {
 }
 
 /** How to run command lines so that the folder in which one ends and the variables it exports carry on to the next. */
-export interface CommandShell extends PlainShell {
-  /** Folder in which the last command ended; undefined before the first, or where it did not come to its end. */
-  lastFolder(): Promise<string | undefined>;
+export interface CommandShell {
+  readonly file: string;
+  /** One command to run, with what the one before has left. It is settled by one of its methods once it has ended. */
+  prepare(commandLine: string): PreparedCommand;
   dispose(): Promise<void>;
 }
 
+/** A command line that is to be run, or runs. */
+export interface PreparedCommand {
+  readonly args: string[];
+  /**
+   * Takes over what it has left, for the commands to come; not where one that began later has ended before. Gives the
+   * folder in which it ended, undefined where it did not come to its end.
+   */
+  carryOver(): Promise<string | undefined>;
+  /** What it has left is of no use: it went on beside those after it, whose variables are newer. */
+  discard(): Promise<void>;
+}
+
 /**
- * `$1` is the command line, `$2` the file for the variables, `$3` the one for the folder. Each is written beside and
- * renamed, so that a command killed half-way leaves the former state. The state is written from an EXIT trap, because
+ * `$1` is the command line, `$2` the file with the variables carried so far, `$3` the one for those it leaves itself, `$4`
+ * the one for its folder. What a command leaves counts only once it has ended in order, so that one in the background, or
+ * one killed half-way, changes nothing for the others. The state is written from an EXIT trap, because
  * `exit` in the command line ends this shell too. The carried PWD is that of the last command, which may not be where
  * this one starts, so the folder is entered once more; the carried OLDPWD keeps `cd -` working.
  */
 const posixScript = `
-__ada_command=$1 __ada_variables=$2 __ada_folder=$3
-shift 3
+__ada_command=$1 __ada_carried=$2 __ada_variables=$3 __ada_folder=$4
+shift 4
 __ada_start=$(command pwd -P)
-if [ -r "$__ada_variables" ]; then . "$__ada_variables" 2>/dev/null; fi
+if [ -r "$__ada_carried" ]; then . "$__ada_carried" 2>/dev/null; fi
 __ada_old=$OLDPWD
 command cd -P -- "$__ada_start"
 OLDPWD=$__ada_old
@@ -37,7 +51,7 @@ trap '__ada_status=$?
 trap - EXIT
 {
   export -p > "$__ada_variables.new" && command mv -f "$__ada_variables.new" "$__ada_variables"
-  command pwd -P > "$__ada_folder.new" && command mv -f "$__ada_folder.new" "$__ada_folder"
+  command pwd -P > "$__ada_folder"
 } 2>/dev/null
 exit $__ada_status' EXIT
 eval "$__ada_command"
@@ -45,27 +59,55 @@ eval "$__ada_command"
 
 /**
  * Bash where there is one, since that is what agents write for, else sh. On Windows PowerShell, where nothing is
- * carried over yet. `folder` is private to us; one pair of files is made in it.
+ * carried over yet. `folder` is private to us; a folder of its own is made in it.
  */
 export async function createCommandShell(folder: string, environment: Environment): Promise<CommandShell> {
   const plain = await createPlainShell(environment);
-  if (process.platform === 'win32') {
-    return { ...plain, lastFolder: () => Promise.resolve(undefined), dispose: () => Promise.resolve() };
-  }
+  if (process.platform === 'win32') return carriesNothing(plain);
   const { file } = plain;
-  await fs.mkdir(folder, { recursive: true, mode: 0o700 });
-  const variables = path.join(folder, randomUUID());
-  const lastFolder = `${variables}.cwd`;
+  const ownFolder = path.join(folder, randomUUID());
+  await fs.mkdir(ownFolder, { recursive: true, mode: 0o700 });
+  const carried = path.join(ownFolder, 'carried');
+  let prepared = 0;
+  /** Number of the command whose variables are carried. */
+  let carriedFrom = 0;
   return {
     file,
-    argsFor: (commandLine) => ['-c', posixScript, path.basename(file), commandLine, variables, lastFolder],
-    async lastFolder() {
-      const text = await fs.readFile(lastFolder, 'utf8').catch(() => '');
-      return text === '' ? undefined : text.replace(/\n$/, '');
+    prepare(commandLine) {
+      const number = ++prepared;
+      const variables = path.join(ownFolder, String(number));
+      const lastFolder = `${variables}.cwd`;
+      const discard = async (): Promise<void> => {
+        for (const left of [variables, `${variables}.new`, lastFolder]) await fs.rm(left, { force: true });
+      };
+      return {
+        args: ['-c', posixScript, path.basename(file), commandLine, carried, variables, lastFolder],
+        async carryOver() {
+          const text = await fs.readFile(lastFolder, 'utf8').catch(() => '');
+          if (number > carriedFrom) {
+            // It left none where it was killed, and what was carried before holds on.
+            const wasLeft = await fs.rename(variables, carried).then(
+              () => true,
+              () => false,
+            );
+            if (wasLeft) carriedFrom = number;
+          }
+          await discard();
+          return text === '' ? undefined : text.replace(/\n$/, '');
+        },
+        discard,
+      };
     },
-    async dispose() {
-      for (const file of [variables, lastFolder]) await fs.rm(file, { force: true });
-    },
+    dispose: () => fs.rm(ownFolder, { recursive: true, force: true }),
+  };
+}
+
+function carriesNothing(plain: PlainShell): CommandShell {
+  const nothing = (): Promise<undefined> => Promise.resolve(undefined);
+  return {
+    file: plain.file,
+    prepare: (commandLine) => ({ args: plain.argsFor(commandLine), carryOver: nothing, discard: nothing }),
+    dispose: nothing,
   };
 }
 
