@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import type { TerminalId } from '../../../server/protocol/terminal.ts';
 import { CommandOutputFiles } from '../../../server/src/terminals/commands/commandOutputFiles.ts';
@@ -55,6 +56,21 @@ describe('The files with the outputs of commands', () => {
     assert.equal(existsSync(path.join(folder, idOf(1))), false);
   });
 
+  it('stay while the server of another window writes them, and go once that is dead', async () => {
+    const small = { totalBytes: 10, keepMs: 60_000 };
+    const writer = await store().openForWriting(idOf(1), null);
+    const others = store(small);
+    others.sweep();
+    await others.settled();
+    assert.equal(existsSync(path.join(folder, idOf(1))), true, 'it is being written by a living process');
+    const ended = spawnSync(process.execPath, ['-e', '']).pid;
+    await writer.beginWriting({ pid: ended, startedAt: '' });
+    others.sweep();
+    await others.settled();
+    assert.equal(existsSync(path.join(folder, idOf(1))), false);
+    await writer.close();
+  });
+
   it('are no trouble where there is no folder yet', async () => {
     const files = store();
     files.sweep();
@@ -85,6 +101,15 @@ describe('The files with the outputs of commands', () => {
         [120_000, 0, 'conversation-1'],
       );
       await source.close();
+    });
+
+    it('that were removed are told to be no longer kept, and not taken for empty ones', async () => {
+      const files = store(large);
+      const recording = record(files);
+      await recording.add(0, Buffer.alloc(60_000, 'a'));
+      await recording.finish({ exitCode: 0, signal: null, durationMs: 1 });
+      rmSync(path.join(folder, idOf(7)));
+      await assert.rejects(recording.source(), { reason: 'NotFound', message: /no longer kept/ });
     });
 
     it('are gone on with by the next server, which gives the same start and end', async () => {

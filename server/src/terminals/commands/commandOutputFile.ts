@@ -1,4 +1,5 @@
 import * as fs from 'node:fs/promises';
+import type { ProcessIdentity } from '../../base/processTable.ts';
 import type { CommandExit, OutputPiece, OutputSource } from './outputSource.ts';
 
 /** How much of one command's output a file keeps: the first and the last part. */
@@ -33,6 +34,8 @@ interface Header {
   /** Length of the output so far. */
   end: number;
   exit: CommandExit | null;
+  /** The process that writes it; null where nobody does, left out in files of earlier versions. */
+  writer?: ProcessIdentity | null;
 }
 
 /**
@@ -43,6 +46,7 @@ interface Header {
 export class CommandOutputFile implements OutputSource {
   private readonly handle: fs.FileHandle;
   private readonly header: Header;
+  private isWriting = false;
 
   /** Fails with `EEXIST` where there is one. Readable by its owner alone. */
   static async create(
@@ -99,6 +103,19 @@ export class CommandOutputFile implements OutputSource {
     return this.header.exit;
   }
 
+  /** The process that writes it, as far as the file knows. */
+  get writer(): ProcessIdentity | undefined {
+    const { writer } = this.header;
+    return Number.isSafeInteger(writer?.pid) && typeof writer?.startedAt === 'string' ? writer : undefined;
+  }
+
+  /** Says, for other processes to see, that `writer` writes it from now on, until it is closed. */
+  async beginWriting(writer: ProcessIdentity): Promise<void> {
+    this.header.writer = writer;
+    await this.writeHeader();
+    this.isWriting = true;
+  }
+
   /** Adds output at `offset`. What stands before the end is passed over; bytes missing before `offset` are lost. */
   async append(offset: number, data: Uint8Array): Promise<void> {
     const { header } = this;
@@ -149,8 +166,15 @@ export class CommandOutputFile implements OutputSource {
     return { offset: start, data: data.subarray(0, bytesRead) };
   }
 
-  close(): Promise<void> {
-    return this.handle.close();
+  async close(): Promise<void> {
+    try {
+      if (this.isWriting) {
+        this.header.writer = null;
+        await this.writeHeader();
+      }
+    } finally {
+      await this.handle.close();
+    }
   }
 
   private get ringBytes(): number {

@@ -4,6 +4,7 @@ import type { TerminalId } from '../../../protocol/terminal.ts';
 import { errorCode } from '../../base/fileSystem.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
+import { createProcessTable } from '../../base/processTable.ts';
 import { CommandOutputFile } from './commandOutputFile.ts';
 
 export interface OutputFilesBounds {
@@ -13,7 +14,10 @@ export interface OutputFilesBounds {
 
 const defaultBounds: OutputFilesBounds = { totalBytes: 268_435_456, keepMs: 7 * 24 * 60 * 60_000 };
 
-/** The files with long outputs of commands, named after their terminals: 256 MiB and 7 days in all, the oldest go first. */
+/**
+ * The files with long outputs of commands, named after their terminals: 256 MiB and 7 days in all, the oldest go first. One
+ * that a living process writes stays, whichever server of the data folder that is.
+ */
 export class CommandOutputFiles {
   private readonly options: {
     readonly folder: string;
@@ -22,6 +26,7 @@ export class CommandOutputFiles {
     readonly bounds?: OutputFilesBounds;
   };
   private readonly inUse = new Set<string>();
+  private readonly processes = createProcessTable();
   private sweeping: Promise<void> | undefined;
 
   /** `folder` is private to us, and shared by all servers of the data folder. */
@@ -34,6 +39,12 @@ export class CommandOutputFiles {
     await fs.mkdir(this.options.folder, { recursive: true, mode: 0o700 });
     const file = this.fileOf(id);
     const opened = (await CommandOutputFile.open(file)) ?? (await CommandOutputFile.create(file, conversationId));
+    try {
+      await opened.beginWriting(await this.processes.self());
+    } catch (error) {
+      await opened.close();
+      throw error;
+    }
     this.inUse.add(id);
     this.sweep();
     return opened;
@@ -74,8 +85,16 @@ export class CommandOutputFiles {
       totalBytes += sizeBytes;
       const isOld = clock.now() - modifiedAt > bounds.keepMs;
       if (this.inUse.has(name) || (!isOld && totalBytes <= bounds.totalBytes)) continue;
-      await fs.rm(path.join(folder, name), { force: true });
+      const file = path.join(folder, name);
+      if (!(await this.isBeingWritten(file))) await fs.rm(file, { force: true });
     }
+  }
+
+  private async isBeingWritten(file: string): Promise<boolean> {
+    const opened = await CommandOutputFile.open(file);
+    if (!opened) return false;
+    await opened.close();
+    return opened.writer !== undefined && this.processes.isAlive(opened.writer);
   }
 }
 

@@ -1,3 +1,4 @@
+import { CodedError } from '../../../protocol/errors.ts';
 import type { TerminalId } from '../../../protocol/terminal.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { CommandOutputFile } from './commandOutputFile.ts';
@@ -108,17 +109,25 @@ export class CommandRecording {
     const { file } = this;
     if (!file || this.isClosed) return;
     this.isClosed = true;
-    await file.close();
+    await file.close().catch((error: unknown) => this.giveUp(error));
     this.options.files.release(this.options.id);
   }
 
-  /** For reading back what came so far. The reader closes it. */
+  /** For reading back what came so far. The reader closes it. Rejects with `NotFound` where it is no longer kept. */
   async source(): Promise<OutputSource> {
     const { files, id, conversationId } = this.options;
     await this.writing;
-    const file = this.hasFile ? await files.open(id) : undefined;
+    if (this.hasFile) {
+      const file = await files.open(id);
+      if (file) return file;
+      throw new CodedError(
+        'NotFound',
+        'The output of this command is no longer kept: its file made room for newer ones, or was deleted.',
+        { args: { outputId: id } },
+      );
+    }
     const inMemory = this.hasFailed ? Buffer.from(this.kept().text) : Buffer.concat(this.memory);
-    return file ?? sourceOfBytes(inMemory, { conversationId, exit: this.exit });
+    return sourceOfBytes(inMemory, { conversationId, exit: this.exit });
   }
 
   private write(action: (file: CommandOutputFile) => Promise<void>): Promise<void> {
