@@ -198,10 +198,13 @@ export const terminal = {
     timeoutMs: 15_000,
   }),
   'terminal/write': request({
-    summary: 'Sends input, as if typed. Answered once the pty host has the bytes.',
+    summary:
+      'Sends input, as if typed: all of it, or with `ResourceLimit` none. Answered once the pty host has the bytes, for ' +
+      'which a program that does not read is waited for 5 s. Who sends long input in pieces waits for each answer, and ' +
+      'stops at the first that is an error.',
     params: z.strictObject({ ...named, data: z.string().min(1).max(1_048_576) }),
     result: z.object({}),
-    errors: ['NotFound', 'Conflict'],
+    errors: ['NotFound', 'Conflict', 'ResourceLimit'],
     scope: 'terminal',
     limit: 'none',
   }),

@@ -34,6 +34,7 @@ import { SecretService } from './settings/secretService.ts';
 import { createSettingsHandlers } from './settings/settingsHandlers.ts';
 import { SettingsService } from './settings/settingsService.ts';
 import { WorkspaceService } from './settings/workspaceService.ts';
+import { maxKeepAliveHours } from './ptyProtocol/limits.ts';
 import { OrphanSweep, ownFolder } from './terminals/orphanSweep.ts';
 import { PtyHostLauncher, type PtyHostLauncherOptions } from './terminals/hostClient/ptyHostLauncher.ts';
 import type { PtyHostClient } from './terminals/hostClient/ptyHostClient.ts';
@@ -92,16 +93,19 @@ export function createServer(options: ServerOptions): Server {
   const workspace = store.add(new WorkspaceService(logger));
   const secrets = store.add(new SecretService(environment, logger));
 
+  const keepAliveHours = (): number => Math.min(maxKeepAliveHours, settings.get('terminals.keepAliveHours'));
   const ptyHost = store.add(
     new LazyPtyHost(() => ({
       bundleFile: path.join(bundleFolder, 'ptyHost.js'),
       nodePtyFolder: path.join(bundleFolder, '..', 'node_modules', 'node-pty'),
       dataFolder,
-      keepAliveHours: Math.min(168, settings.get('terminals.keepAliveHours')),
+      // Who only looks for terminals has no say in how long they live.
+      keepAliveHours: startsPtyHost ? keepAliveHours() : undefined,
       startsHost: startsPtyHost,
       log: logger,
     })),
   );
+  if (startsPtyHost) store.add(settings.onChanged(() => ptyHost.setKeepAlive(keepAliveHours())));
   const sources = { platform: process.platform, etcShells: '/etc/shells' };
   const shells = new ShellList({ workspace, environment, sources, logger });
   const secretsFolder = path.join(dataFolder, 'shellSecrets');
@@ -249,6 +253,11 @@ class LazyPtyHost implements Disposable {
   client(): Promise<PtyHostClient> {
     this.launcher ??= new PtyHostLauncher(this.options());
     return this.launcher.client();
+  }
+
+  /** Before there is a launcher, it is made with what holds then. */
+  setKeepAlive(hours: number): void {
+    this.launcher?.setKeepAlive(hours);
   }
 
   dispose(): void {

@@ -24,6 +24,8 @@ export interface TerminalAttachmentOptions {
 
 /** Input that is on its way; stdin rests while it is more. */
 const maxPendingChars = 262_144;
+/** No input for so long: a paste is over. */
+const pasteOverMs = 500;
 /** After the last of many changes of size, the screen is drawn anew: the person's terminal has cut or moved what it showed. */
 const redrawDelayMs = 150;
 /** What the person's terminal answers to the program's last questions has this long to arrive and be dropped. */
@@ -45,6 +47,8 @@ export class TerminalAttachment {
   private readonly decoder = new StringDecoder('utf8');
   private input: Promise<void> = Promise.resolve();
   private pendingChars = 0;
+  /** Runs after input was refused: what follows it without a pause belongs to it, and is dropped with it. */
+  private dropTimer: NodeJS.Timeout | undefined;
   /** Output that comes meanwhile belongs to a screen that is no longer wanted. */
   private waitsForScreen = true;
   private redrawTimer: NodeJS.Timeout | undefined;
@@ -96,6 +100,7 @@ export class TerminalAttachment {
     this.on(stdin, 'data', (data) => this.typed(data as Buffer));
     this.on(stdout, 'resize', () => void this.followSize().then(() => this.redrawSoon()));
     this.store.add(toDisposable(() => clearTimeout(this.redrawTimer)));
+    this.store.add(toDisposable(() => clearTimeout(this.dropTimer)));
     this.store.add(this.server.onNotification((message) => this.notified(message)));
     stdin.setRawMode(true);
     this.screen.enter();
@@ -129,19 +134,27 @@ export class TerminalAttachment {
 
   /** Sends in order, one after the other. */
   private send(text: string): void {
+    if (this.dropTimer) return this.dropUntilPause();
     this.pendingChars += text.length;
     if (this.pendingChars > maxPendingChars) process.stdin.pause();
     this.input = this.input
-      .then(() => this.server.call('terminal/write', { sessionId: this.sessionId, data: text }))
-      .then(
-        () => undefined,
-        // The program takes no more, or is gone, which is told in its own way.
-        () => void process.stdout.write(bell),
-      )
+      .then(async () => {
+        if (!this.dropTimer) await this.server.call('terminal/write', { sessionId: this.sessionId, data: text });
+      })
+      .catch(() => {
+        // The program takes no more, or is gone, which is told in its own way. The rest of a paste must not follow.
+        process.stdout.write(bell);
+        this.dropUntilPause();
+      })
       .finally(() => {
         this.pendingChars -= text.length;
         if (this.pendingChars <= maxPendingChars && !this.isOver) process.stdin.resume();
       });
+  }
+
+  private dropUntilPause(): void {
+    clearTimeout(this.dropTimer);
+    this.dropTimer = setTimeout(() => (this.dropTimer = undefined), pasteOverMs);
   }
 
   private notified({ method, params }: ServerMessage): void {

@@ -8,9 +8,10 @@ import {
   maxCheckpointBytes,
   maxFrameBytes,
   maxHandshakeFrameBytes,
+  maxPendingInputBytes,
   maxWriteBytes,
 } from '../ptyProtocol/limits.ts';
-import type { PtyHandshake, PtyHostNotifications } from '../ptyProtocol/messages.ts';
+import type { PtyClientNotifications, PtyHandshake, PtyHostNotifications } from '../ptyProtocol/messages.ts';
 import { ClientSubscriptions } from './clientSubscriptions.ts';
 import { HostHandshake } from './hostHandshake.ts';
 import { handleRequest } from './requestHandlers.ts';
@@ -35,8 +36,10 @@ export interface ClientContext {
   readonly welcome: PtyHandshake['welcome']['welcome'];
   readonly sessions: SessionTable;
   readonly log: Logger;
-  /** The client has proved itself. */
-  readonly onOpen: (client: ClientConnection, keepAliveHours: number) => void;
+  /** The client has proved itself, or has changed its mind: for how many hours it wants idle shells kept, if it cares. */
+  readonly onKeepAlive: (client: ClientConnection, hours: number | undefined) => void;
+  /** A person types into a session that is there, by way of this client. */
+  readonly onTyped: (client: ClientConnection, typed: PtyHostNotifications['typed']) => void;
   /** Called once, whichever side ended it. */
   readonly onClosed: (client: ClientConnection) => void;
 }
@@ -167,26 +170,36 @@ export class ClientConnection implements ClientPort {
     this.handshake = undefined;
     this.decoder.maxBytes = maxFrameBytes;
     this.send(encodeControl({ welcome: this.context.welcome }));
-    this.context.onOpen(this, answer.keepAliveHours);
+    this.context.onKeepAlive(this, answer.keepAliveHours);
   }
 
   private control(message: Readonly<Record<string, unknown>>): void {
     const { id, method, params, notify } = message;
     if (typeof id === 'number' && Number.isInteger(id) && id > 0 && id <= 0xffff_ffff && typeof method === 'string') {
-      const { sessions } = this.context;
-      return this.answer(id, () => handleRequest(method, params, { id, sessions, subscriptions: this.subscriptions }));
+      const { sessions, onKeepAlive } = this.context;
+      const { subscriptions } = this;
+      const setKeepAlive = (hours: number | undefined): void => onKeepAlive(this, hours);
+      return this.answer(id, () => handleRequest(method, params, { id, sessions, subscriptions, setKeepAlive }));
     }
-    if (notify === 'acknowledge') {
-      const reader = new ParamReader(notify, params);
+    if (notify === 'acknowledge' || notify === 'typed') return this.notified(notify, new ParamReader(notify, params));
+    throw new PtyProtocolError(
+      'ProtocolViolation',
+      'A control frame holds neither a request nor a known notification.',
+    );
+  }
+
+  private notified(method: keyof PtyClientNotifications, reader: ParamReader): void {
+    if (method === 'acknowledge') {
       const subscriptionId = readSubscriptionId(reader);
       const offset = reader.integer('offset', 0, Number.MAX_SAFE_INTEGER);
       reader.finish();
       return this.subscriptions.acknowledge(subscriptionId, offset);
     }
-    throw new PtyProtocolError(
-      'ProtocolViolation',
-      'A control frame holds neither a request nor a known notification.',
-    );
+    const sessionId = reader.sessionId();
+    const characters = reader.integer('characters', 0, maxPendingInputBytes);
+    reader.finish();
+    // A session that has just gone is no mistake of the client's.
+    if (this.context.sessions.has(sessionId)) this.context.onTyped(this, { sessionId, characters });
   }
 
   /**

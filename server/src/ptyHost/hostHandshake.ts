@@ -1,10 +1,7 @@
 import { createNonce, createProof, isNonceOrProof, isSameProof } from '../ptyProtocol/authentication.ts';
 import { PtyProtocolError } from '../ptyProtocol/errors.ts';
-import { ptyProtocolVersion } from '../ptyProtocol/limits.ts';
+import { maxKeepAliveHours, ptyProtocolRevision, ptyProtocolVersion } from '../ptyProtocol/limits.ts';
 import type { PtyHandshake } from '../ptyProtocol/messages.ts';
-
-/** Longest time for which idle shells are kept without any client. */
-export const maxKeepAliveHours = 168;
 
 type Message = Readonly<Record<string, unknown>>;
 
@@ -22,7 +19,7 @@ export class HostHandshake {
   }
 
   /** Takes the next message of the client: the challenge to answer with, or what the proven client wishes. */
-  take(message: Message): PtyHandshake['challenge'] | { readonly keepAliveHours: number } {
+  take(message: Message): PtyHandshake['challenge'] | { readonly keepAliveHours: number | undefined } {
     return this.nonces ? this.takeProof(message, this.nonces) : this.takeHello(message);
   }
 
@@ -40,14 +37,16 @@ export class HostHandshake {
     this.token = token;
     this.nonces = { client: nonce, host: createNonce() };
     const proof = createProof(this.token, 'host', this.nonces);
-    return { challenge: { protocolVersion: ptyProtocolVersion, nonce: this.nonces.host, proof } };
+    const what = { protocolVersion: ptyProtocolVersion, revision: ptyProtocolRevision };
+    return { challenge: { ...what, nonce: this.nonces.host, proof } };
   }
 
-  private takeProof(message: Message, nonces: { client: string; host: string }): { keepAliveHours: number } {
+  private takeProof(message: Message, nonces: { client: string; host: string }) {
     const { proof, keepAliveHours } = readPart(message, 'proof');
     if (!isNonceOrProof(proof) || !isSameProof(createProof(this.token, 'client', nonces), proof)) {
       throw new PtyProtocolError('Unauthenticated', 'The client does not know the token of this data folder.');
     }
+    if (keepAliveHours === undefined) return { keepAliveHours };
     if (typeof keepAliveHours !== 'number' || !(keepAliveHours >= 0 && keepAliveHours <= maxKeepAliveHours)) {
       throw new PtyProtocolError('InvalidParams', `keepAliveHours must be a number from 0 to ${maxKeepAliveHours}.`);
     }

@@ -29,6 +29,7 @@ export interface HostLifetimeOptions {
   readonly view: () => LifetimeView;
   /** A host with no session and no client ends after this time. */
   readonly idleExitMs: number;
+  /** One that nobody sets: a leap of the wall clock must end nothing. */
   readonly clock: Clock;
   readonly log: Logger;
   /** Called once; the host should end. */

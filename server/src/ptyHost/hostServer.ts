@@ -8,6 +8,7 @@ import { encodeControl } from '../ptyProtocol/frames.ts';
 import { writeHostRecord, type HostRecord } from '../ptyProtocol/hostRecord.ts';
 import { clientSilenceLimitMs } from '../ptyProtocol/limits.ts';
 import { ClientConnection, type ClientContext } from './clientConnection.ts';
+import { KeepAliveWishes } from './keepAliveWishes.ts';
 import type { Session } from './session.ts';
 import type { SessionTable } from './sessionTable.ts';
 
@@ -31,8 +32,7 @@ export interface HostServerOptions {
 
 /** Listens for clients where the record says, and goes on doing so even if the socket is deleted under it. */
 export class HostServer {
-  /** The wish of the client that came last. */
-  keepAliveHours = 24;
+  private readonly wishes = new KeepAliveWishes<ClientConnection>();
   private readonly options: HostServerOptions;
   private readonly clients = new Set<ClientConnection>();
   private readonly listeners: Disposable[];
@@ -50,6 +50,11 @@ export class HostServer {
       marks.on((marked) => this.clients.forEach((client) => client.notify('marked', marked))),
       checkpointsDue.on((session) => this.askForCheckpoint(session)),
     ];
+  }
+
+  /** After so long without any client, idle shells end. */
+  get keepAliveHours(): number {
+    return this.wishes.hours;
   }
 
   /** Clients that have proved themselves. */
@@ -103,8 +108,14 @@ export class HostServer {
       welcome,
       sessions,
       log,
-      onOpen: (_client, keepAliveHours) => (this.keepAliveHours = keepAliveHours),
-      onClosed: (closed) => this.clients.delete(closed),
+      onKeepAlive: (from, hours) => this.wishes.set(from, hours),
+      onTyped: (from, typed) => {
+        for (const other of this.clients) if (other !== from) other.notify('typed', typed);
+      },
+      onClosed: (closed) => {
+        this.clients.delete(closed);
+        this.wishes.delete(closed);
+      },
     });
     this.clients.add(client);
   }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { parseArgs } from 'node:util';
-import { systemClock } from '../base/clock.ts';
+import { monotonicClock, systemClock } from '../base/clock.ts';
 import { createLogger, type Logger } from '../base/logger.ts';
 import { loadOrCreateToken, readToken } from '../ptyProtocol/authentication.ts';
 import { hostPaths } from '../ptyProtocol/hostRecord.ts';
@@ -93,7 +93,7 @@ async function serve({ dataFolder, paths, log, idleExitMs }: ServeOptions): Prom
       })),
     }),
     idleExitMs,
-    clock,
+    clock: monotonicClock,
     log,
     onEnd: end,
   });

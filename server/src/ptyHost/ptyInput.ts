@@ -9,15 +9,20 @@ const pieceBytes = 65_536;
  */
 export class PtyInput {
   private readonly writeNow: (data: Uint8Array) => number;
+  private readonly onTaken: () => void;
   private queue: Uint8Array[] = [];
   private queuedBytes = 0;
   private retry: NodeJS.Timeout | undefined;
   private delayMs = retryMs.first;
   private isDisposed = false;
 
-  /** `writeNow` returns how many bytes the system took, and throws EAGAIN where it took none. */
-  constructor(writeNow: (data: Uint8Array) => number) {
+  /**
+   * `writeNow` returns how many bytes the system took, and throws EAGAIN where it took none. `onTaken` is called when it
+   * has taken some of those that waited.
+   */
+  constructor(writeNow: (data: Uint8Array) => number, onTaken: () => void) {
     this.writeNow = writeNow;
+    this.onTaken = onTaken;
   }
 
   get pendingBytes(): number {
@@ -40,6 +45,12 @@ export class PtyInput {
 
   private pump(): void {
     this.retry = undefined;
+    const before = this.queuedBytes;
+    this.pumpQueue();
+    if (this.queuedBytes < before) this.onTaken();
+  }
+
+  private pumpQueue(): void {
     for (let first = this.queue[0]; first; first = this.queue[0]) {
       const offered = first.subarray(0, pieceBytes);
       const taken = this.tryWrite(offered);

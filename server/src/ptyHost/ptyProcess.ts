@@ -15,6 +15,8 @@ export interface PtyLaunch {
 export interface PtyListener {
   /** `data` is only valid during the call. */
   output(data: Buffer): void;
+  /** Some of the input that waited was taken by the terminal. */
+  inputTaken(): void;
   /** The program has ended and its last byte was given to `output`, even if the terminal was paused. */
   exited(exit: PtyExit): void;
 }

@@ -1,8 +1,17 @@
 import { PtyProtocolError } from '../ptyProtocol/errors.ts';
 import { encodeCheckpoint } from '../ptyProtocol/binaryFrames.ts';
+import { maxInputWaitMs } from '../ptyProtocol/limits.ts';
 import type { PtyMethod, PtyRequests } from '../ptyProtocol/messages.ts';
 import type { ClientSubscriptions } from './clientSubscriptions.ts';
-import { ParamReader, readCreate, readSignal, readSize, readSubscribe, readSubscriptionId } from './requestParams.ts';
+import {
+  ParamReader,
+  readCreate,
+  readKeepAlive,
+  readSignal,
+  readSize,
+  readSubscribe,
+  readSubscriptionId,
+} from './requestParams.ts';
 import { signalSession } from './sessionSignals.ts';
 import type { SessionTable } from './sessionTable.ts';
 
@@ -11,6 +20,8 @@ export interface RequestContext {
   readonly id: number;
   readonly sessions: SessionTable;
   readonly subscriptions: ClientSubscriptions;
+  /** Notes what the client wishes; undefined: nothing. */
+  readonly setKeepAlive: (hours: number | undefined) => void;
 }
 
 /** A result to be sent as JSON, or a whole frame that is the answer. */
@@ -52,6 +63,22 @@ const handlers: { readonly [M in PtyMethod]: Handler<M> } = {
   list: finished((reader) => {
     const cursor = reader.optional('cursor', () => reader.integer('cursor', 0, Number.MAX_SAFE_INTEGER));
     return ({ sessions }) => sessions.list(cursor ?? 0);
+  }),
+  setKeepAlive: finished((reader) => {
+    const hours = readKeepAlive(reader);
+    return ({ setKeepAlive }) => {
+      setKeepAlive(hours ?? undefined);
+      return {};
+    };
+  }),
+  awaitInputRoom: finished((reader) => {
+    const sessionId = reader.sessionId();
+    const bytes = reader.integer('bytes', 1, Number.MAX_SAFE_INTEGER);
+    const waitMs = reader.integer('waitMs', 0, maxInputWaitMs);
+    return async ({ sessions }) => {
+      await sessions.get(sessionId).inputRoom(bytes, waitMs);
+      return {};
+    };
   }),
   setMetadata: finished((reader) => {
     const sessionId = reader.sessionId();

@@ -1,6 +1,6 @@
 import { isSessionId } from '../ptyProtocol/binaryFrames.ts';
 import { PtyProtocolError } from '../ptyProtocol/errors.ts';
-import { maxMetadataBytes, sizeRange, windowBytesRange } from '../ptyProtocol/limits.ts';
+import { maxKeepAliveHours, maxMetadataBytes, sizeRange, windowBytesRange } from '../ptyProtocol/limits.ts';
 import { ptySignals, type PtyRequests, type PtySignal } from '../ptyProtocol/messages.ts';
 
 const maxTextChars = 131_072;
@@ -77,6 +77,7 @@ export function readCreate(reader: ParamReader): PtyRequests['create']['params']
   const markSecret = reader.optional('markSecret', () =>
     reader.take('markSecret', isSecret, '16 to 128 letters and digits'),
   );
+  const maxSessions = reader.optional('maxSessions', () => reader.integer('maxSessions', 1, maxUint32));
   return {
     file,
     args: reader.take('args', isArguments, `a list of at most ${maxArguments} texts without NUL`),
@@ -86,7 +87,14 @@ export function readCreate(reader: ParamReader): PtyRequests['create']['params']
     metadata: reader.metadata(),
     ...(isShell !== undefined && { isShell }),
     ...(markSecret !== undefined && { markSecret }),
+    ...(maxSessions !== undefined && { maxSessions }),
   };
+}
+
+export function readKeepAlive(reader: ParamReader): number | null {
+  const isHours = (value: unknown): value is number | null =>
+    value === null || (typeof value === 'number' && value >= 0 && value <= maxKeepAliveHours);
+  return reader.take('keepAliveHours', isHours, `a number from 0 to ${maxKeepAliveHours}, or null`);
 }
 
 export function readSignal(reader: ParamReader): PtySignal {

@@ -1,12 +1,11 @@
 import { PtyProtocolError } from '../ptyProtocol/errors.ts';
+import { maxPendingInputBytes } from '../ptyProtocol/limits.ts';
 import type { PtyExit, PtyMark, PtySessionInfo, PtySizeAt } from '../ptyProtocol/messages.ts';
+import { InputRoom } from './inputRoom.ts';
 import { OutputFlow } from './outputFlow.ts';
 import type { PtyLaunch, PtyListener, PtyProcess } from './ptyProcess.ts';
 import { SessionMarks } from './sessionMarks.ts';
 import { SizeHistory } from './sizeHistory.ts';
-
-/** Input that may wait for a program that does not read. A paste of a megabyte fits. */
-export const maxPendingInputBytes = 2_097_152;
 
 /** What a session is made of. */
 export interface SessionOptions {
@@ -42,9 +41,11 @@ export class Session {
   readonly output: OutputFlow;
   metadata: string;
   private readonly pty: PtyProcess;
+  private readonly input = new InputRoom(() => this.pty.pendingInputBytes);
   readonly marks: SessionMarks;
   private readonly sizes: SizeHistory;
-  private readonly options: Pick<SessionOptions, 'now' | 'onCheckpointDue'>;
+  private readonly options: Pick<SessionOptions, 'onCheckpointDue'>;
+  /** In the time of `performance.now()`. */
   private checkpointAskedAtMs = -Infinity;
   private keptCheckpoint: { readonly offset: number; readonly data: Buffer } | undefined;
 
@@ -64,8 +65,10 @@ export class Session {
     this.output = new OutputFlow({ pause: () => this.pty.pause(), resume: () => this.pty.resume() });
     this.pty = options.startPty(options.launch, {
       output: (data) => this.received(data),
+      inputTaken: () => this.input.changed(),
       exited: (exit) => {
         this.output.end(exit);
+        this.input.end();
         options.onExited(this);
       },
     });
@@ -106,13 +109,17 @@ export class Session {
   /** Takes all of `data` or refuses all of it. */
   write(data: Uint8Array): void {
     this.requireActive();
-    if (this.pty.pendingInputBytes + data.length > maxPendingInputBytes) {
-      throw new PtyProtocolError(
-        'ResourceLimit',
-        `The program in terminal ${this.sessionId} does not read its input; ${this.pty.pendingInputBytes} bytes wait already.`,
-      );
-    }
+    if (!this.input.has(data.length)) throw this.input.refusal(this.sessionId, data.length);
     this.pty.write(data);
+  }
+
+  /** Resolves once `bytes` of input have room. Rejects with `ResourceLimit` after `waitMs`, or where they never will. */
+  async inputRoom(bytes: number, waitMs: number): Promise<void> {
+    this.requireActive();
+    if (bytes > maxPendingInputBytes) throw this.input.refusal(this.sessionId, bytes);
+    const outcome = await this.input.wait(bytes, waitMs);
+    this.requireActive();
+    if (outcome !== 'room') throw this.input.refusal(this.sessionId, bytes);
   }
 
   resize(cols: number, rows: number): void {
@@ -143,9 +150,9 @@ export class Session {
     this.output.append(data);
     this.marks.push(data, offset);
     if (this.output.ring.end - (this.output.checkpointOffset ?? 0) < checkpointEveryBytes) return;
-    const now = this.options.now();
-    if (now - this.checkpointAskedAtMs < checkpointPauseMs) return;
-    this.checkpointAskedAtMs = now;
+    const nowMs = performance.now();
+    if (nowMs - this.checkpointAskedAtMs < checkpointPauseMs) return;
+    this.checkpointAskedAtMs = nowMs;
     this.options.onCheckpointDue(this);
   }
 }

@@ -60,15 +60,22 @@ export class SessionTable {
 
   async create(params: PtyCreateParams): Promise<Session> {
     const active = this.all.filter((session) => !session.exit).length + this.starting;
-    if (active >= maxActiveSessions) {
-      throw new PtyProtocolError('ResourceLimit', `The pty host runs ${active} terminals already; close one first.`);
+    const max = Math.min(maxActiveSessions, params.maxSessions ?? maxActiveSessions);
+    if (active >= max) {
+      const what = `${active} terminals run already, and ${max} are allowed`;
+      throw new PtyProtocolError('ResourceLimit', `${what}; close one first.`);
     }
+    // Counted from here on, so that callers at the same time cannot pass the limit together.
     this.starting++;
     try {
       return this.start(params, await checkLaunch(params));
     } finally {
       this.starting--;
     }
+  }
+
+  has(sessionId: string): boolean {
+    return this.sessions.has(sessionId);
   }
 
   /** The session of that name. Throws `NotFound`. */

@@ -71,7 +71,10 @@ export class UnixPty implements PtyProcess {
     // EIO is how Linux says that nobody has the terminal open any more. The exit itself is reported by the process.
     this.stream.on('error', () => undefined);
     this.stream.resume();
-    this.input = new PtyInput((data) => (this.stream.destroyed ? data.length : fs.writeSync(fd, data)));
+    this.input = new PtyInput(
+      (data) => (this.stream.destroyed ? data.length : fs.writeSync(fd, data)),
+      () => listener.inputTaken(),
+    );
   }
 
   get pendingInputBytes(): number {

@@ -74,6 +74,8 @@ export interface PtyCreateParams {
    * digits. Left out: nothing is looked for.
    */
   readonly markSecret?: string;
+  /** Refused with `ResourceLimit` where so many programs run already, whoever started them. */
+  readonly maxSessions?: number;
 }
 
 /** Signals a session can be sent. On Windows only SIGINT and SIGKILL exist. */
@@ -124,6 +126,16 @@ export interface PtyRequests {
     params: { readonly cursor?: number };
     result: { readonly sessions: readonly PtySessionInfo[]; readonly nextCursor: number | null };
   };
+  /**
+   * After so many hours without any client, idle shells end. The longest wish of the connected clients counts; null: this
+   * one has none any more.
+   */
+  setKeepAlive: { params: { readonly keepAliveHours: number | null }; result: object };
+  /**
+   * Answered as soon as so many more bytes of input have room; with `ResourceLimit` after `waitMs` without, or at once
+   * where they never will. The room is not kept for the one who asked.
+   */
+  awaitInputRoom: { params: OfSession & { readonly bytes: number; readonly waitMs: number }; result: object };
   setMetadata: { params: OfSession & { readonly metadata: string }; result: object };
   /** Answered by a CHECKPOINT frame when there is one, else by `{ checkpoint: null }`. */
   getCheckpoint: { params: OfSession; result: { readonly checkpoint: null } };
@@ -146,6 +158,8 @@ export type PtyMethod = keyof PtyRequests;
 export interface PtyClientNotifications {
   /** Everything before `offset` has been consumed, so as much more may be sent. */
   acknowledge: { readonly subscriptionId: number; readonly offset: number };
+  /** A person types so many characters (none: keys that are no text) into a session; the input itself follows. */
+  typed: OfSession & { readonly characters: number };
 }
 
 /** What the host says unasked: `{ notify, params }`. */
@@ -170,6 +184,8 @@ export interface PtyHostNotifications {
    * would be good to leave a new one. At most every 2 s a session.
    */
   checkpointDue: { readonly sessionId: string; readonly producedBytes: number };
+  /** To every client but the one that said so: a person types into a session. What they type is not told. */
+  typed: OfSession & { readonly characters: number };
 }
 export type PtySessionChange = 'created' | 'exited' | 'removed' | 'metadata';
 
@@ -177,9 +193,16 @@ export type PtySessionChange = 'created' | 'exited' | 'removed' | 'metadata';
 export interface PtyHandshake {
   hello: { readonly hello: { readonly protocolVersion: number; readonly nonce: string } };
   challenge: {
-    readonly challenge: { readonly protocolVersion: number; readonly nonce: string; readonly proof: string };
+    readonly challenge: {
+      readonly protocolVersion: number;
+      /** What the host can do beyond the first release; 0 where it is left out. */
+      readonly revision?: number;
+      readonly nonce: string;
+      readonly proof: string;
+    };
   };
-  proof: { readonly proof: { readonly proof: string; readonly keepAliveHours: number } };
+  /** Without `keepAliveHours` the client has no wish; a host of revision 0 insists on one. */
+  proof: { readonly proof: { readonly proof: string; readonly keepAliveHours?: number } };
   welcome: { readonly welcome: { readonly instanceId: string; readonly pid: number; readonly startedAtMs: number } };
   /** In place of any of the host's messages, before it hangs up. */
   refused: { readonly refused: { readonly code: PtyErrorCode; readonly message: string } };

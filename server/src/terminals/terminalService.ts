@@ -9,19 +9,15 @@ import type { Logger } from '../base/logger.ts';
 import type { PtySessionInfo } from '../ptyProtocol/messages.ts';
 import type { PtyHostSource, TerminalSettings, TerminalWorkspace } from './ports.ts';
 import type { PtyHostClient } from './hostClient/ptyHostClient.ts';
+import { countTyped } from './commands/typedInput.ts';
 import { LostTerminals } from './lostTerminals.ts';
 import { shellEnvironment } from './shells/shellEnvironment.ts';
 import type { IntegratedShell, ShellIntegration, ShellStart } from './shells/shellIntegration.ts';
 import type { ShellList } from './shells/shellList.ts';
 import { checkCwd } from './shells/shells.ts';
 import type { TerminalCommands } from './shells/terminalCommands.ts';
+import { TerminalChanges, type ListedTerminal, type TerminalChange } from './terminalChanges.ts';
 import { decodeMetadata, encodeMetadata, terminalOf, type TerminalMetadata } from './terminalMetadata.ts';
-
-/** A terminal was created, or what is told of it has changed (`terminal`), or it was forgotten (null). */
-export interface TerminalChange {
-  readonly sessionId: TerminalId;
-  readonly terminal: TerminalInfo | null;
-}
 
 /** What others know of a terminal beside what the pty host and its shell do. */
 export type TerminalFacts = Partial<Pick<TerminalInfo, 'waitsForInput' | 'lastCommand' | 'currentFolder'>>;
@@ -46,15 +42,11 @@ export interface TerminalInput {
   readonly data: string;
 }
 
-const hourMs = 3_600_000;
-/**
- * How long an exited terminal stays for who comes late. A command is forgotten by the server that waits for it; one whose
- * server has died is to be found when its conversation is opened again.
- */
-const keepExitedMs = { shell: hourMs, command: 7 * 24 * hourMs } as const;
-
-/** Facts may change many times a second; clients are told about so often. */
-const factsDelayMs = 200;
+/** Somebody has typed so many characters by way of another server; none where it was only keys that are no text. */
+export interface TypedElsewhere {
+  readonly sessionId: TerminalId;
+  readonly characters: number;
+}
 
 export interface TerminalServiceOptions {
   readonly host: PtyHostSource;
@@ -77,37 +69,38 @@ export interface TerminalServiceOptions {
  */
 export class TerminalService implements Disposable {
   private readonly options: TerminalServiceOptions;
-  private readonly changed: Emitter<TerminalChange>;
+  private readonly changes: TerminalChanges;
   private readonly written: Emitter<TerminalInput>;
+  private readonly typedElsewhere: Emitter<TypedElsewhere>;
   private readonly reports: Disposable;
   private readonly watched = new Map<PtyHostClient, DisposableStore>();
-  /** What was told last; undefined before the first look, which tells nothing. */
-  private known: ReadonlyMap<TerminalId, TerminalInfo> | undefined;
-  private refreshing: Promise<void> | undefined;
-  private refreshAgain = false;
-  /** Timers of exited terminals. */
-  private readonly expiring = new Map<TerminalId, Disposable>();
   readonly lost = new LostTerminals();
   private readonly facts = new Map<TerminalId, TerminalFacts>();
-  private factsTimer: Disposable | undefined;
-  private starting = 0;
   private isDisposed = false;
 
   constructor(options: TerminalServiceOptions) {
     this.options = options;
     const onError = (error: unknown): void => options.logger.error('A terminal listener failed', { error });
-    this.changed = new Emitter(onError);
+    const { clock, logger } = options;
+    const forget = (sessionId: TerminalId): Promise<void> => this.forget(sessionId);
+    this.changes = new TerminalChanges({ list: () => this.listAll(), forget, clock, logger });
     this.written = new Emitter(onError);
-    this.reports = options.commands.onChanged(() => this.refreshSoon());
+    this.typedElsewhere = new Emitter(onError);
+    this.reports = options.commands.onChanged(() => this.changes.refreshSoon());
   }
 
   onChanged(listener: (change: TerminalChange) => void): Disposable {
-    return this.changed.on(listener);
+    return this.changes.on(listener);
   }
 
   /** Somebody types into a terminal, through this server. */
   onInput(listener: (input: TerminalInput) => void): Disposable {
     return this.written.on(listener);
+  }
+
+  /** Somebody types into a terminal by way of another server: another window, or the command line. */
+  onTypedElsewhere(listener: (typed: TypedElsewhere) => void): Disposable {
+    return this.typedElsewhere.on(listener);
   }
 
   /** Starts a shell, or the program that the person named. */
@@ -134,14 +127,10 @@ export class TerminalService implements Disposable {
     const { name, cwd, owner, command } = program;
     const metadata = { name, shell: program.file, cwd, owner, command };
     const host = await this.host();
-    // Counted until the host lists it, so that callers at the same time cannot pass the limit together.
-    this.starting++;
-    try {
-      await this.checkLimit(host);
-    } catch (error) {
-      this.starting--;
-      throw error;
-    }
+    const maxSessions = this.options.settings.get('terminals.max');
+    // A host that counts by itself does so for all servers at once.
+    if (!host.knowsMaxSessions) await this.checkLimit(host, maxSessions);
+    const limit = host.knowsMaxSessions ? { maxSessions } : {};
     const { file, args, cols, rows } = program;
     // A command is never idle: however long it is silent, it ends by itself or by its time limit.
     const isShell = command === undefined;
@@ -149,13 +138,15 @@ export class TerminalService implements Disposable {
     const shell = integrated?.start ?? { file, args, env };
     const secret = integrated && { markSecret: integrated.markSecret };
     try {
-      const launch = { ...shell, ...secret, cwd, cols, rows, isShell, metadata: encodeMetadata(metadata) };
-      const created = await host.create(launch).finally(() => this.starting--);
+      const launch = { ...shell, ...secret, ...limit, cwd, cols, rows, isShell, metadata: encodeMetadata(metadata) };
+      const created = await host.create(launch);
       const terminal = this.describe(newSession(launch, created, this.options.clock.now()));
       this.lost.see(terminal);
       return terminal;
     } catch (error) {
       await integrated?.discard();
+      // Where this limit is the one that was met, the person can do something about it.
+      if (error instanceof CodedError && error.reason === 'ResourceLimit') await this.checkLimit(host, maxSessions);
       throw error;
     }
   }
@@ -192,13 +183,17 @@ export class TerminalService implements Disposable {
     const all = { ...this.facts.get(sessionId), ...facts };
     const known = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
     this.facts.set(sessionId, known);
-    this.refreshSoon();
+    this.changes.refreshSoon();
   }
 
   async write(sessionId: TerminalId, data: string, signal?: AbortSignal): Promise<void> {
     // Told before, since its echo may come before the answer.
     this.written.fire({ sessionId, data });
-    await (await this.host()).write(sessionId, Buffer.from(data, 'utf8'), signal);
+    const host = await this.host();
+    // The server that runs a command tells its agent; it may be another one than this.
+    const characters = (this.changes.get(sessionId)?.isCommand ?? true) ? countTyped(data) : undefined;
+    if (characters !== undefined) host.tellTyped(sessionId, characters);
+    await host.write(sessionId, Buffer.from(data, 'utf8'), signal);
   }
 
   async resize(sessionId: TerminalId, size: { cols: number; rows: number }): Promise<void> {
@@ -235,7 +230,7 @@ export class TerminalService implements Disposable {
 
   /** Ends what runs in it, if it still runs, and forgets the terminal. */
   async close(sessionId: TerminalId): Promise<void> {
-    if (this.lost.forget(sessionId)) this.refresh();
+    if (this.lost.forget(sessionId)) this.changes.refresh();
     else await (await this.host()).close(sessionId);
   }
 
@@ -261,10 +256,9 @@ export class TerminalService implements Disposable {
     for (const store of this.watched.values()) store.dispose();
     this.watched.clear();
     this.reports.dispose();
-    this.factsTimer?.dispose();
-    for (const timer of this.expiring.values()) timer.dispose();
-    this.changed.dispose();
+    this.changes.dispose();
     this.written.dispose();
+    this.typedElsewhere.dispose();
   }
 
   private watch(host: PtyHostClient): void {
@@ -272,7 +266,12 @@ export class TerminalService implements Disposable {
     this.watched.set(host, store);
     this.lost.connected(host.identity.instanceId);
     store.add(this.options.commands.watch(host));
-    store.add(host.onSessionsChanged(() => this.refresh()));
+    store.add(host.onSessionsChanged(() => this.changes.refresh()));
+    store.add(
+      host.onTypedElsewhere(({ sessionId, characters }) =>
+        this.typedElsewhere.fire({ sessionId: sessionId as TerminalId, characters }),
+      ),
+    );
     const served = this.options.onHost?.(host);
     if (served) store.add(served);
     store.add(
@@ -280,23 +279,15 @@ export class TerminalService implements Disposable {
         this.options.logger.warn('The connection to the pty host is lost', { detail: error.message });
         this.watched.delete(host);
         store.dispose();
-        if (!this.isDisposed) this.refresh();
+        this.changes.refresh();
       }),
     );
-    this.refresh();
+    this.changes.refresh();
   }
 
   private async integrate(shell: ShellStart): Promise<IntegratedShell | undefined> {
     const { settings, integration } = this.options;
     return settings.get('terminals.shellIntegration') ? integration.integrate(shell) : undefined;
-  }
-
-  private refreshSoon(): void {
-    if (this.isDisposed) return;
-    this.factsTimer ??= this.options.clock.after(factsDelayMs, () => {
-      this.factsTimer = undefined;
-      this.refresh();
-    });
   }
 
   /** All sessions of the host, once it is known what their shells have reported. */
@@ -307,80 +298,32 @@ export class TerminalService implements Disposable {
     return sessions;
   }
 
+  private async listAll(): Promise<ListedTerminal[]> {
+    const listed = (await this.sessions()).map((session) => ({
+      terminal: this.describe(session),
+      isCommand: decodeMetadata(session.metadata)?.command !== undefined,
+    }));
+    this.lost.seeAll(listed.map(({ terminal }) => terminal));
+    listed.push(...this.lost.list().map((terminal) => ({ terminal, isCommand: false })));
+    const known = new Set(listed.map(({ terminal }) => terminal.sessionId));
+    for (const sessionId of this.facts.keys()) if (!known.has(sessionId)) this.facts.delete(sessionId);
+    return listed;
+  }
+
   private async session(sessionId: TerminalId): Promise<PtySessionInfo> {
     const session = (await this.sessions()).find((candidate) => candidate.sessionId === sessionId);
     if (session) return session;
     throw new CodedError('NotFound', 'There is no such terminal any more.', { args: { sessionId } });
   }
 
-  private async checkLimit(host: PtyHostClient): Promise<void> {
-    const max = this.options.settings.get('terminals.max');
+  private async checkLimit(host: PtyHostClient, max: number): Promise<void> {
     const active = (await host.list()).filter((session) => session.exit === null).length;
-    // Those that others of this server's callers are starting now count as well.
-    if (active + this.starting <= max) return;
+    if (active < max) return;
     throw new CodedError(
       'ResourceLimit',
       `${active} terminals are open, and the setting aiDevAssistant.terminals.max allows ${max}. Close one, or raise the setting.`,
       { args: { active, max } },
     );
-  }
-
-  /** Compares the host's list with what was told last, and tells the difference. Changes meanwhile are not missed. */
-  private refresh(): void {
-    if (this.refreshing) {
-      this.refreshAgain = true;
-      return;
-    }
-    this.refreshing = this.tellChanges()
-      .catch((error: unknown) => this.options.logger.warn('The list of terminals could not be refreshed', { error }))
-      .finally(() => {
-        this.refreshing = undefined;
-        if (this.refreshAgain && !this.isDisposed) {
-          this.refreshAgain = false;
-          this.refresh();
-        }
-      });
-  }
-
-  /** Sees to it that an exited terminal is forgotten in the end, whoever started it: the host lives for its terminals. */
-  private expire({ sessionId, status }: TerminalInfo, isCommand: boolean): void {
-    if (status !== 'exited' || this.expiring.has(sessionId)) return;
-    const timer = this.options.clock.after(keepExitedMs[isCommand ? 'command' : 'shell'], () => {
-      this.expiring.delete(sessionId);
-      this.forget(sessionId).catch((error: unknown) => {
-        this.options.logger.debug('An exited terminal could not be forgotten', { sessionId, error });
-      });
-    });
-    this.expiring.set(sessionId, timer);
-  }
-
-  private async tellChanges(): Promise<void> {
-    const before = this.known;
-    const terminals: TerminalInfo[] = [];
-    for (const session of await this.sessions()) {
-      const terminal = this.describe(session);
-      this.expire(terminal, decodeMetadata(session.metadata)?.command !== undefined);
-      terminals.push(terminal);
-    }
-    const listed = new Set(terminals.map(({ sessionId }) => sessionId));
-    for (const [sessionId, timer] of this.expiring) {
-      if (listed.has(sessionId)) continue;
-      timer.dispose();
-      this.expiring.delete(sessionId);
-    }
-    this.lost.seeAll(terminals);
-    terminals.push(...this.lost.list());
-    this.known = new Map(terminals.map((terminal) => [terminal.sessionId, terminal]));
-    for (const sessionId of this.facts.keys()) if (!this.known.has(sessionId)) this.facts.delete(sessionId);
-    if (!before) return;
-    for (const terminal of terminals) {
-      if (!isSame(before.get(terminal.sessionId), terminal))
-        this.changed.fire({ sessionId: terminal.sessionId, terminal });
-    }
-    const now = this.known;
-    for (const sessionId of before.keys()) {
-      if (!now.has(sessionId)) this.changed.fire({ sessionId, terminal: null });
-    }
   }
 }
 
@@ -392,12 +335,4 @@ function newSession(
 ): PtySessionInfo {
   const nothing = { exit: null, producedBytes: 0, ringStartOffset: 0, checkpointOffset: null, markCount: 0 };
   return { ...created, cols, rows, metadata, createdAtMs, ...nothing };
-}
-
-function isSame(before: TerminalInfo | undefined, now: TerminalInfo): boolean {
-  const facts = (terminal: TerminalInfo): string => {
-    const { status, name, hasShellIntegration, currentFolder, lastCommand, waitsForInput, isBackground } = terminal;
-    return JSON.stringify([status, name, hasShellIntegration, currentFolder, lastCommand, waitsForInput, isBackground]);
-  };
-  return before !== undefined && facts(before) === facts(now);
 }

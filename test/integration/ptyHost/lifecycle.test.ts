@@ -163,6 +163,18 @@ describe('The life of the pty host', () => {
     assert.equal(byId(command.sessionId)?.exit, null);
   }).timeout(40_000);
 
+  it('keeps idle shells for as long as a client wishes that may change its mind, whoever else only looks', async () => {
+    const launcher = world.launcher({ keepAliveHours: 24 });
+    const client = await launcher.client();
+    const idle = await client.create(createParams('', { file: '/bin/bash', args: ['--norc', '-i'], isShell: true }));
+    launcher.setKeepAlive(0);
+    const looking = world.launcher({ keepAliveHours: undefined });
+    await (await looking.client()).list();
+    launcher.dispose();
+    looking.dispose();
+    await waitFor('the idle shell to end', () => !existsSync(`/proc/${idle.pid}`));
+  }).timeout(30_000);
+
   it('binds again when its socket is deleted under it', async () => {
     const client = await world.client();
     const address = await world.address();

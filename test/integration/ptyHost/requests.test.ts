@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import * as path from 'node:path';
+import type { CodedError } from '../../../server/protocol/errors.ts';
 import type { PtyHostClient } from '../../../server/src/terminals/hostClient/ptyHostClient.ts';
 import { createParams, PtyHostWorld, Viewer } from '../../support/ptyHostWorld.ts';
 import { waitFor } from '../../support/waitFor.ts';
@@ -52,6 +53,61 @@ describe('Requests to the pty host', () => {
     const otherViewer = await Viewer.open(client, { sessionId: other.sessionId });
     await client.write(other.sessionId, Buffer.from('it\n'));
     await waitFor('the other program', () => otherViewer.text.includes('got it'));
+  });
+
+  it('take input whole or not at all, and have it wait until the program reads', async () => {
+    const go = path.join(world.dataFolder, 'go');
+    const script = `stty raw -echo; echo ready; until [ -e '${go}' ]; do sleep 0.05; done`;
+    const { sessionId } = await client.create(
+      createParams(`${script}; head -c 3000000 | md5sum; head -c 500000 | md5sum`),
+    );
+    const viewer = await Viewer.open(client, { sessionId });
+    await waitFor('the program', () => viewer.text.includes('ready'));
+    const [first, refused, second] = [3_000_000, 500_000, 500_000].map((bytes, index) =>
+      Buffer.alloc(bytes, `${index}`),
+    );
+    await client.write(sessionId, first!);
+    await assert.rejects(client.write(sessionId, refused!), {
+      reason: 'ResourceLimit',
+      message: /None of them was taken/,
+    });
+    const waiting = client.write(sessionId, second!);
+    writeFileSync(go, '');
+    await waiting;
+    await waitFor('the digests', () => viewer.exited);
+    for (const whole of [first!, second!]) {
+      assert.ok(viewer.text.includes(createHash('md5').update(whole).digest('hex')), viewer.text);
+    }
+  }).timeout(30_000);
+
+  it('start no more programs than the caller allows, however many callers there are', async () => {
+    const clients = [client, await world.client()];
+    const created = await Promise.allSettled(
+      Array.from({ length: 12 }, (_, index) =>
+        clients[index % 2]!.create(createParams('sleep 1000', { maxSessions: 3 })),
+      ),
+    );
+    assert.equal(created.filter(({ status }) => status === 'fulfilled').length, 3);
+    for (const outcome of created) {
+      if (outcome.status === 'rejected') assert.equal((outcome.reason as CodedError).reason, 'ResourceLimit');
+    }
+    assert.equal((await client.list()).length, 3);
+    clients[1]!.dispose();
+  });
+
+  it('tell the other clients that a person types, and how much, but not what', async () => {
+    const { sessionId } = await client.create(createParams('sleep 1000'));
+    const other = await world.client();
+    const told: object[] = [];
+    for (const [name, one] of Object.entries({ client, other })) {
+      one.onTypedElsewhere((typed) => told.push({ name, ...typed }));
+    }
+    client.tellTyped('0'.repeat(32), 1);
+    client.tellTyped(sessionId, 5);
+    await waitFor('the other to be told', () => told.length > 0);
+    assert.deepEqual(told, [{ name: 'other', sessionId, characters: 5 }]);
+    assert.equal(client.isClosed, false);
+    other.dispose();
   });
 
   it('reach the foreground program with a signal and spare the shell', async () => {

@@ -8,7 +8,7 @@ import { systemClock } from '../../../server/src/base/clock.ts';
 import { CommandOutputFiles } from '../../../server/src/terminals/commands/commandOutputFiles.ts';
 import { CommandRunner, type CommandRequest } from '../../../server/src/terminals/commands/commandRunner.ts';
 import { PtyHostLauncher } from '../../../server/src/terminals/hostClient/ptyHostLauncher.ts';
-import { TerminalService } from '../../../server/src/terminals/terminalService.ts';
+import { TerminalService, type TerminalServiceOptions } from '../../../server/src/terminals/terminalService.ts';
 import { endPtyHostsOf, ptyHostsOf } from '../../support/ptyHostOf.ts';
 import { recordingLogger } from '../../support/recordingLogger.ts';
 import { shellParts } from '../../support/shellParts.ts';
@@ -23,15 +23,16 @@ describe('A command of an agent', function () {
   const work = path.join(realpathSync(folder.path), 'work');
   const { logger } = recordingLogger();
   const settings = readSettings({}).settings;
-  const host = new PtyHostLauncher({
+  const hostOptions = {
     bundleFile: path.join(project, 'dist', 'ptyHost.js'),
     nodePtyFolder: path.join(project, 'node_modules', 'node-pty'),
     dataFolder: folder.path,
     keepAliveHours: 1,
     log: logger,
-  });
+  };
+  const host = new PtyHostLauncher(hostOptions);
   const parts = shellParts({ dataFolder: folder.path, environment: process.env, logger });
-  const terminals = new TerminalService({
+  const serviceOptions: TerminalServiceOptions = {
     host,
     settings: { get: (key) => settings[key] },
     workspace: { folders: [] },
@@ -39,7 +40,8 @@ describe('A command of an agent', function () {
     environment: process.env,
     clock: systemClock,
     logger,
-  });
+  };
+  const terminals = new TerminalService(serviceOptions);
   const files = new CommandOutputFiles({
     folder: path.join(folder.path, 'commands', 'output'),
     clock: systemClock,
@@ -147,6 +149,23 @@ describe('A command of an agent', function () {
     const result = await running;
     assert.equal(result.exit?.exitCode, 0);
     assert.match(result.output, /got typed by hand/);
+  });
+
+  it('knows that a person typed into it by way of another server, and how much, but not what', async () => {
+    const otherHost = new PtyHostLauncher(hostOptions);
+    const other = new TerminalService({ ...serviceOptions, host: otherHost });
+    let terminal: TerminalId | undefined;
+    const running = run('stty -echo; echo ready; read -r answer; echo "got ${#answer}"', {
+      onStarted: (id) => (terminal = id),
+    });
+    const id = await waitFor('the terminal', () => terminal);
+    await waitFor('the prompt', () => runner.find(id)?.state.output.includes('ready'));
+    await other.write(id, 'from elsewhere\r');
+    const result = await running;
+    assert.match(result.output, /got 14/);
+    assert.deepEqual(result.typed, ['(14 characters in another window, not shown)']);
+    other.dispose();
+    otherHost.dispose();
   });
 
   it('leaves out the middle of a long output', async () => {

@@ -41,6 +41,17 @@ describe('The wire of the pty host, byte by byte', () => {
     assert.equal(frame.readUInt32BE(0), frame.length - 4);
   });
 
+  it('writes what revision 1 has added as control frames', () => {
+    const golden = (length: string, text: string): string => length + '01' + Buffer.from(text).toString('hex');
+    const typed = encodeControl({ notify: 'typed', params: { sessionId: 'ab', characters: 2 } });
+    assert.equal(
+      typed.toString('hex'),
+      golden('0000003e', '{"notify":"typed","params":{"sessionId":"ab","characters":2}}'),
+    );
+    const proof = encodeControl({ proof: { proof: 'ff', keepAliveHours: undefined } });
+    assert.equal(proof.toString('hex'), golden('00000019', '{"proof":{"proof":"ff"}}'));
+  });
+
   it('writes OUTPUT as type 2, u32 subscription, u64 offset, bytes', () => {
     const { frame, data } = allocateOutput(7, 0x1_0000_0002, 3);
     data.set([0x61, 0x62, 0x63]);

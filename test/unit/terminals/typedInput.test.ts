@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { TypedInput } from '../../../server/src/terminals/commands/typedInput.ts';
+import { countTyped, TypedInput } from '../../../server/src/terminals/commands/typedInput.ts';
 
 /** Types one key after another into a terminal that echoes. */
 function typeEchoed(input: TypedInput, text: string): void {
@@ -29,6 +29,20 @@ describe('What a person typed into a command', () => {
     input.typed('hunter2\r', false);
     input.printed(Buffer.from('\r\nlogged in\r\n'));
     assert.deepEqual(input.describe(), ['(7 characters, not shown)']);
+  });
+
+  it('is only counted where it came by way of another server', () => {
+    typeEchoed(input, 'hello\r');
+    input.typedElsewhere(3);
+    input.typedElsewhere(2);
+    assert.deepEqual(input.describe(), ['"hello"', '(5 characters in another window, not shown)']);
+  });
+
+  it('is counted without keys and without what terminals answer by themselves', () => {
+    assert.equal(countTyped('abc\r'), 3);
+    assert.equal(countTyped('\r'), 0);
+    assert.equal(countTyped('\x1b[A\x1b[24;80R'), undefined);
+    assert.equal(countTyped('\x1b[200~é😀\x1b[201~'), 2);
   });
 
   it('is never told after a password prompt, even if the program prints it', () => {

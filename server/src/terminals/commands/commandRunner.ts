@@ -94,7 +94,11 @@ export class CommandRunner {
   constructor(options: CommandRunnerOptions) {
     this.options = options;
     this.shells = new CommandShells(options.folder, options.environment);
-    this.store.add(options.terminals.onInput(({ sessionId, data }) => this.live.get(sessionId)?.typed(data)));
+    const { terminals } = options;
+    this.store.add(terminals.onInput(({ sessionId, data }) => this.live.get(sessionId)?.typed(data)));
+    this.store.add(
+      terminals.onTypedElsewhere(({ sessionId, characters }) => this.live.get(sessionId)?.typedElsewhere(characters)),
+    );
   }
 
   /** Rejects with `InvalidCwd`, `ResourceLimit` or `Unavailable` where the command could not be started or was lost. */

@@ -160,6 +160,12 @@ export class RunningCommand implements Disposable {
     this.watch.typed();
   }
 
+  /** A person typed into it by way of another server. */
+  typedElsewhere(characters: number): void {
+    this.typing.typedElsewhere(characters);
+    this.watch.typed();
+  }
+
   /** Ends it; resolves once it has ended. Calling again waits for the same end. */
   stop(): Promise<void> {
     const { terminals, clock } = this.options;

@@ -5,6 +5,16 @@ const maxLineChars = 2_000;
 /** Output after a line was begun in which its echo is looked for. */
 const maxSeenBytes = 4_096;
 
+/**
+ * Characters of a text that a person typed, ends of lines and keys left out; undefined where it is only what a terminal
+ * itself answers or reports.
+ */
+export function countTyped(data: string): number | undefined {
+  const text = withoutReplies(data);
+  if (text === '') return undefined;
+  return Array.from(text.replace(/[\r\n\b\x7f]/g, '')).length;
+}
+
 /** One line that a person typed. */
 interface TypedLine {
   text: string;
@@ -22,6 +32,7 @@ export class TypedInput {
   private readonly lines: TypedLine[] = [];
   private isLineOpen = false;
   private forgottenLines = 0;
+  private elsewhereCharacters = 0;
 
   /** Takes what a client sent. `asksForPassword` is whether the output ended in such a prompt. */
   typed(data: string, asksForPassword: boolean): void {
@@ -31,6 +42,11 @@ export class TypedInput {
       if (/^[\r\n]/.test(piece)) this.isLineOpen = false;
       else if (piece !== '') this.extend(piece, asksForPassword);
     }
+  }
+
+  /** Takes how much was typed by way of another server, which does not tell what it was. */
+  typedElsewhere(characters: number): void {
+    this.elsewhereCharacters += characters;
   }
 
   /** Takes what the program printed, or the terminal echoed. */
@@ -51,6 +67,8 @@ export class TypedInput {
       const count = Array.from(typed).length;
       return isShown ? JSON.stringify(typed) : `(${count} ${count === 1 ? 'character' : 'characters'}, not shown)`;
     });
+    const count = this.elsewhereCharacters;
+    if (count > 0) told.push(`(${count} ${count === 1 ? 'character' : 'characters'} in another window, not shown)`);
     return this.forgottenLines === 0 ? told : [`(${this.forgottenLines} lines before)`, ...told];
   }
 

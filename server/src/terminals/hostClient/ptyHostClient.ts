@@ -1,4 +1,4 @@
-import type { CodedError } from '../../../protocol/errors.ts';
+import { CodedError } from '../../../protocol/errors.ts';
 import type { Disposable } from '../../base/disposable.ts';
 import { Emitter } from '../../base/emitter.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -33,6 +33,8 @@ export interface PtySubscribeOptions {
 const closeTimeoutMs = 10_000;
 const createTimeoutMs = 10_000;
 const defaultWindowBytes = 1_048_576;
+/** How long input waits for a program that does not read, before it is refused. Half of what `terminal/write` may take. */
+const inputWaitMs = 5_000;
 
 /**
  * The companion server's view of one pty host over one connection. Every call has a time limit (5 s where nothing else
@@ -47,6 +49,7 @@ export class PtyHostClient implements Disposable {
   private readonly sessionsChanged: Emitter<PtyHostNotifications['sessionsChanged']>;
   private readonly marked: Emitter<PtyHostNotifications['marked']>;
   private readonly checkpointDue: Emitter<PtyHostNotifications['checkpointDue']>;
+  private readonly typedElsewhere: Emitter<PtyHostNotifications['typed']>;
   private readonly closed: Emitter<CodedError>;
   private nextSubscriptionId = 1;
   /** The end of each session's queue of writes, so that one input never lands in the middle of another. */
@@ -72,6 +75,7 @@ export class PtyHostClient implements Disposable {
     this.sessionsChanged = new Emitter(onError);
     this.marked = new Emitter(onError);
     this.checkpointDue = new Emitter(onError);
+    this.typedElsewhere = new Emitter(onError);
     this.closed = new Emitter(onError);
   }
 
@@ -99,9 +103,29 @@ export class PtyHostClient implements Disposable {
     return this.checkpointDue.on(listener);
   }
 
+  /** A person types into a session by way of another client. */
+  onTypedElsewhere(listener: (typed: PtyHostNotifications['typed']) => void): Disposable {
+    return this.typedElsewhere.on(listener);
+  }
+
   /** The connection is over; called once. */
   onClosed(listener: (error: CodedError) => void): Disposable {
     return this.closed.on(listener);
+  }
+
+  /** Whether the host counts its sessions against `maxSessions` by itself. An older one would refuse to be told. */
+  get knowsMaxSessions(): boolean {
+    return this.identity.revision >= 1;
+  }
+
+  /** Says for how many hours without any client idle shells are to be kept. A host of before is told only at first. */
+  async setKeepAlive(keepAliveHours: number): Promise<void> {
+    if (this.identity.revision >= 1) await this.connection.request('setKeepAlive', { keepAliveHours });
+  }
+
+  /** Tells the other clients that a person types so many characters; the input itself is written after it. */
+  tellTyped(sessionId: string, characters: number): void {
+    if (this.identity.revision >= 1) this.connection.notify('typed', { sessionId, characters });
   }
 
   /** Starts a program in a terminal. If the wait ends early, a session that comes up all the same is closed again. */
@@ -113,7 +137,11 @@ export class PtyHostClient implements Disposable {
     return this.connection.request('create', params, { timeoutMs: createTimeoutMs, signal, onLateResult });
   }
 
-  /** Sends input, in order with other writes of this client. Resolves once the host has all of it. */
+  /**
+   * Sends input, in order with other writes of this client. Resolves once the host has all of it, for which it waits up
+   * to 5 s if the program does not read. It is taken whole, or refused whole with `ResourceLimit`; `signal` ends the wait
+   * for room, and nothing after that.
+   */
   async write(sessionId: string, data: Uint8Array, signal?: AbortSignal): Promise<void> {
     const before = this.writes.get(sessionId);
     const written = (before ?? Promise.resolve()).then(() => this.writePieces(sessionId, data, signal));
@@ -128,10 +156,27 @@ export class PtyHostClient implements Disposable {
   }
 
   private async writePieces(sessionId: string, data: Uint8Array, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) throw new CodedError('Cancelled', 'The input was not sent: its request was cancelled.');
+    if (data.length > maxWriteBytes) await this.inputRoom(sessionId, data.length, signal);
     for (let start = 0; start < data.length; start += maxWriteBytes) {
       const piece = data.subarray(start, start + maxWriteBytes);
-      await this.connection.send('write', (id) => encodeWrite(id, sessionId, piece), { signal });
+      const send = (): Promise<unknown> => this.connection.send('write', (id) => encodeWrite(id, sessionId, piece));
+      try {
+        await send();
+      } catch (error) {
+        if (!(error instanceof CodedError && error.reason === 'ResourceLimit') || this.identity.revision < 1)
+          throw error;
+        // Of a long input, somebody else has taken the room; the rest of it follows all the same.
+        await this.inputRoom(sessionId, data.length - start, start === 0 ? signal : undefined);
+        await send();
+      }
     }
+  }
+
+  private async inputRoom(sessionId: string, bytes: number, signal: AbortSignal | undefined): Promise<void> {
+    if (this.identity.revision < 1) return;
+    const params = { sessionId, bytes, waitMs: inputWaitMs };
+    await this.connection.request('awaitInputRoom', params, { timeoutMs: 2 * inputWaitMs, signal });
   }
 
   async resize(sessionId: string, size: { cols: number; rows: number }, signal?: AbortSignal): Promise<void> {
@@ -219,7 +264,8 @@ export class PtyHostClient implements Disposable {
 
   dispose(): void {
     this.connection.dispose();
-    for (const emitter of [this.sessionsChanged, this.marked, this.checkpointDue]) emitter.dispose();
+    for (const emitter of [this.sessionsChanged, this.marked, this.checkpointDue, this.typedElsewhere])
+      emitter.dispose();
     this.closed.dispose();
   }
 
@@ -236,6 +282,7 @@ export class PtyHostClient implements Disposable {
     }
     if (method === 'marked') return this.marked.fire(told as PtyHostNotifications['marked']);
     if (method === 'checkpointDue') return this.checkpointDue.fire(told as PtyHostNotifications['checkpointDue']);
+    if (method === 'typed') return this.typedElsewhere.fire(told as PtyHostNotifications['typed']);
     const subscriptionId = params['subscriptionId'];
     const subscription = typeof subscriptionId === 'number' ? this.subscriptions.get(subscriptionId) : undefined;
     if (method === 'gap') {

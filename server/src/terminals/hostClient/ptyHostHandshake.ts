@@ -7,14 +7,20 @@ import type { HostSocket } from './hostSocket.ts';
 import { fromPtyHost, unavailable } from './ptyHostErrors.ts';
 
 /** Who the host is: the same `instanceId` means that no session was lost in between. */
-export type PtyHostIdentity = PtyHandshake['welcome']['welcome'];
+export type PtyHostIdentity = PtyHandshake['welcome']['welcome'] & {
+  /** What it can do beyond the first release of its version; see `ptyProtocolRevision`. */
+  readonly revision: number;
+};
 
 /** What the client proves itself with, and the wish it leaves with the host. */
 export interface HandshakeOptions {
   readonly token: Uint8Array;
-  /** After so many hours without any client, idle shells end. */
-  readonly keepAliveHours: number;
+  /** After so many hours without any client, idle shells end; undefined: as others wish. */
+  readonly keepAliveHours: number | undefined;
 }
+
+/** A host that insists on a wish is told the default of the setting. */
+const defaultKeepAliveHours = 24;
 
 type Message = Readonly<Record<string, unknown>>;
 
@@ -30,7 +36,7 @@ export function performHandshake(
   const nonce = createNonce();
   const { socket } = wire;
   return new Promise((resolve, reject) => {
-    let answerChallenge = true;
+    let revision: number | undefined;
     const settle = (finish: () => void) => {
       clearTimeout(limit);
       wire.take = () => undefined;
@@ -39,10 +45,11 @@ export function performHandshake(
     };
     const step = (message: Message): PtyHostIdentity | undefined => {
       if (isObject(message['refused'])) throw refusal(message['refused']);
-      if (!answerChallenge) return readWelcome(message['welcome']);
-      answerChallenge = false;
-      const proof = checkChallenge(message['challenge'], nonce, options.token);
-      socket.write(encodeControl({ proof: { proof, keepAliveHours: options.keepAliveHours } }));
+      if (revision !== undefined) return { ...readWelcome(message['welcome']), revision };
+      const challenged = checkChallenge(message['challenge'], nonce, options.token);
+      ({ revision } = challenged);
+      const keepAliveHours = options.keepAliveHours ?? (revision >= 1 ? undefined : defaultKeepAliveHours);
+      socket.write(encodeControl({ proof: { proof: challenged.proof, keepAliveHours } }));
       return undefined;
     };
     const onData = (chunk: Buffer) => {
@@ -71,9 +78,14 @@ export function performHandshake(
   });
 }
 
-function checkChallenge(challenge: unknown, clientNonce: string, token: Uint8Array): string {
+/** The answer to a genuine host, and what it can do. */
+function checkChallenge(
+  challenge: unknown,
+  clientNonce: string,
+  token: Uint8Array,
+): { proof: string; revision: number } {
   if (!isObject(challenge)) throw unavailable('The pty host sent no challenge; it may be a fake.');
-  const { protocolVersion, nonce, proof } = challenge;
+  const { protocolVersion, revision, nonce, proof } = challenge;
   if (protocolVersion !== ptyProtocolVersion) {
     throw unavailable(
       `The pty host speaks version ${String(protocolVersion)} of its protocol, this server version ${ptyProtocolVersion}.`,
@@ -85,10 +97,13 @@ function checkChallenge(challenge: unknown, clientNonce: string, token: Uint8Arr
       "The process at the pty host's address does not know the token of this data folder; it is a fake.",
     );
   }
-  return createProof(token, 'client', nonces);
+  return {
+    proof: createProof(token, 'client', nonces),
+    revision: Number.isSafeInteger(revision) ? Number(revision) : 0,
+  };
 }
 
-function readWelcome(welcome: unknown): PtyHostIdentity {
+function readWelcome(welcome: unknown): Omit<PtyHostIdentity, 'revision'> {
   if (!isObject(welcome)) throw unavailable('The pty host sent no welcome.');
   const { instanceId, pid, startedAtMs } = welcome;
   if (typeof instanceId !== 'string' || typeof pid !== 'number' || typeof startedAtMs !== 'number') {

@@ -12,8 +12,8 @@ import { removeOtherStaged, stagePtyHost, type PtyHostFiles, type StagedPtyHost 
 export interface PtyHostLauncherOptions extends PtyHostFiles {
   /** Absolute path. Created where it is missing. */
   readonly dataFolder: string;
-  /** After so many hours without any client, idle shells end. 0 to 168. */
-  readonly keepAliveHours: number;
+  /** After so many hours without any client, idle shells end. 0 to 168; undefined: as others wish. */
+  readonly keepAliveHours: number | undefined;
   readonly log: Logger;
   /** A host with no terminal and no client ends after this time. Default 60,000. */
   readonly idleExitMs?: number;
@@ -40,9 +40,18 @@ export class PtyHostLauncher implements Disposable {
   private readonly disposal = new AbortController();
   private current: PtyHostClient | undefined;
   private pending: Promise<PtyHostClient> | undefined;
+  private keepAliveHours: number | undefined;
 
   constructor(options: PtyHostLauncherOptions) {
     this.options = options;
+    this.keepAliveHours = options.keepAliveHours;
+  }
+
+  /** Another wish than before, told to the host at once. */
+  setKeepAlive(hours: number): void {
+    if (hours === this.keepAliveHours) return;
+    this.keepAliveHours = hours;
+    if (this.current && !this.current.isClosed) this.tellKeepAlive(this.current, hours);
   }
 
   /**
@@ -68,7 +77,7 @@ export class PtyHostLauncher implements Disposable {
   }
 
   private async connect(): Promise<PtyHostClient> {
-    const { dataFolder, log, keepAliveHours, startsHost = true } = this.options;
+    const { dataFolder, log, startsHost = true } = this.options;
     const paths = hostPaths(dataFolder);
     if (!startsHost && !mayRun(await readHostRecord(paths.recordFile))) throw absence();
     await fs.mkdir(paths.folder, { recursive: true, mode: 0o700 });
@@ -81,7 +90,12 @@ export class PtyHostLauncher implements Disposable {
       try {
         const record = await readHostRecord(paths.recordFile);
         if (record) {
+          const { keepAliveHours } = this;
           const client = await PtyHostClient.connect({ address: record.address, token, keepAliveHours }, log);
+          // It may have changed meanwhile.
+          if (this.keepAliveHours !== undefined && this.keepAliveHours !== keepAliveHours) {
+            this.tellKeepAlive(client, this.keepAliveHours);
+          }
           return await this.adopt(client, starter);
         }
       } catch (error) {
@@ -96,6 +110,13 @@ export class PtyHostLauncher implements Disposable {
       `No pty host could be reached within ${connectLimitMs / 1000} s: ${why}. See logs/pty-host.log in the data folder.`,
       lastError,
     );
+  }
+
+  private tellKeepAlive(client: PtyHostClient, hours: number): void {
+    client.setKeepAlive(hours).catch((error: unknown) => {
+      // The next connection tells it in its handshake.
+      this.options.log.warn('The pty host was not told for how long to keep idle shells', { hours, error });
+    });
   }
 
   private async adopt(client: PtyHostClient, starter: HostStarter): Promise<PtyHostClient> {
