@@ -128,7 +128,12 @@ describe('A shell with the person’s own configuration', function () {
       await typed.type('(exit 4)\r');
       await waitFor('the exit code', () => typed.viewer.text.includes('told:4'));
       assert.doesNotMatch(typed.viewer.text, /not found/);
-      assert.equal((await typed.commands()).length, 1);
+      const [replaced, ...others] = await typed.commands();
+      assert.deepEqual(others, []);
+      assert.deepEqual(
+        [replaced?.commandLine, replaced?.exitCode, replaced?.durationMs],
+        ['exec bash --norc', null, 0],
+      );
       await typed.close();
     });
 

@@ -54,6 +54,37 @@ describe('Marks of a shell', () => {
     assert.equal(second.durationMs, undefined);
   });
 
+  it('end a command at the next prompt where its own end was not told', () => {
+    const { commands, folder } = commandsOf('633;E;a', '633;C', '633;P;Cwd=/there', '633;E;b', '633;C', '633;D;4');
+    assert.deepEqual(
+      commands.map(({ commandLine, exitCode, durationMs }) => [commandLine, exitCode, durationMs]),
+      [
+        ['a', null, 1],
+        ['b', 4, 1],
+      ],
+    );
+    assert.equal(folder, '/there');
+  });
+
+  for (const [when, texts] of [
+    ['before its start', ['633;E;exec bash -l', '633;C']],
+    ['after its start', ['633;C', '633;E; exec bash -l']],
+  ] as const) {
+    it(`take what puts another program in the shell’s place for ended, its line told ${when}`, () => {
+      const { last } = commandsOf(...texts);
+      assert.deepEqual([last?.exitCode, last?.durationMs], [null, 0]);
+      assert.equal(last?.output.toOffset, last?.output.fromOffset);
+    });
+  }
+
+  it('tell the end of an exec that has left the shell in its place', () => {
+    const marks = commandsOf('633;E;exec nosuch', '633;C');
+    const ended = marks.take({ index: 9, offset: 100, endOffset: 110, atMs: 1_011, text: '633;D;127' });
+    assert.deepEqual([ended?.exitCode, ended?.durationMs, ended?.output.toOffset], [127, 10, 100]);
+    assert.equal(marks.last?.exitCode, 127);
+    assert.equal(marks.commands.length, 1);
+  });
+
   it('take a command line that is told after the start', () => {
     const { commands } = commandsOf('633;C', '633;E;a', '633;D;0');
     assert.deepEqual(

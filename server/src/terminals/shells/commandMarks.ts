@@ -41,13 +41,15 @@ export class CommandMarks {
         // What ran before did not say that it ended: its shell was interrupted, or it became another program.
         const ended = this.finish(mark, null);
         this.begin(mark);
+        this.noteReplacement();
         return ended;
       }
       case 'D':
         return this.finish(mark, exitCodeOf(rest));
       case 'P':
         if (rest.startsWith('Cwd=')) this.folder = decodeMarkText(rest.slice('Cwd='.length));
-        return undefined;
+        // It comes with each prompt, so nothing runs any more, even if that was not told.
+        return this.finish(mark, null);
       default:
         return undefined;
     }
@@ -55,8 +57,21 @@ export class CommandMarks {
 
   /** A command line is told right before its start, or in bash sometimes right after it. */
   private named(commandLine: string): void {
-    if (this.running?.commandLine === '') this.replaceLast({ ...this.running, commandLine });
-    else this.commandLine = commandLine;
+    if (this.running?.commandLine === '') {
+      this.replaceLast({ ...this.running, commandLine });
+      this.noteReplacement();
+    } else this.commandLine = commandLine;
+  }
+
+  /**
+   * What `exec` puts in the shell's place tells no end, and that shell has none either: its commands are over. Where the
+   * shell goes on all the same, as after `exec 2>log`, it tells the end as of any other command.
+   */
+  private noteReplacement(): void {
+    const { running } = this;
+    if (!running || !/^\s*exec\s/.test(running.commandLine)) return;
+    const { fromOffset } = running.output;
+    this.replaceLast({ ...running, exitCode: null, durationMs: 0, output: { fromOffset, toOffset: fromOffset } });
   }
 
   private begin(mark: PtyMark): void {
