@@ -258,6 +258,12 @@ export const terminal = {
       screen: terminalScreen.optional(),
     }),
   }),
+  'terminal/detached': serverNotification({
+    summary:
+      'A terminal that this client has attached is there still, but its output could not be had for a minute, and no ' +
+      'more is sent. Attach again, from where it stopped.',
+    params: z.object(named),
+  }),
   'terminal/exited': serverNotification({
     summary: 'The program of an attached terminal has ended; sent after its last byte.',
     params: z.object({ ...named, exitCode: z.int().nullable(), signal: z.int().optional() }),

@@ -124,6 +124,8 @@ export class ScreenViewer {
   readonly screens: TerminalScreenData[] = [];
   readonly gaps: (readonly [number, number])[] = [];
   exitCode: number | null | undefined;
+  /** Every other notification, by its name. */
+  readonly told: ServerNotification[] = [];
   offset = 0;
   /** Gives no credit where false. */
   isAcknowledging = true;
@@ -196,6 +198,8 @@ export class ScreenViewer {
       if (screen) this.show(screen);
     } else if (method === 'terminal/exited') {
       this.exitCode = (notified as ParamsOf<'terminal/exited'>).exitCode;
+    } else {
+      this.told.push(method);
     }
   }
 

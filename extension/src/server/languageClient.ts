@@ -42,6 +42,7 @@ const serverNotifications: Readonly<Record<ServerNotification, true>> = {
   'server/healthChanged': true,
   'terminal/output': true,
   'terminal/gap': true,
+  'terminal/detached': true,
   'terminal/exited': true,
   'terminal/changed': true,
   'terminal/commandFinished': true,

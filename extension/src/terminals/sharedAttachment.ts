@@ -101,6 +101,12 @@ export class SharedAttachment implements Disposable {
     this.attachAgain();
   }
 
+  /** The server has given up for now: it is asked again, with growing pauses. */
+  detached(): void {
+    for (const viewing of this.viewings) if (viewing.state === 'live') viewing.state = 'joining';
+    this.tryLater();
+  }
+
   received(offset: number, data: Uint8Array): void {
     const end = offset + data.byteLength;
     this.receivedEnd = end;

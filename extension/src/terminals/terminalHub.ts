@@ -48,6 +48,7 @@ export class TerminalHub implements Disposable {
         if (terminal === null) of(sessionId)?.forgotten();
       }),
     );
+    this.store.add(server.onNotification('terminal/detached', ({ sessionId }) => of(sessionId)?.detached()));
     this.store.add(server.onNewServer(() => this.attachments.forEach((attachment) => attachment.rejoin())));
   }
 

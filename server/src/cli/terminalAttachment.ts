@@ -162,6 +162,7 @@ export class TerminalAttachment {
     if (method === 'terminal/output') this.show(params);
     else if (method === 'terminal/gap' && !this.waitsForScreen) this.screen.show(screenBytes(params.screen));
     else if (method === 'terminal/exited') this.end({ kind: 'exited', ...params });
+    else if (method === 'terminal/detached') this.end({ kind: 'lost', reason: 'the pty host does not answer' });
     else if (method === 'terminal/changed' && params.terminal === null) {
       this.end({ kind: 'lost', reason: 'it was closed elsewhere' });
     } else if (method === 'terminal/changed' && params.terminal?.status === 'lost') {

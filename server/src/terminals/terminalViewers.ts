@@ -24,6 +24,12 @@ const catchUpTimeoutMs = 15_000;
 /** A viewer that falls behind all the time gets no more than this many screens. */
 const minScreenIntervalMs = 500;
 
+/**
+ * Pauses before each try to go on with a terminal that cannot be reached for now, after the first one. After the last the
+ * client is told that it gets no more.
+ */
+const retryPausesMs = [1_000, 2_000, 5_000, 10_000, 30_000] as const;
+
 /** One client's watching of one terminal. */
 interface Viewer {
   readonly client: Client;
@@ -33,6 +39,8 @@ interface Viewer {
   /** Where the next byte will stand, for going on after the connection to the host broke. */
   nextOffset: number;
   hasExited: boolean;
+  /** Tries to go on that have failed one after the other. */
+  failures: number;
   /** When it last got a whole screen. */
   readonly screenAtMs: number;
 }
@@ -161,7 +169,7 @@ export class TerminalViewers implements Disposable {
     return screens.hold({ host, sessionId }, how, async ({ offset, replay, cols, rows }) => {
       const subscription = await host.subscribe({ sessionId, windowBytes, fromOffset: offset }, signal);
       // Where another viewer has driven the terminal on, a gap follows, and with it another screen.
-      const viewer = { client, sessionId, host, subscription, nextOffset: offset, hasExited: false };
+      const viewer = { client, sessionId, host, subscription, nextOffset: offset, hasExited: false, failures: 0 };
       return { viewer: { ...viewer, screenAtMs: clock.now() }, screen: { data: replay, cols, rows } };
     });
   }
@@ -176,7 +184,7 @@ export class TerminalViewers implements Disposable {
     const where = fromOffset === undefined ? {} : { fromOffset };
     const subscription = await host.subscribe({ sessionId, windowBytes, ...where }, signal);
     const nextOffset = subscription.startOffset;
-    return { client, sessionId, host, subscription, nextOffset, hasExited: false, screenAtMs: 0 };
+    return { client, sessionId, host, subscription, nextOffset, hasExited: false, failures: 0, screenAtMs: 0 };
   }
 
   private begin(viewer: Viewer, screen: TerminalScreenData | undefined): void {
@@ -211,7 +219,7 @@ export class TerminalViewers implements Disposable {
         return;
       case 'gap':
         subscription.dispose();
-        this.catchUp(viewer).catch((error: unknown) => this.giveUp(viewer, error));
+        this.catchUp(viewer).catch((error: unknown) => this.failed(viewer, error));
         return;
       case 'exited': {
         viewer.hasExited = true;
@@ -224,7 +232,7 @@ export class TerminalViewers implements Disposable {
         if (!this.isCurrent(viewer)) return;
         // Kept meanwhile, so that a client which detaches is noticed.
         if (viewer.host.isClosed && !viewer.hasExited && !this.store.isDisposed) {
-          this.resume(viewer).catch((error: unknown) => this.giveUp(viewer, error));
+          this.resume(viewer).catch((error: unknown) => this.failed(viewer, error));
         } else {
           this.viewers.get(client)?.delete(sessionId);
           if (!viewer.host.isClosed) this.options.lastScreens.forget(sessionId);
@@ -268,14 +276,25 @@ export class TerminalViewers implements Disposable {
     });
   }
 
-  private giveUp(viewer: Viewer, error: unknown): void {
+  /** A viewer could not go on. While its terminal is there it is tried again, and in the end its client is told. */
+  private failed(viewer: Viewer, error: unknown): void {
     if (!this.isCurrent(viewer)) return;
     const { client, sessionId } = viewer;
-    this.viewers.get(client)?.delete(sessionId);
+    const pauseMs = retryPausesMs[viewer.failures++];
     // That it is lost is told to everybody.
-    if (this.options.terminals.lost.get(sessionId)) return;
-    this.options.logger.warn('A terminal could not be watched again', { client: client.id, sessionId, error });
-    client.notify('terminal/changed', { sessionId, terminal: null });
+    const isLost = this.options.terminals.lost.get(sessionId) !== undefined;
+    const isGone = error instanceof CodedError && error.reason === 'NotFound';
+    this.options.logger.warn('A terminal could not be watched again', { client: client.id, sessionId, pauseMs, error });
+    if (!isLost && !isGone && pauseMs !== undefined) {
+      this.pause(pauseMs)
+        .then(() => (this.isCurrent(viewer) ? this.resume(viewer) : undefined))
+        .catch((again: unknown) => this.failed(viewer, again));
+      return;
+    }
+    this.viewers.get(client)?.delete(sessionId);
+    if (isLost) return;
+    if (isGone) client.notify('terminal/changed', { sessionId, terminal: null });
+    else client.notify('terminal/detached', { sessionId });
   }
 
   private isCurrent(viewer: Viewer): boolean {

@@ -171,6 +171,38 @@ describe('The screens of terminals', function () {
     await own.close();
   });
 
+  it('go on where they stopped when the pty host could not be reached for long', async () => {
+    const own = await ScreenWorld.open();
+    const sessionId = await own.run('echo before; read x; echo after; read x');
+    const viewer = await own.viewer(sessionId).attach(0);
+    await own.settled(sessionId, viewer);
+    const host = await own.terminals.host();
+    process.kill(host.identity.pid, 'SIGSTOP');
+    try {
+      host.dispose();
+      await waitFor(
+        'the first try to have failed',
+        () => own.logLines.some((line) => line.includes('could not be watched again')),
+        30_000,
+      );
+    } finally {
+      process.kill(host.identity.pid, 'SIGCONT');
+    }
+    await waitFor(
+      'the host to answer again',
+      () =>
+        own.write(sessionId, '\r').then(
+          () => true,
+          () => false,
+        ),
+      30_000,
+    );
+    await waitFor('what was printed meanwhile', async () => (await viewer.text()).includes('after'), 30_000);
+    assert.deepEqual(viewer.told, [], 'nothing false was said of a terminal that lives');
+    await own.terminals.close(sessionId);
+    await own.close();
+  });
+
   it('can be had as text', async () => {
     const sessionId = await world.run('printf "\\033]2;a title\\007"; seq 30; printf "\\033[32m$ \\033[m"; read x', {
       cols: 20,
