@@ -3,7 +3,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { parseArgs } from 'node:util';
 import { build, type BuildOptions, type Metafile } from 'esbuild';
-import { listBundles, type Bundle } from './bundles.ts';
+import { copiedFiles, listBundles, type Bundle } from './bundles.ts';
 import { runTask } from './command.ts';
 import { distFolder, formatBytes, projectFolder } from './project.ts';
 import { buildPtyExec } from './ptyExec.ts';
@@ -40,6 +40,7 @@ export async function buildProduct(request: BuildRequest = {}): Promise<BuiltFil
     file: path.relative(distFolder, path.resolve(projectFolder, file)).replaceAll('\\', '/'),
     bytes,
   }));
+  for (const { name } of bundles) files.push(...(await copyFile(copiedFiles[name])));
   if (bundles.some((bundle) => bundle.name === 'ptyHost')) await buildPtyExec(path.join(distFolder, 'ptyExec'));
   if (bundles.some((bundle) => bundle.name === 'server')) await copyShellScripts();
   if (!request.names) await removeStaleFiles(new Set(files.map(({ file }) => file)));
@@ -93,6 +94,14 @@ async function copyShellScripts(): Promise<void> {
   const folder = path.join(distFolder, 'shellIntegration');
   await fs.rm(folder, { recursive: true, force: true });
   await fs.cp(path.join(projectFolder, 'server/src/terminals/shells/shellIntegration'), folder, { recursive: true });
+}
+
+async function copyFile(source: string | undefined): Promise<BuiltFile[]> {
+  if (source === undefined) return [];
+  const file = path.basename(source);
+  await fs.mkdir(distFolder, { recursive: true });
+  await fs.copyFile(path.join(projectFolder, source), path.join(distFolder, file));
+  return [{ file, bytes: (await fs.stat(path.join(distFolder, file))).size }];
 }
 
 /** Parts of views carry a hash in their names: those of earlier builds would pile up and be shipped. */

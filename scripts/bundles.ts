@@ -58,8 +58,14 @@ const nodeBundles: readonly Bundle[] = [
   { name: 'modelLibraries', entry: 'server/src/providers/modelLibraries.ts', options: forServer },
   { name: 'parentWatchdog', entry: 'server/src/transports/parentWatchdog.ts', options: forServer },
   { name: 'screenWorker', entry: 'server/src/terminals/screens/screenWorker.ts', options: forServer },
+  { name: 'indexWorker', entry: 'server/src/storage/index/indexWorker.ts', options: forServer },
   { name: 'ptyHost', entry: 'server/src/ptyHost/main.ts', options: forServer },
 ];
+
+/** What is not made but copied into `dist/`: relative to the repository, by the bundle that reads it at run time. */
+export const copiedFiles: Readonly<Record<string, string>> = {
+  indexWorker: 'node_modules/sql.js/dist/sql-wasm.wasm',
+};
 
 /** The views that must exist; others are found by their `main.tsx`. */
 const requiredViews = ['agentPanel', 'terminalPanel'];

@@ -7,6 +7,9 @@ import { createApi, type AssistantApi } from './api.ts';
 import { systemClock } from './base/clock.ts';
 import { registerCommands } from './commands/commandTable.ts';
 import { createEditorHandlers } from './editor/editorHandlers.ts';
+import { ConversationHistory } from './history/conversationHistory.ts';
+import { HistoryView } from './history/historyView.ts';
+import { showIndexProgress } from './history/indexProgress.ts';
 import { AgentPanelView } from './panels/agentPanelView.ts';
 import { TerminalPanels } from './panels/terminalPanel.ts';
 import { findRipgrep } from './ripgrep.ts';
@@ -58,6 +61,9 @@ export function activate(context: vscode.ExtensionContext): AssistantApi {
     new TerminalFeatures({ client, supervisor, hub, clock, log, memory }),
   );
   const agentPanel = own(new AgentPanelView(panelServices));
+  const history = own(new ConversationHistory({ client, log }));
+  own(new HistoryView(history, clock));
+  own(showIndexProgress(client, log));
   const terminalPanels = own(new TerminalPanels(panelServices));
 
   own(pushChanges(client));
@@ -66,7 +72,7 @@ export function activate(context: vscode.ExtensionContext): AssistantApi {
   own(new StatusBar(supervisor));
   own(announceFailures(supervisor, log));
   const terminalViews = { terminals, conversationTerminals, terminalPanels };
-  own(registerCommands({ supervisor, client, agentPanel, ...terminalViews, secrets, log }));
+  own(registerCommands({ supervisor, client, agentPanel, history, ...terminalViews, secrets, log }));
 
   running = supervisor;
   // After this returns, so that loading the language client is no part of the activation.

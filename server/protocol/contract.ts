@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { command } from './command.ts';
 import type { NotificationDeclaration, RequestDeclaration } from './declaration.ts';
+import { conversation } from './conversation.ts';
 import { editor } from './editor.ts';
 import { model } from './model.ts';
 import { server } from './server.ts';
@@ -11,7 +12,15 @@ import { terminal } from './terminal.ts';
  * Every message that crosses the boundary, declared once. Types, validation, HTTP routes and the documentation are
  * derived from this object; nothing is listed twice.
  */
-export const contract = { ...server, ...terminal, ...command, ...session, ...model, ...editor } as const;
+export const contract = {
+  ...server,
+  ...terminal,
+  ...command,
+  ...session,
+  ...conversation,
+  ...model,
+  ...editor,
+} as const;
 
 export type Contract = typeof contract;
 export type Method = keyof Contract;

@@ -94,4 +94,5 @@ export type HostToView =
   | { readonly kind: 'notification'; readonly method: string; readonly params: unknown }
   /** A command asks the view to do something. */
   | { readonly kind: 'do'; readonly what: 'newSession' | 'focusInput' | 'cancelTurn' | 'continueTurn' }
-  | { readonly kind: 'do'; readonly what: 'insertPrompt'; readonly text: string };
+  | { readonly kind: 'do'; readonly what: 'insertPrompt'; readonly text: string }
+  | { readonly kind: 'do'; readonly what: 'openConversation'; readonly sessionId: string };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { conversationDetails } from './conversation.ts';
 import { notification, request, serverNotification } from './declaration.ts';
 import { contentBlock, conversationId, sessionEvent, stopReason, tokenUsage } from './sessionEvents.ts';
 
@@ -28,6 +29,8 @@ export const conversationSummary = z.looseObject({
   access: conversationAccess,
   /** A turn is under way in this server. */
   running: z.boolean(),
+  /** What the index of conversations knows beyond that; left out while it is not loaded. */
+  details: z.looseObject(conversationDetails).optional(),
 });
 export type ConversationSummary = z.output<typeof conversationSummary>;
 
@@ -47,7 +50,11 @@ export const session = {
   }),
   'session/list': request({
     summary: 'Lists the conversations of the open workspace, the latest first.',
-    params: z.looseObject({ cwd: z.string().max(4096).optional() }),
+    params: z.looseObject({
+      cwd: z.string().max(4096).optional(),
+      /** Most conversations to answer. */
+      limit: z.int().min(1).max(10_000).default(1_000),
+    }),
     result: z.looseObject({ sessions: z.array(conversationSummary) }),
     scope: 'read',
   }),

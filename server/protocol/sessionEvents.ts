@@ -104,6 +104,8 @@ export const sessionUpdate = z.discriminatedUnion('sessionUpdate', [
     /** Tokens that the context window can hold, where known. */
     size: z.int().min(0).optional(),
     turn: tokenUsage,
+    /** What the conversation has cost so far, where the agent says so (ACP `Cost`). */
+    cost: z.looseObject({ amount: z.number().min(0), currency: z.string() }).optional(),
   }),
   z.looseObject({ sessionUpdate: z.literal('session_info_update'), title: z.string() }),
   z.looseObject({ sessionUpdate: z.literal('config_option_update'), configId: z.string(), value: z.string() }),

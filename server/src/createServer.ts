@@ -17,6 +17,8 @@ import { LanguageModels } from './providers/languageModels.ts';
 import { ModelCatalog } from './providers/modelCatalog.ts';
 import { createModelHandlers } from './providers/modelHandlers.ts';
 import { PolicyGate } from './security/policyGate.ts';
+import { createConversationHandlers } from './storage/conversationHandlers.ts';
+import { ConversationIndex } from './storage/index/conversationIndex.ts';
 import { JournalStore } from './storage/journalStore.ts';
 import { AgentCommands } from './terminals/commands/agentCommands.ts';
 import { createCommandHandlers } from './terminals/commands/commandHandlers.ts';
@@ -179,7 +181,16 @@ export function createServer(options: ServerOptions): Server {
   const files = new AttachedEditorHost({ editor: () => secrets.attachedEditor, disk, clock: systemClock, logger });
   const policy = new PolicyGate({ logger });
   const tools = new ToolRegistry({ policy, files, search: new FileSearch(() => ripgrepPath), commands }, logger);
-  const journals = new JournalStore({ dataFolder, logger, clock: systemClock });
+  const index = new ConversationIndex({
+    dataFolder,
+    workerFile: path.join(bundleFolder, 'indexWorker.js'),
+    wasmFile: path.join(bundleFolder, 'sql-wasm.wasm'),
+    clock: systemClock,
+    logger,
+    onProgress: (done, total) => clients.notifyAll('conversation/indexProgressed', { done, total }),
+    onTrouble: (message) => health.setComponent('search', message === undefined ? 'ready' : 'degraded', message),
+  });
+  const journals = new JournalStore({ dataFolder, logger, clock: systemClock, index });
   const sessions = new SessionService({
     journals,
     models: new LanguageModels({ ...models, catalog }),
@@ -204,6 +215,7 @@ export function createServer(options: ServerOptions): Server {
       ...createCommandHandlers(runner, outputs, workspace),
       ...createModelHandlers(catalog),
       ...createSessionHandlers(sessions),
+      ...createConversationHandlers({ index, conversations: sessions, workspace }),
     },
     limiter: new RateLimiter(settings, systemClock),
     logger,
@@ -235,6 +247,7 @@ export function createServer(options: ServerOptions): Server {
       runner.letGo();
       await sessions.close();
       await journals.dispose();
+      await index.dispose();
       await runner.dispose();
       store.dispose();
     },

@@ -1,4 +1,5 @@
 import type * as vscode from 'vscode';
+import type { ConversationHistory } from '../history/conversationHistory.ts';
 import type { AgentPanelView } from '../panels/agentPanelView.ts';
 import type { TerminalPanels } from '../panels/terminalPanel.ts';
 import type { Secrets } from '../secrets.ts';
@@ -12,6 +13,7 @@ export interface CommandServices {
   readonly supervisor: ServerSupervisor;
   readonly client: ServerClient;
   readonly agentPanel: AgentPanelView;
+  readonly history: ConversationHistory;
   readonly terminals: AssistantTerminals;
   readonly conversationTerminals: ConversationTerminals;
   readonly terminalPanels: TerminalPanels;

@@ -6,6 +6,7 @@ import { settingsPrefix } from '../settings.ts';
 import { agentCommands } from './agentCommands.ts';
 import type { CommandEntry, CommandServices } from './commandEntry.ts';
 import { configurationCommands } from './configurationCommands.ts';
+import { historyCommands } from './historyCommands.ts';
 import { operationCommands } from './operationCommands.ts';
 import { terminalCommands } from './terminalCommands.ts';
 
@@ -16,6 +17,7 @@ const waitMs = 10_000;
 export const commandTable: Readonly<Record<string, CommandEntry>> = {
   ...agentCommands,
   ...terminalCommands,
+  ...historyCommands,
   ...configurationCommands,
   ...operationCommands,
 };

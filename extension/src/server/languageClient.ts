@@ -48,6 +48,7 @@ const serverNotifications: Readonly<Record<ServerNotification, true>> = {
   'terminal/commandFinished': true,
   'session/update': true,
   'session/changed': true,
+  'conversation/indexProgressed': true,
   'model/changed': true,
 };
 

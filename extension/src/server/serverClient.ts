@@ -34,6 +34,8 @@ const repeatable: ReadonlySet<ClientToServerMethod> = new Set<ClientToServerMeth
   'terminal/attach',
   'terminal/resize',
   'session/list',
+  'conversation/search',
+  'conversation/usage',
   'session/attach',
   'session/commands',
   'model/list',

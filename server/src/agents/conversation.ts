@@ -201,6 +201,11 @@ export class Conversation {
     await this.append([{ sessionUpdate: 'config_option_update', configId: 'model', value: model }]);
   }
 
+  async rename(title: string): Promise<void> {
+    await this.takeWriteAccess();
+    await this.append([{ sessionUpdate: 'session_info_update', title }]);
+  }
+
   /** Ends the turn as interrupted and gives the journal free. */
   async close(): Promise<void> {
     this.commands.dispose();

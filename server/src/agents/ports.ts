@@ -1,4 +1,5 @@
 import type { CodedError } from '../../protocol/errors.ts';
+import type { ConversationSummary } from '../../protocol/session.ts';
 import type { ParamsOf, ServerNotification } from '../../protocol/contract.ts';
 import type {
   ConversationId,
@@ -36,6 +37,8 @@ export interface JournalSummary {
   readonly updatedAt: number;
   readonly title: string;
   readonly lockedElsewhere: boolean;
+  /** What only an index knows. */
+  readonly details?: ConversationSummary['details'];
 }
 
 export interface JournalStore {

@@ -6,7 +6,7 @@ import type { SessionService } from './sessionService.ts';
 export function createSessionHandlers(sessions: SessionService): Handlers<typeof session> {
   return {
     'session/new': ({ cwd }) => sessions.create(cwd),
-    'session/list': async ({ cwd }) => ({ sessions: await sessions.list(cwd) }),
+    'session/list': async ({ cwd, limit }) => ({ sessions: await sessions.list(cwd, limit) }),
     'session/attach': ({ sessionId, fromSequence }, { client }) => sessions.attach(sessionId, fromSequence, client),
     'session/detach': ({ sessionId }, { client }) => {
       sessions.detach(sessionId, client);

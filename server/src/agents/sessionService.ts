@@ -51,8 +51,11 @@ export class SessionService {
     return { sessionId: conversation.id, configOptions: await this.configOptions(null) };
   }
 
-  /** The conversations of the open workspace, the latest first; of those only the ones about `cwd`, if it is given. */
-  async list(cwd: string | undefined): Promise<ConversationSummary[]> {
+  /**
+   * The conversations of the open workspace, the latest first and at most `limit` of them; only the ones about `cwd`,
+   * if it is given.
+   */
+  async list(cwd: string | undefined, limit = Infinity): Promise<ConversationSummary[]> {
     const { journals, workspace } = this.options;
     const folders = workspace.folders.length > 0 || cwd === undefined ? workspace.folders : [cwd];
     // A conversation in which nothing was ever said is none that anybody looks for, unless somebody has it open now.
@@ -61,7 +64,7 @@ export class SessionService {
     });
     const summaries = begun.map((summary) => this.toSummary(summary));
     const wanted = cwd === undefined ? summaries : summaries.filter((summary) => summary.cwd === cwd);
-    return wanted.sort((a, b) => b.updatedAt - a.updatedAt);
+    return wanted.sort((a, b) => b.updatedAt - a.updatedAt).slice(0, limit);
   }
 
   async attach(
@@ -118,6 +121,10 @@ export class SessionService {
     }
     await (await this.get(id)).setModel(value);
     return this.configOptions(value);
+  }
+
+  async rename(id: ConversationId, title: string): Promise<void> {
+    await (await this.get(id)).rename(title);
   }
 
   async delete(id: ConversationId): Promise<void> {
@@ -234,9 +241,11 @@ export class SessionService {
 
   private toSummary(summary: JournalSummary): ConversationSummary {
     const open = this.opened.get(summary.conversationId);
-    if (open) return open.summary();
+    const details = summary.details && { details: summary.details };
+    if (open) return { ...open.summary(), ...details };
     const { conversationId: sessionId, title, cwd, createdAt, updatedAt, lockedElsewhere } = summary;
-    return { sessionId, title, cwd, createdAt, updatedAt, access: lockedElsewhere ? 'read' : 'write', running: false };
+    const access = lockedElsewhere ? 'read' : 'write';
+    return { sessionId, title, cwd, createdAt, updatedAt, access, running: false, ...details };
   }
 }
 

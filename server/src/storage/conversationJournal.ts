@@ -1,6 +1,7 @@
 import type { ConversationId, SessionEvent, SessionUpdate } from '../../protocol/sessionEvents.ts';
 import type { CodedError } from '../../protocol/errors.ts';
 import type { Disposable } from '../base/disposable.ts';
+import type { IndexedConversation } from './index/indexedConversation.ts';
 
 /** What a journal says of itself in its first record. */
 export interface JournalHeader {
@@ -47,4 +48,6 @@ export interface ConversationSummary {
   readonly title: string;
   /** Another process may write to it now. */
   readonly lockedElsewhere: boolean;
+  /** What only the index knows; undefined while it is not loaded. */
+  readonly details?: Pick<IndexedConversation, 'persona' | 'model' | 'inputTokens' | 'outputTokens' | 'cost' | 'state'>;
 }

@@ -3,12 +3,18 @@ import { errorCode, type FileFacts } from '../base/fileSystem.ts';
 import type { ConversationJournal, ConversationSummary } from './conversationJournal.ts';
 import { isClaimed } from './conversationLock.ts';
 import { storageFailed } from './errors.ts';
-import { conversationOf } from './journalFormat.ts';
+import type { ConversationIndex } from './index/conversationIndex.ts';
+import type { IndexedConversation } from './index/indexedConversation.ts';
+import { conversationOf, journalSuffix } from './journalFormat.ts';
 import { summarize, titleOf, type JournalSummary } from './journalSummary.ts';
 import type { JournalSystem } from './openJournal.ts';
 
-/** More conversations than these of one workspace are not listed: those changed longest ago are left out. */
-const maxListed = 1_000;
+/** Of a workspace with more conversations, the index is asked: looking at each journal takes too long. */
+const maxLookedAt = 500;
+/** Without the index no more than these are listed: those changed longest ago are left out. */
+const maxReadDirectly = 1_000;
+/** With it, no more than these. */
+const maxListed = 10_000;
 const readAtOnce = 16;
 const maxCached = 4_000;
 
@@ -25,39 +31,87 @@ interface Cached {
   readonly summary: JournalSummary | undefined;
 }
 
-/** Lists the conversations of a workspace folder, reading again only what has changed since the last time. */
+interface Folder {
+  readonly path: string;
+  readonly fileNames: readonly string[];
+  /** Names of files that say who may write to what. */
+  readonly claims: readonly string[];
+  /** The journals that this store has open for writing. */
+  readonly own: ReadonlyMap<string, ConversationJournal>;
+}
+
+/** What the index says of conversations, by their ids, or undefined where it is not to be had. */
+type Rows = ReadonlyMap<string, IndexedConversation> | undefined;
+
+/**
+ * Lists the conversations of a workspace folder. A few are read from their journals, and again only where these have
+ * changed. Of many the index knows most; what it does not know yet, and what another process may be writing to, is read.
+ */
 export class ConversationList {
   private readonly system: JournalSystem;
+  private readonly index: ConversationIndex | undefined;
   private readonly cache = new Map<string, Cached>();
 
-  constructor(system: JournalSystem) {
+  constructor(system: JournalSystem, index: ConversationIndex | undefined) {
     this.system = system;
+    this.index = index;
   }
 
-  /** `own` are the journals that this store has open for writing. */
-  async read(folder: string, own: ReadonlyMap<string, ConversationJournal>): Promise<ConversationSummary[]> {
-    const fileNames = await this.fileNames(folder);
-    const newest = (await this.stat(folder, fileNames))
-      .sort((a, b) => b.facts.modifiedAt - a.facts.modifiedAt)
-      .slice(0, maxListed);
+  /** `own` are the journals that this store has open for writing. The one changed last comes first. */
+  async read(folderPath: string, own: ReadonlyMap<string, ConversationJournal>): Promise<ConversationSummary[]> {
+    const fileNames = await this.fileNames(folderPath);
     const claims = fileNames.filter((name) => name.includes('.lock-'));
-    const summaries = await inGroups(newest, (entry) => this.summaryOf(folder, entry, own.get(entry.conversationId)));
+    const folder: Folder = { path: folderPath, fileNames, claims, own };
+    const workspace = path.basename(folderPath);
+    const isLarge = fileNames.length - claims.length > maxLookedAt;
+    const rows = isLarge ? await this.index?.rows(workspace) : this.index?.loadedRows(workspace);
+    const indexed = isLarge && rows !== undefined ? await this.readByIndex(folder, rows) : undefined;
+    const listed = indexed ?? (await this.readDirectly(folder, rows));
+    return listed.sort((a, b) => b.updatedAt - a.updatedAt).slice(0, maxListed);
+  }
+
+  /** Undefined if the index lacks so many that reading the newest is better. */
+  private async readByIndex(
+    folder: Folder,
+    rows: ReadonlyMap<string, IndexedConversation>,
+  ): Promise<ConversationSummary[] | undefined> {
+    const { own, claims } = folder;
+    const claimed = new Set(claims.map((name) => name.slice(0, name.indexOf('.lock-'))));
+    const listed: ConversationSummary[] = [];
+    const unknown: string[] = [];
+    for (const fileName of folder.fileNames) {
+      if (!fileName.endsWith(journalSuffix)) continue;
+      const conversationId = fileName.slice(0, -journalSuffix.length);
+      const row = own.has(conversationId) || claimed.has(conversationId) ? undefined : rows.get(conversationId);
+      if (row === undefined) unknown.push(fileName);
+      else listed.push(toSummary({ ...row, header: row }, false, row));
+    }
+    if (unknown.length > maxReadDirectly) return undefined;
+    listed.push(...(await this.readFiles(folder, await this.stat(folder.path, unknown), rows)));
+    return listed;
+  }
+
+  private async readDirectly(folder: Folder, rows: Rows): Promise<ConversationSummary[]> {
+    const newest = (await this.stat(folder.path, folder.fileNames))
+      .sort((a, b) => b.facts.modifiedAt - a.facts.modifiedAt)
+      .slice(0, maxReadDirectly);
+    return this.readFiles(folder, newest, rows);
+  }
+
+  private async readFiles(folder: Folder, entries: readonly Entry[], rows: Rows): Promise<ConversationSummary[]> {
+    const { own, claims } = folder;
+    const summaries = await inGroups(entries, (entry) =>
+      this.summaryOf(folder.path, entry, own.get(entry.conversationId)),
+    );
     const listed: ConversationSummary[] = [];
     for (const summary of summaries) {
       if (summary === undefined) continue;
-      const { conversationId, cwd, createdAt } = summary.header;
+      const { conversationId } = summary.header;
       const lockedElsewhere =
         !own.has(conversationId) && (await isClaimed(conversationId, claims, this.system.processes));
-      listed.push({
-        conversationId,
-        cwd,
-        createdAt,
-        updatedAt: summary.updatedAt,
-        title: summary.title,
-        lockedElsewhere,
-      });
+      listed.push(toSummary(summary, lockedElsewhere, rows?.get(conversationId)));
     }
-    return listed.sort((a, b) => b.updatedAt - a.updatedAt);
+    return listed;
   }
 
   private async fileNames(folder: string): Promise<readonly string[]> {
@@ -117,6 +171,24 @@ export class ConversationList {
       return undefined;
     }
   }
+}
+
+function toSummary(
+  {
+    header,
+    updatedAt,
+    title,
+  }: Pick<JournalSummary, 'updatedAt' | 'title'> & {
+    readonly header: Pick<JournalSummary['header'], 'conversationId' | 'cwd' | 'createdAt'>;
+  },
+  lockedElsewhere: boolean,
+  row: IndexedConversation | undefined,
+): ConversationSummary {
+  const { conversationId, cwd, createdAt } = header;
+  const summary = { conversationId, cwd, createdAt, updatedAt, title, lockedElsewhere };
+  if (row === undefined) return summary;
+  const { persona, model, inputTokens, outputTokens, cost, state } = row;
+  return { ...summary, details: { persona, model, inputTokens, outputTokens, cost, state } };
 }
 
 /** Runs `work` over `items`, a bounded number at a time, keeping their order. */

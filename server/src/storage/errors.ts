@@ -100,3 +100,12 @@ export function storageFailed(what: string, error: unknown): CodedError {
   const advice = adviceOf[code] ?? 'Look into the log, and try again.';
   return new CodedError('Unavailable', `Could not ${what} (${code}). ${advice}`, { args: { code }, cause: error });
 }
+
+/** The index of conversations cannot be loaded, or failed over a question. */
+export function indexBroken(cause?: unknown): CodedError {
+  return new CodedError(
+    'Unavailable',
+    'The index of conversations does not work at the moment, so they cannot be searched; nothing is lost. Try again in a minute; if that does not help, look into the log.',
+    { cause },
+  );
+}

@@ -10,6 +10,7 @@ import type { ConversationJournal, ConversationSummary } from './conversationJou
 import { acquireLock } from './conversationLock.ts';
 import { conversationNotFound, heldElsewhere, storageClosed, storageFailed } from './errors.ts';
 import { ConversationList } from './conversationList.ts';
+import type { ConversationIndex } from './index/conversationIndex.ts';
 import { headerJson, journalSuffix } from './journalFormat.ts';
 import { openJournal, type JournalSystem } from './openJournal.ts';
 import { encodeRecord } from './recordCodec.ts';
@@ -21,6 +22,8 @@ interface JournalStoreOptions {
   readonly clock: Clock;
   readonly fileSystem?: FileSystem;
   readonly processes?: ProcessTable;
+  /** Makes listing many conversations quick; without it they are listed from their journals alone. */
+  readonly index?: ConversationIndex;
 }
 
 /**
@@ -32,20 +35,22 @@ export class JournalStore {
   private readonly root: string;
   private readonly system: JournalSystem;
   private readonly summaries: ConversationList;
+  private readonly index: ConversationIndex | undefined;
   private readonly openings = new Map<string, Promise<ConversationJournal>>();
   /** Folder of each conversation that was met, so that opening one need not look into every workspace. */
   private readonly folderOf = new Map<string, string>();
   private disposed = false;
 
-  constructor({ dataFolder, logger, clock, fileSystem, processes }: JournalStoreOptions) {
+  constructor({ dataFolder, logger, clock, fileSystem, processes, index }: JournalStoreOptions) {
     this.root = path.join(dataFolder, 'conversations');
+    this.index = index;
     this.system = {
       logger,
       clock,
       fileSystem: fileSystem ?? nodeFileSystem,
       processes: processes ?? createProcessTable(),
     };
-    this.summaries = new ConversationList(this.system);
+    this.summaries = new ConversationList(this.system, index);
   }
 
   /** Begins a conversation. It is on disk, and open for writing, when this resolves. */
@@ -110,6 +115,7 @@ export class JournalStore {
       throw storageFailed('delete the conversation', error);
     }
     this.folderOf.delete(conversationId);
+    this.index?.noteChanged({ workspace: path.basename(folder), conversationId });
   }
 
   /** Closes every journal that is open. */
@@ -122,7 +128,12 @@ export class JournalStore {
     this.refuseIfDisposed();
     const folder = await this.find(conversationId);
     const journalPath = path.join(folder, `${conversationId}${journalSuffix}`);
-    return openJournal(journalPath, conversationId, this.system, () => this.forget(conversationId));
+    const journal = await openJournal(journalPath, conversationId, this.system, () => this.forget(conversationId));
+    const name = { workspace: path.basename(folder), conversationId };
+    this.index?.noteChanged(name);
+    // The journal drops its listeners when it is closed.
+    journal.onAppended(() => this.index?.noteChanged(name));
+    return journal;
   }
 
   private forget(conversationId: string, only?: Promise<ConversationJournal>): void {

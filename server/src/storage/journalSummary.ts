@@ -61,7 +61,8 @@ export function titleOf(events: readonly SessionEvent[], fallback: string): stri
   return '';
 }
 
-function oneLine(text: string): string {
+/** The beginning of a text as one line of at most 80 characters. */
+export function oneLine(text: string): string {
   const line = text
     .slice(0, maxTitleChars * 4)
     .replace(/\s+/g, ' ')

@@ -8,7 +8,8 @@ import type { OpenFile } from '../base/fileSystem.ts';
 
 /** The largest JSON text of one record, in bytes. */
 export const maxRecordBytes = 8 * 1024 * 1024;
-const chunkBytes = 256 * 1024;
+const largestChunkBytes = 256 * 1024;
+const smallestChunkBytes = 4 * 1024;
 const newline = 0x0a;
 const longestPrefixBytes = '8388608 00000000 '.length;
 const prefixPattern = /^(\d{1,7}) ([\da-f]{8}) /;
@@ -35,15 +36,17 @@ export function encodeRecord(json: string): Buffer {
 
 /**
  * Calls `onRecord` with the JSON text of every good record from `offset` on, in memory bounded by the largest record.
- * `onRecord` may answer false to stop early.
+ * `onRecord` may answer false to stop early; `goodEnd` is then the end of the record that it was called with. Whoever
+ * knows how many bytes there are says so, and less memory is taken.
  */
 export async function scanRecords(
   file: Pick<OpenFile, 'read'>,
   offset: number,
   onRecord: (json: string) => boolean,
+  { expectedBytes = largestChunkBytes }: { readonly expectedBytes?: number } = {},
 ): Promise<ScanResult> {
   const scanner = new Scanner(offset, onRecord);
-  const chunk = Buffer.allocUnsafe(chunkBytes);
+  const chunk = Buffer.allocUnsafe(Math.min(largestChunkBytes, Math.max(smallestChunkBytes, expectedBytes)));
   for (;;) {
     const count = await file.read(chunk, scanner.fileEnd);
     const goesOn = scanner.take(chunk.subarray(0, count), count === 0);

@@ -29,6 +29,7 @@ describe('the packed VSIX', () => {
       'server',
       'parentWatchdog',
       'screenWorker',
+      'indexWorker',
       'ptyHost',
       'webview/agentPanel',
       'webview/terminalPanel',
@@ -37,6 +38,10 @@ describe('the packed VSIX', () => {
       bundles.filter((bundle) => !has(`dist/${bundle}.js`)),
       [],
     );
+  });
+
+  it('holds the database of the index beside its thread', () => {
+    assert.ok(has('dist/sql-wasm.wasm'));
   });
 
   it('holds nothing of development', () => {

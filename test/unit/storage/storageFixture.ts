@@ -6,6 +6,7 @@ import { systemClock } from '../../../server/src/base/clock.ts';
 import type { FileSystem } from '../../../server/src/base/fileSystem.ts';
 import type { ProcessTable } from '../../../server/src/base/processTable.ts';
 import type { ConversationJournal } from '../../../server/src/storage/conversationJournal.ts';
+import type { ConversationIndex } from '../../../server/src/storage/index/conversationIndex.ts';
 import { JournalStore } from '../../../server/src/storage/journalStore.ts';
 import { recordingLogger } from '../../support/recordingLogger.ts';
 
@@ -23,7 +24,9 @@ export class StorageFixture {
     this.lines = lines;
   }
 
-  store(parts: { fileSystem?: FileSystem; processes?: ProcessTable; dataFolder?: string } = {}): JournalStore {
+  store(
+    parts: { fileSystem?: FileSystem; processes?: ProcessTable; dataFolder?: string; index?: ConversationIndex } = {},
+  ): JournalStore {
     const store = new JournalStore({ dataFolder: this.dataFolder, logger: this.logger, clock: systemClock, ...parts });
     this.stores.push(store);
     return store;

@@ -74,6 +74,10 @@ export class AgentPanelController implements Disposable {
       case 'continueTurn':
         void this.turns.continueTurn();
         return;
+      case 'openConversation':
+        void this.conversations.open(wish.sessionId);
+        this.state.focusRequests.value++;
+        return;
       case 'insertPrompt': {
         const draft = this.state.draft.value;
         this.state.draft.value = draft === '' ? wish.text : `${draft}\n${wish.text}`;
