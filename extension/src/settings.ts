@@ -20,6 +20,9 @@ const settingKeys: Readonly<Record<SettingKey, true>> = {
   'terminals.scrollbackLines': true,
   'agent.maxStepsPerTurn': true,
   'agent.maxMinutesPerTurn': true,
+  'cache.enabled': true,
+  'cache.memoryMegabytes': true,
+  'cache.diskMegabytes': true,
   'log.level': true,
 };
 

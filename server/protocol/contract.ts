@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { cache } from './cache.ts';
 import { command } from './command.ts';
 import type { NotificationDeclaration, RequestDeclaration } from './declaration.ts';
 import { conversation } from './conversation.ts';
@@ -19,6 +20,7 @@ export const contract = {
   ...session,
   ...conversation,
   ...model,
+  ...cache,
   ...editor,
 } as const;
 

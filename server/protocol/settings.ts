@@ -27,6 +27,12 @@ const fields = {
   'agent.maxStepsPerTurn': z.int().min(1).max(10_000_000).default(50),
   /** Minutes that one turn may last, waiting for the person's answers not counted. */
   'agent.maxMinutesPerTurn': z.number().min(0.1).max(10_000_000).default(60),
+  /** Whether answers of slow questions (lists of models and of files) are kept for a while. */
+  'cache.enabled': z.boolean().default(true),
+  /** Most that the cache holds in the server's memory, in millions of bytes. */
+  'cache.memoryMegabytes': z.int().min(1).max(10_000_000).default(32),
+  /** Most that it holds on disk, in millions of bytes; 0: nothing. */
+  'cache.diskMegabytes': z.int().min(0).max(10_000_000).default(128),
   /** Log lines below this level are not written. */
   'log.level': z.enum(['trace', 'debug', 'info', 'warn', 'error', 'off']).default('info'),
 };

@@ -4,16 +4,20 @@ import type { InitializationOptions } from '../protocol/server.ts';
 import type { HandshakeAnswer } from '../protocol/server.ts';
 import { contractVersion } from '../protocol/version.ts';
 import { ClientRegistry } from './base/clientRegistry.ts';
-import { systemClock } from './base/clock.ts';
+import { coarseClock, systemClock } from './base/clock.ts';
 import { DisposableStore, type Disposable } from './base/disposable.ts';
+import { nodeFileSystem } from './base/fileSystem.ts';
 import type { Client } from './base/handlers.ts';
 import type { Logger } from './base/logger.ts';
+import { createCacheHandlers } from './cache/cacheHandlers.ts';
+import { CacheService } from './cache/cacheService.ts';
 import { createSessionHandlers } from './agents/sessionHandlers.ts';
 import { SessionService } from './agents/sessionService.ts';
 import { AttachedEditorHost } from './editorHost/attachedEditorHost.ts';
 import { DiskEditorHost } from './editorHost/diskEditorHost.ts';
 import { Endpoints } from './providers/endpoints.ts';
 import { LanguageModels } from './providers/languageModels.ts';
+import { listingNamespace } from './providers/listingCache.ts';
 import { ModelCatalog } from './providers/modelCatalog.ts';
 import { createModelHandlers } from './providers/modelHandlers.ts';
 import { PolicyGate } from './security/policyGate.ts';
@@ -26,6 +30,7 @@ import { CommandOutputFiles } from './terminals/commands/commandOutputFiles.ts';
 import { CommandOutputs } from './terminals/commands/commandOutputs.ts';
 import { CommandRunner } from './terminals/commands/commandRunner.ts';
 import { FileSearch } from './tools/fileSearch.ts';
+import { fileListNamespace, FolderLists } from './tools/folderLists.ts';
 import { ToolRegistry } from './tools/toolRegistry.ts';
 import { createHealthHandlers } from './health/healthHandlers.ts';
 import { DataFolderWatch } from './health/dataFolderWatch.ts';
@@ -171,16 +176,29 @@ export function createServer(options: ServerOptions): Server {
   const outputs = new CommandOutputs({ terminals, runner, files: outputFiles });
   const commands = new AgentCommands({ runner, outputs, files: outputFiles, terminals, clock: systemClock });
 
+  const cache = new CacheService({
+    folder: path.join(dataFolder, 'cache'),
+    settings,
+    health,
+    fileSystem: nodeFileSystem,
+    clock: coarseClock,
+    logger,
+  });
+
   const endpoints = new Endpoints(settings, secrets);
   const models = { endpoints, fetch: globalThis.fetch, clock: systemClock, logger };
-  const catalog = store.add(new ModelCatalog({ ...models, settings, broadcaster: clients }));
-  store.add(settings.onChanged(() => catalog.invalidate()));
+  const listings = cache.namespace(listingNamespace);
+  const catalog = store.add(new ModelCatalog({ ...models, settings, cache: listings, broadcaster: clients }));
+  store.add(settings.onChanged(() => catalog.settingsChanged()));
   store.add(secrets.onChanged(() => catalog.invalidate()));
 
   const disk = new DiskEditorHost();
   const files = new AttachedEditorHost({ editor: () => secrets.attachedEditor, disk, clock: systemClock, logger });
   const policy = new PolicyGate({ logger });
-  const tools = new ToolRegistry({ policy, files, search: new FileSearch(() => ripgrepPath), commands }, logger);
+  const fileLists = cache.namespace(fileListNamespace);
+  const folderLists = store.add(new FolderLists({ cache: fileLists, clock: systemClock, logger }));
+  const search = new FileSearch(() => ripgrepPath, folderLists);
+  const tools = new ToolRegistry({ policy, files, search, commands }, logger);
   const index = new ConversationIndex({
     dataFolder,
     workerFile: path.join(bundleFolder, 'indexWorker.js'),
@@ -216,6 +234,7 @@ export function createServer(options: ServerOptions): Server {
       ...createModelHandlers(catalog),
       ...createSessionHandlers(sessions),
       ...createConversationHandlers({ index, conversations: sessions, workspace }),
+      ...createCacheHandlers(cache),
     },
     limiter: new RateLimiter(settings, systemClock),
     logger,
@@ -250,6 +269,7 @@ export function createServer(options: ServerOptions): Server {
       await index.dispose();
       await runner.dispose();
       store.dispose();
+      await cache.close();
     },
   };
 }

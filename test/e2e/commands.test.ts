@@ -42,6 +42,14 @@ describe('A person at the palette', function () {
     await workbench.page.locator('.monaco-hover', { hasText: 'Model: openai/behind-a-key' }).first().waitFor();
   });
 
+  it('empties the cache, and reads what that has freed', async () => {
+    await workbench.command('AI Assistant: Clear Cache');
+    await workbench.toast(/The cache is empty now\. Freed: \d+ (bytes|kB) of memory, \d+ kB on disk\./).waitFor();
+    await workbench.screenshot('commands-cache-cleared');
+    await workbench.command('AI Assistant: Clear Cache');
+    await workbench.toast('The cache was empty already').waitFor();
+  });
+
   it('forgets the key again', async () => {
     await workbench.command('AI Assistant: Forget API Key');
     await workbench.pick('OpenAI');

@@ -15,14 +15,18 @@ import type { RequestContext } from '../../server/src/base/handlers.ts';
 import { DiskEditorHost } from '../../server/src/editorHost/diskEditorHost.ts';
 import { Endpoints } from '../../server/src/providers/endpoints.ts';
 import { LanguageModels, type LanguageModelsOptions } from '../../server/src/providers/languageModels.ts';
+import { listingNamespace } from '../../server/src/providers/listingCache.ts';
 import { ModelCatalog } from '../../server/src/providers/modelCatalog.ts';
 import { PolicyGate } from '../../server/src/security/policyGate.ts';
 import { SettingsService } from '../../server/src/settings/settingsService.ts';
 import { WorkspaceService } from '../../server/src/settings/workspaceService.ts';
 import { JournalStore } from '../../server/src/storage/journalStore.ts';
 import { FileSearch } from '../../server/src/tools/fileSearch.ts';
+import { fileListNamespace, FolderLists } from '../../server/src/tools/folderLists.ts';
 import type { CommandRunner } from '../../server/src/tools/ports.ts';
 import { ToolRegistry } from '../../server/src/tools/toolRegistry.ts';
+import type { CacheService } from '../../server/src/cache/cacheService.ts';
+import { createCache } from './memoryCache.ts';
 import { FullDisk } from './fullDisk.ts';
 import { TestClient } from './testClient.ts';
 import { ModelServer } from './modelServer.ts';
@@ -63,6 +67,8 @@ export class AgentWorld {
   sessions: SessionService;
   catalog: ModelCatalog;
   private journals: JournalStore;
+  private cache: CacheService;
+  private folderLists: FolderLists;
   private readonly folder = temporaryFolder();
   private readonly logger = recordingLogger();
   private readonly workspace: WorkspaceService;
@@ -91,6 +97,8 @@ export class AgentWorld {
     this.sessions = built.sessions;
     this.catalog = built.catalog;
     this.journals = built.journals;
+    this.cache = built.cache;
+    this.folderLists = built.folderLists;
   }
 
   /** Sets settings beside the model's address. */
@@ -157,10 +165,12 @@ export class AgentWorld {
   /** Ends this server and starts the next one on the same data folder. */
   async restart(): Promise<void> {
     await this.stopServer();
-    const { sessions, catalog, journals } = this.build();
+    const { sessions, catalog, journals, cache, folderLists } = this.build();
     this.sessions = sessions;
     this.catalog = catalog;
     this.journals = journals;
+    this.cache = cache;
+    this.folderLists = folderLists;
   }
 
   async close(): Promise<void> {
@@ -175,6 +185,8 @@ export class AgentWorld {
     await this.sessions.close();
     this.catalog.dispose();
     await this.journals.dispose();
+    this.folderLists.dispose();
+    await this.cache.close();
   }
 
   private build() {
@@ -186,20 +198,22 @@ export class AgentWorld {
     };
     const endpoints = new Endpoints(settings, { get: () => Promise.resolve(null) });
     const shared = { endpoints, fetch: globalThis.fetch, clock, logger };
-    const catalog = new ModelCatalog({ ...shared, settings, broadcaster });
+    const cache = createCache({ folder: path.join(dataFolder, 'cache'), logger });
+    const catalog = new ModelCatalog({ ...shared, settings, broadcaster, cache: cache.namespace(listingNamespace) });
     const journals = new JournalStore({ dataFolder, logger, clock, fileSystem: this.disk.fileSystem });
     const { limits, commands = noCommands } = this.options;
     const models = new LanguageModels({ ...shared, catalog, ...(limits && { limits }) });
+    const folderLists = new FolderLists({ cache: cache.namespace(fileListNamespace), clock, logger });
     const tools = new ToolRegistry(
       {
         policy: new PolicyGate({ logger }),
         files: new DiskEditorHost(),
-        search: new FileSearch(() => undefined),
+        search: new FileSearch(() => undefined, folderLists),
         commands,
       },
       logger,
     );
     const sessions = new SessionService({ journals, models, tools, settings, workspace, broadcaster, clock, logger });
-    return { sessions, catalog, journals };
+    return { sessions, catalog, journals, cache, folderLists };
   }
 }

@@ -25,3 +25,20 @@ export const monotonicClock: Clock = {
   now: () => performance.now(),
   after: (delayMs, run) => systemClock.after(delayMs, run),
 };
+
+let timeOfTurn: number | undefined;
+
+/**
+ * The system clock, read once a turn of the event loop: for who asks so often that the reading itself would cost most.
+ * It is behind by what the turn has lasted.
+ */
+export const coarseClock: Clock = {
+  ...systemClock,
+  now() {
+    if (timeOfTurn === undefined) {
+      timeOfTurn = Date.now();
+      setImmediate(() => (timeOfTurn = undefined));
+    }
+    return timeOfTurn;
+  },
+};

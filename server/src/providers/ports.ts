@@ -19,3 +19,15 @@ export interface Broadcaster {
 
 /** How requests leave this process: the global `fetch`, or one that knows proxies and certificates. */
 export type HttpFetch = typeof globalThis.fetch;
+
+/** The server's cache, as the catalog of models uses it. */
+export interface AnswerCache<V> {
+  /** Gives what is kept, or asks; `stale`: something old will do, `nothing`: ask in any case. Many at once ask once. */
+  fetch(
+    key: string,
+    load: (signal: AbortSignal, previous: V | undefined) => Promise<V>,
+    lookup: { readonly accept: 'stale' | 'fresh' | 'nothing' },
+  ): Promise<V>;
+  /** Forgets everything at once in memory, and soon on disk. */
+  clear(): Promise<unknown>;
+}

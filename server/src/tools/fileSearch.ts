@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import ignore from 'ignore';
 import { CodedError } from '../../protocol/errors.ts';
 import { walkFiles } from './fileWalk.ts';
+import type { FolderLists } from './folderLists.ts';
 import { createLineMatcher } from './lineMatcher.ts';
 import { findRipgrep, runRipgrep } from './ripgrep.ts';
 
@@ -56,28 +57,25 @@ export interface TextMatches {
 /** Lists and searches files with ripgrep where there is one, else by itself. Only `CheckedAccess` calls it. */
 export class FileSearch {
   private readonly ripgrepPath: () => string | undefined;
+  private readonly lists: FolderLists;
 
   /** `ripgrepPath` gives the editor's own ripgrep, if it has said where that is. */
-  constructor(ripgrepPath: () => string | undefined) {
+  constructor(ripgrepPath: () => string | undefined, lists: FolderLists) {
     this.ripgrepPath = ripgrepPath;
+    this.lists = lists;
   }
 
   async list(request: FileListRequest): Promise<FileList> {
-    const names: string[] = [];
     const matches = globMatcher(request.pattern);
     const target = await targetOf(request.root);
-    const take = (file: string): boolean => {
-      if (matches(path.relative(target.folder, file))) names.push(file);
-      return names.length < maxCollectedNames;
-    };
-    const end = await this.eachFile(target, request.signal, take);
+    const { names, isPartial } = await this.names(target, matches, request.signal);
     const files: string[] = [];
-    for (const file of names.sort()) {
+    for (const file of names) {
       if (files.length > request.limit) break;
       request.signal.throwIfAborted();
       if (await request.isAllowed(file)) files.push(file);
     }
-    return { files: files.slice(0, request.limit), isPartial: end !== 'complete' || files.length > request.limit };
+    return { files: files.slice(0, request.limit), isPartial: isPartial || files.length > request.limit };
   }
 
   async search(request: TextSearchRequest): Promise<TextMatches> {
@@ -88,6 +86,30 @@ export class FileSearch {
       ? await searchWithRipgrep(binary, target, request, collector)
       : await searchByWalking(target, request, collector);
     return { matches: collector.matches, isPartial: end !== 'complete' };
+  }
+
+  /** Names that match, in order: chosen from the list of all where that is kept, else collected. */
+  private async names(target: Target, matches: (relative: string) => boolean, signal: AbortSignal) {
+    const isWanted = (file: string): boolean => matches(path.relative(target.folder, file));
+    if (target.name === undefined) {
+      const collectAll = async (shared: AbortSignal): Promise<readonly string[] | null> => {
+        const { names, isPartial } = await this.collect(target, () => true, shared);
+        return isPartial ? null : names;
+      };
+      const all = await this.lists.list(target.folder, collectAll, signal);
+      if (all) return { names: all.filter(isWanted), isPartial: false };
+    }
+    return this.collect(target, isWanted, signal);
+  }
+
+  private async collect(target: Target, isWanted: (file: string) => boolean, signal: AbortSignal) {
+    const names: string[] = [];
+    const take = (file: string): boolean => {
+      if (isWanted(file)) names.push(file);
+      return names.length < maxCollectedNames;
+    };
+    const end = await this.eachFile(target, signal, take);
+    return { names: names.sort(), isPartial: end !== 'complete' };
   }
 
   private async eachFile(target: Target, signal: AbortSignal, take: (file: string) => boolean) {

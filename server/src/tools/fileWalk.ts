@@ -16,6 +16,8 @@ export interface WalkOptions {
   readonly signal: AbortSignal;
   /** Checked between entries; true ends the walk. */
   isOver(): boolean;
+  /** Called with each folder before it is read. */
+  onFolder?(folder: string): void;
 }
 
 /**
@@ -34,6 +36,7 @@ async function* walkFolder(
   walk: WalkOptions & { readonly budget: { entriesLeft: number }; readonly depth: number },
 ): AsyncGenerator<string> {
   walk.signal.throwIfAborted();
+  walk.onFolder?.(folder);
   const own = await readRules(folder);
   const rules = own ? [...above, own] : above;
   for (const entry of await readFolder(folder, walk.budget)) {

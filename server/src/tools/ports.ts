@@ -112,3 +112,11 @@ export interface CommandRunner {
     readonly maxOutputChars: number;
   }): Promise<{ readonly now: CommandOutcome; readonly end?: Promise<CommandOutcome> } | undefined>;
 }
+
+/** The server's cache, as lists of files use it. */
+export interface AnswerCache<V> {
+  /** Gives what is kept, or asks. Many at once ask once. */
+  fetch(key: string, load: (signal: AbortSignal) => Promise<V>, lookup: { readonly signal: AbortSignal }): Promise<V>;
+  /** Counts a question for which nothing can have been kept. */
+  countMiss(): void;
+}

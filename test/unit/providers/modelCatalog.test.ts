@@ -1,19 +1,28 @@
 import * as assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import * as path from 'node:path';
 import { readSettings } from '../../../server/protocol/settings.ts';
+import { systemClock } from '../../../server/src/base/clock.ts';
 import { Endpoints, parseModelName } from '../../../server/src/providers/endpoints.ts';
 import { createModelHandlers } from '../../../server/src/providers/modelHandlers.ts';
 import { ModelCatalog } from '../../../server/src/providers/modelCatalog.ts';
+import type { CacheService } from '../../../server/src/cache/cacheService.ts';
+import { listingNamespace } from '../../../server/src/providers/listingCache.ts';
+import { createCache } from '../../support/memoryCache.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
 import { ModelServer } from '../../support/modelServer.ts';
 import type { ModelScript } from '../../support/modelScript.ts';
 import { recordingLogger } from '../../support/recordingLogger.ts';
+import { temporaryFolder } from '../../support/temporaryFolder.ts';
+import { waitFor } from '../../support/waitFor.ts';
 import { TestClient } from '../../support/testClient.ts';
 
 describe('The catalog of models', () => {
   let server: ModelServer;
   let catalog: ModelCatalog;
+  let cache: CacheService;
   let clock: FakeClock;
   let settings: Record<string, unknown>;
   let secrets: Record<string, string>;
@@ -28,7 +37,9 @@ describe('The catalog of models', () => {
     // Nothing listens on port 9.
     settings = { 'providers.ollama.baseUrl': 'http://127.0.0.1:9' };
     const source = { get: (key: string) => readSettings(settings).settings[key as 'model.default'] } as never;
+    cache = createCache({ clock });
     catalog = new ModelCatalog({
+      cache: cache.namespace(listingNamespace),
       endpoints: new Endpoints(source, { get: (name) => Promise.resolve(secrets[name] ?? null) }),
       settings: source,
       fetch: globalThis.fetch,
@@ -40,6 +51,7 @@ describe('The catalog of models', () => {
 
   afterEach(async () => {
     catalog.dispose();
+    await cache.close();
     await server.close();
     for (const other of others.splice(0)) {
       other.closeAllConnections();
@@ -140,12 +152,30 @@ describe('The catalog of models', () => {
     assert.equal(requests(), 6);
   });
 
-  it('asks again soon after a failure', async () => {
+  it('asks again soon after a failure, and only the provider that failed', async () => {
+    use({ ollamaModels: ['o'] }, 'ollama');
+    let failures = 0;
+    settings['providers.openaiCompatible.baseUrl'] = await serve((_request, response) => {
+      failures += 1;
+      response.end('no list');
+    });
+    await catalog.list();
+    clock.advance(2_999);
+    await catalog.list();
+    assert.deepEqual([failures, server.requests.length], [1, 1]);
+    clock.advance(2);
+    await catalog.list();
+    assert.deepEqual([failures, server.requests.length], [2, 1]);
+  });
+
+  it('shows an old list at once, and tells the clients when the new one differs', async () => {
     use({ models: ['m'] });
     await catalog.list();
-    clock.advance(3_001);
-    await catalog.list();
-    assert.equal(server.requests.length, 2, 'Ollama was not reachable');
+    clock.advance(61_000);
+    server.play({ models: ['n'] });
+    assert.equal((await catalog.known(1_000)).models[0]?.id, 'openai-compatible/m');
+    await waitFor('the word that the models changed', () => told.includes('model/changed'));
+    assert.equal((await catalog.list()).models[0]?.id, 'openai-compatible/n');
   });
 
   it('forgets and tells the clients when settings or keys change, also during a request', async () => {
@@ -156,6 +186,47 @@ describe('The catalog of models', () => {
     assert.deepEqual(told, ['model/changed']);
     await early;
     assert.equal((await catalog.list()).models[0]?.id, 'openai-compatible/n');
+  });
+
+  it('asks again for another key of the same address, and writes neither key nor password to disk', async () => {
+    const folder = temporaryFolder();
+    try {
+      const openCatalog = () => {
+        const onDisk = createCache({ folder: folder.path });
+        const source = { get: (key: string) => readSettings(settings).settings[key as 'model.default'] } as never;
+        return {
+          onDisk,
+          reopened: new ModelCatalog({
+            cache: onDisk.namespace(listingNamespace),
+            endpoints: new Endpoints(source, { get: (name) => Promise.resolve(secrets[name] ?? null) }),
+            settings: source,
+            fetch: globalThis.fetch,
+            broadcaster: { notifyAll: () => undefined },
+            clock: systemClock,
+            logger: recordingLogger().logger,
+          }),
+        };
+      };
+      const listWith = async (key: string): Promise<number> => {
+        secrets['providers.openaiCompatible.apiKey'] = key;
+        const { onDisk, reopened } = openCatalog();
+        await reopened.list();
+        reopened.dispose();
+        await onDisk.close();
+        return server.requests.length;
+      };
+      use({ models: ['m'] });
+      assert.equal(await listWith('first-secret'), 1);
+      assert.equal(await listWith('first-secret'), 1, 'the list was on disk');
+      assert.equal(await listWith('second-secret'), 2, 'another key may see other models');
+      settings['providers.openaiCompatible.baseUrl'] = server.baseUrl.replace('http://', 'http://me:password@');
+      await listWith('first-secret');
+      const written = filesBelow(folder.path).map((file) => readFileSync(file, 'utf8'));
+      assert.ok(written.some((text) => text.includes('openai-compatible/m')));
+      for (const text of written) assert.doesNotMatch(text, /secret|password/);
+    } finally {
+      folder.remove();
+    }
   });
 
   it('gives what is known where an answer takes too long', async () => {
@@ -195,3 +266,9 @@ describe('The catalog of models', () => {
     return `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
   }
 });
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath, entry.name));
+}

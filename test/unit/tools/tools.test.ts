@@ -2,13 +2,16 @@ import * as assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { conversationId } from '../../../server/protocol/sessionEvents.ts';
+import { systemClock } from '../../../server/src/base/clock.ts';
 import { DiskEditorHost } from '../../../server/src/editorHost/diskEditorHost.ts';
 import { PolicyGate } from '../../../server/src/security/policyGate.ts';
 import { FileSearch } from '../../../server/src/tools/fileSearch.ts';
 import type { Effect } from '../../../server/src/tools/ports.ts';
 import { findRipgrep } from '../../../server/src/tools/ripgrep.ts';
+import { fileListNamespace, FolderLists } from '../../../server/src/tools/folderLists.ts';
 import { ToolRegistry, type ToolOutcome } from '../../../server/src/tools/toolRegistry.ts';
 import { projectFolder } from '../../../scripts/project.ts';
+import { createCache } from '../../support/memoryCache.ts';
 import { recordingLogger } from '../../support/recordingLogger.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 
@@ -55,6 +58,10 @@ describe('Tools', () => {
   let folder: ReturnType<typeof temporaryFolder>;
   let root: string;
   let checked: Effect[];
+  const cache = createCache();
+  const { logger } = recordingLogger();
+  const fileLists = cache.namespace(fileListNamespace);
+  let lists: FolderLists;
   const oldPath = process.env['PATH'];
 
   before(() => {
@@ -64,14 +71,22 @@ describe('Tools', () => {
     makeWorkspace(root);
   });
 
-  after(() => folder.remove());
+  after(async () => {
+    await cache.close();
+    folder.remove();
+  });
 
-  beforeEach(() => (checked = []));
+  beforeEach(() => {
+    checked = [];
+    lists = new FolderLists({ cache: fileLists, clock: systemClock, logger });
+  });
 
-  afterEach(() => (process.env['PATH'] = oldPath));
+  afterEach(() => {
+    lists.dispose();
+    process.env['PATH'] = oldPath;
+  });
 
   async function run(toolName: string, input: unknown, signal = new AbortController().signal): Promise<ToolOutcome> {
-    const { logger } = recordingLogger();
     const gate = new PolicyGate({ logger });
     const registry = new ToolRegistry(
       {
@@ -82,7 +97,7 @@ describe('Tools', () => {
           },
         },
         files: new DiskEditorHost(),
-        search: new FileSearch(() => undefined),
+        search: new FileSearch(() => undefined, lists),
         commands: { run: refuse, read: refuse, stop: refuse, takeUp: refuse },
       },
       logger,
