@@ -338,6 +338,18 @@ describe('The terminals that a window watches', () => {
     assert.equal(viewer.lost, 1);
   });
 
+  it('are attached again where the server says that it sends no more', async () => {
+    const viewer = await join();
+    terminal.produce(1_000);
+    terminal.cursor = undefined;
+    terminal.produce(1_000);
+    terminal.fire('terminal/detached', { sessionId });
+    assert.equal(viewer.forgotten, 0);
+    await clock.advance(10_000);
+    viewer.check(terminal.content);
+    assert.equal(viewer.lost, 0);
+  });
+
   it('are attached no more once the last viewer has left during a pause', async () => {
     const viewer = await join();
     terminal.isUnavailable = true;
