@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { PersonTerminal } from '../../support/personTerminal.ts';
 import { endPtyHostsOf, ptyHostsOf } from '../../support/ptyHostOf.ts';
@@ -72,5 +72,19 @@ describe('The command line beside a window', function () {
     await person.close();
     await server.stop();
     await removed(folder);
+  });
+
+  it('finds no terminal behind the record of a host that was killed, and starts no other', async () => {
+    const folder = temporaryFolder();
+    const window = new StdioServer(folder.path);
+    await window.initialize();
+    await window.result('terminal/create', { shell: '/bin/sh' });
+    await window.stop();
+    for (const pid of ptyHostsOf(folder.path)) process.kill(pid, 'SIGKILL');
+    await waitFor('the host to end', () => ptyHostsOf(folder.path).length === 0);
+    assert.ok(readdirSync(path.join(folder.path, 'ptyHost')).some((name) => /^host-\d+\.json$/.test(name)));
+    assert.equal(list(folder.path), 'No terminal is open.\n');
+    assert.deepEqual(ptyHostsOf(folder.path), []);
+    folder.remove();
   });
 });
