@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { SettingKey } from '../../server/protocol/settings.ts';
+import type { DoorSettingKey, SettingKey } from '../../server/protocol/settings.ts';
 import type { WorkspaceState } from '../../server/protocol/server.ts';
 import type { Disposable } from './base/disposable.ts';
 import { editorTerminalsSection, readEditorTerminals } from './editorTerminals.ts';
@@ -8,7 +8,7 @@ import type { ServerClient } from './server/serverClient.ts';
 export const settingsPrefix = 'aiDevAssistant';
 
 /** Listed as an object so that the compiler notices a key that is missing or unknown. */
-const settingKeys: Readonly<Record<SettingKey, true>> = {
+const settingKeys: Readonly<Record<Exclude<SettingKey, DoorSettingKey>, true>> = {
   'model.default': true,
   'providers.openai.baseUrl': true,
   'providers.ollama.baseUrl': true,

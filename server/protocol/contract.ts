@@ -5,6 +5,7 @@ import type { NotificationDeclaration, RequestDeclaration } from './declaration.
 import { conversation } from './conversation.ts';
 import { editor } from './editor.ts';
 import { model } from './model.ts';
+import { security } from './security.ts';
 import { server } from './server.ts';
 import { session } from './session.ts';
 import { terminal } from './terminal.ts';
@@ -21,6 +22,7 @@ export const contract = {
   ...conversation,
   ...model,
   ...cache,
+  ...security,
   ...editor,
 } as const;
 

@@ -9,6 +9,22 @@ export type Direction = 'clientToServer' | 'serverToClient';
  */
 export type Scope = 'none' | 'read' | 'terminal' | 'agent' | 'admin';
 
+/** What a caller may hold, the least first. */
+export const grantedScopes = ['read', 'terminal', 'agent', 'admin'] as const;
+export type GrantedScope = (typeof grantedScopes)[number];
+
+const contained: Readonly<Record<GrantedScope, readonly Scope[]>> = {
+  read: ['none', 'read'],
+  terminal: ['none', 'read', 'terminal'],
+  agent: ['none', 'read', 'agent'],
+  admin: ['none', 'read', 'terminal', 'agent', 'admin'],
+};
+
+/** Whether who holds `held` may do what needs `needed`. */
+export function includesScope(held: GrantedScope, needed: Scope): boolean {
+  return contained[held].includes(needed);
+}
+
 /** The budget that a call counts against. Keystrokes, acknowledgements and health count against none. */
 export type Limit = 'none' | 'api' | 'terminal';
 
@@ -40,6 +56,7 @@ export interface NotificationDeclaration<D extends Direction = Direction, P exte
   readonly summary: string;
   readonly params: P;
   readonly scope: Scope;
+  readonly limit: Limit;
 }
 
 const defaultTimeoutMs = 10_000;
@@ -78,14 +95,14 @@ export function clientRequest<P extends z.ZodType, R extends z.ZodType>(
 
 /** Declares a message from a client that is not answered. */
 export function notification<P extends z.ZodType>(
-  options: Omit<NotificationDeclaration<'clientToServer', P>, 'kind' | 'direction'>,
+  options: Omit<NotificationDeclaration<'clientToServer', P>, 'kind' | 'direction' | 'limit'> & { limit?: Limit },
 ): NotificationDeclaration<'clientToServer', P> {
-  return { kind: 'notification', direction: 'clientToServer', ...options };
+  return { kind: 'notification', direction: 'clientToServer', limit: 'api', ...options };
 }
 
 /** Declares a message from the server that is not answered. */
 export function serverNotification<P extends z.ZodType>(
-  options: Omit<NotificationDeclaration<'serverToClient', P>, 'kind' | 'direction' | 'scope'>,
+  options: Omit<NotificationDeclaration<'serverToClient', P>, 'kind' | 'direction' | 'scope' | 'limit'>,
 ): NotificationDeclaration<'serverToClient', P> {
-  return { kind: 'notification', direction: 'serverToClient', scope: 'read', ...options };
+  return { kind: 'notification', direction: 'serverToClient', scope: 'read', limit: 'none', ...options };
 }

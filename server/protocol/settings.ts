@@ -21,6 +21,14 @@ const fields = {
   'terminals.shellIntegration': z.boolean().default(true),
   /** Terminals and commands that one client may start in any second; the editor's own channel is not limited. */
   'limits.terminalPerSecond': z.int().min(1).max(10_000_000).default(10),
+  /** Calls that all clients with one token may make over HTTP in any minute. */
+  'limits.apiPerMinute': z.int().min(1).max(10_000_000).default(100),
+  /** Messages that all clients with one token may send over WebSocket in any minute; keystrokes and acknowledgements do not count. */
+  'limits.webSocketMessagesPerMinute': z.int().min(1).max(10_000_000).default(1000),
+  /** Wrong or missing tokens that one address may show in any five minutes before it is told to wait; right ones always pass. */
+  'limits.failedAuthenticationsPer5Minutes': z.int().min(1).max(10_000_000).default(5),
+  /** Web pages that may call the server over HTTP and WebSocket, as `https://example.org`. */
+  'security.allowedOrigins': z.array(z.string().max(2048)).max(100).default([]),
   /** Lines above the screen that a terminal gets back when it is shown again. */
   'terminals.scrollbackLines': z.int().min(0).max(100_000).default(5000),
   /** Model calls that one turn may make before it stops and asks. */
@@ -44,6 +52,15 @@ function httpUrl() {
 export const settingsSnapshot = z.object(fields);
 export type Settings = z.output<typeof settingsSnapshot>;
 export type SettingKey = keyof Settings;
+/** What only a server that listens needs: it stands in `settings.json`, and an editor has no setting for it. */
+export const doorSettingKeys = [
+  'limits.apiPerMinute',
+  'limits.webSocketMessagesPerMinute',
+  'limits.failedAuthenticationsPer5Minutes',
+  'security.allowedOrigins',
+] as const satisfies readonly SettingKey[];
+export type DoorSettingKey = (typeof doorSettingKeys)[number];
+
 export const settingKeys = Object.keys(fields) as SettingKey[];
 
 /**

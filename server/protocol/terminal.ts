@@ -244,6 +244,7 @@ export const terminal = {
     summary: 'A client has consumed the output up to `offset`, so more may be sent.',
     params: z.strictObject({ ...named, offset: byteOffset }),
     scope: 'read',
+    limit: 'none',
   }),
   'terminal/close': request({
     summary:

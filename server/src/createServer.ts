@@ -20,6 +20,8 @@ import { LanguageModels } from './providers/languageModels.ts';
 import { listingNamespace } from './providers/listingCache.ts';
 import { ModelCatalog } from './providers/modelCatalog.ts';
 import { createModelHandlers } from './providers/modelHandlers.ts';
+import { createTokenHandlers } from './security/tokens/tokenHandlers.ts';
+import { TokenStore } from './security/tokens/tokenStore.ts';
 import { PolicyGate } from './security/policyGate.ts';
 import { createConversationHandlers } from './storage/conversationHandlers.ts';
 import { ConversationIndex } from './storage/index/conversationIndex.ts';
@@ -75,6 +77,7 @@ export interface Server {
   readonly clients: ClientRegistry;
   readonly health: HealthService;
   readonly settings: SettingsService;
+  readonly tokens: TokenStore;
   readonly instanceId: string;
   /**
    * Takes settings and workspace as a client gave them, and marks the server as started: `recovered` where the one
@@ -197,6 +200,7 @@ export function createServer(options: ServerOptions): Server {
 
   const disk = new DiskEditorHost();
   const files = new AttachedEditorHost({ editor: () => secrets.attachedEditor, disk, clock: systemClock, logger });
+  const tokens = store.add(new TokenStore({ dataFolder, clock: systemClock, logger }));
   const policy = new PolicyGate({ logger });
   const fileLists = cache.namespace(fileListNamespace);
   const folderLists = store.add(new FolderLists({ cache: fileLists, clock: systemClock, logger }));
@@ -225,7 +229,7 @@ export function createServer(options: ServerOptions): Server {
 
   const router: Router = new Router({
     handlers: {
-      ...createHealthHandlers({ health, version, instanceId, dataFolder, methods: () => router.methods() }),
+      ...createHealthHandlers({ health, version, instanceId, dataFolder, methods: (scope) => router.methods(scope) }),
       ...createSettingsHandlers({ settings, workspace, secrets }),
       ...createTerminalHandlers({
         terminals,
@@ -238,6 +242,7 @@ export function createServer(options: ServerOptions): Server {
       ...createSessionHandlers(sessions),
       ...createConversationHandlers({ index, conversations: sessions, workspace }),
       ...createCacheHandlers(cache),
+      ...createTokenHandlers(tokens),
     },
     limiter: new RateLimiter(settings, systemClock),
     logger,
@@ -256,6 +261,7 @@ export function createServer(options: ServerOptions): Server {
     clients,
     health,
     settings,
+    tokens,
     instanceId,
     configure,
     connect(client, handshake) {

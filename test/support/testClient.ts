@@ -1,4 +1,5 @@
 import type { ParamsOf, ServerNotification } from '../../server/protocol/contract.ts';
+import type { GrantedScope } from '../../server/protocol/declaration.ts';
 import type { SessionEvent } from '../../server/protocol/sessionEvents.ts';
 import { toDisposable, type Disposable } from '../../server/src/base/disposable.ts';
 import type { Client } from '../../server/src/base/handlers.ts';
@@ -9,16 +10,18 @@ let clients = 0;
 export class TestClient implements Client {
   readonly id = `test-${++clients}`;
   readonly kind: Client['kind'];
-  readonly tokenName?: string;
+  readonly scope: GrantedScope;
+  readonly tokenId?: string;
   /** Events of `session/update`, in the order of their arrival. */
   readonly events: SessionEvent[] = [];
   /** Called with each event as it arrives. */
   onEvent: (event: SessionEvent) => void = () => undefined;
   private readonly closeListeners = new Set<() => void>();
 
-  constructor(kind: Client['kind'] = 'lsp', tokenName?: string) {
+  constructor(kind: Client['kind'] = 'lsp', tokenId?: string, scope: GrantedScope = 'admin') {
     this.kind = kind;
-    if (tokenName !== undefined) this.tokenName = tokenName;
+    this.scope = scope;
+    if (tokenId !== undefined) this.tokenId = tokenId;
   }
 
   /** Listeners that wait for this client to go; tests show with it that nothing leaks. */

@@ -7,6 +7,7 @@ import type {
   ServerNotification,
   ServerToClientMethod,
 } from '../../protocol/contract.ts';
+import type { GrantedScope } from '../../protocol/declaration.ts';
 import type { Disposable } from './disposable.ts';
 
 /** The client that a request came from, as a handler sees it: whatever the transport is. */
@@ -14,9 +15,11 @@ export interface Client {
   /** Unique within this server process. */
   readonly id: string;
   /** `editor`: answers `editor/*` and `secret/*`. */
-  readonly kind: 'editor' | 'lsp' | 'http' | 'commandLine';
+  readonly kind: 'editor' | 'lsp' | 'http' | 'webSocket' | 'commandLine';
+  /** What it may ask for. Who has started this process may ask for all. */
+  readonly scope: GrantedScope;
   /** Which token it has shown, where it had to show one; never the token itself. Clients with the same share their limits. */
-  readonly tokenName?: string;
+  readonly tokenId?: string;
   /**
    * Sends a notification; dropped without a trace if the client is gone. Bytes in `params` are valid during the call
    * only: a client that does not write them out at once copies them.

@@ -74,6 +74,7 @@ function createClient(notified: Emitter<ServerMessage>, closed: Emitter<undefine
   return {
     id: 'command-line',
     kind: 'commandLine',
+    scope: 'admin',
     notify: (method, params) => notified.fire({ method, params } as ServerMessage),
     request: (method) => Promise.reject(new CodedError('Unsupported', `The command line cannot answer ${method}.`)),
     onClosed: (listener) => closed.on(listener),

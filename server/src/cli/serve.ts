@@ -1,10 +1,13 @@
 import type { LogLevel } from '../base/logger.ts';
+import { systemClock } from '../base/clock.ts';
 import { createProcessTable } from '../base/processTable.ts';
 import { CodedError } from '../../protocol/errors.ts';
 import { createServer } from '../createServer.ts';
-import { checkHostAndOrigin } from '../security/hostGuard.ts';
-import { createTokenCheck, ensureTokenFile } from '../security/tokenFile.ts';
-import { HttpTransport, type RequestGuard } from '../transports/httpTransport.ts';
+import { ServerMetrics } from '../metrics/serverMetrics.ts';
+import { openApiDocument } from '../rpc/openApi.ts';
+import { DoorGuard } from '../security/door/doorGuard.ts';
+import { ensureTokenFile } from '../security/tokens/tokenFile.ts';
+import { HttpTransport } from '../transports/httpTransport.ts';
 import { prepareDataFolder, resolveDataFolder } from './dataFolder.ts';
 import { localHandshake } from './localClient.ts';
 import { createProcessLogger } from './processLogger.ts';
@@ -45,16 +48,24 @@ export async function runServe(options: ServeOptions): Promise<void> {
   server.configure(handshake, former.state === 'crashed');
   const tokenFile = await ensureTokenFile(dataFolder);
   for (const repair of tokenFile.repairs) logger.warn(repair);
-  const transport = new HttpTransport({
-    router: server.router,
-    guard: createGuard(tokenFile.token),
+  const metrics: ServerMetrics = new ServerMetrics(() => ({ ...transport.connections() }));
+  server.router.onAnswered((request) => metrics.answered(request));
+  const { router, clients, settings, tokens } = server;
+  const transport: HttpTransport = new HttpTransport({
+    router,
+    clients,
+    guard: new DoorGuard({ tokens, settings, clock: systemClock, onRefused: (reason) => metrics.refused(reason) }),
+    clock: systemClock,
     logger,
     health: () => server.health.current(),
+    metrics: () => metrics.text(),
+    openApi: () => JSON.stringify(openApiDocument()),
     host,
     port,
   });
   const url = await transport.listen();
-  const address = { url, tokenFile: tokenFile.path, pid: process.pid, instanceId: server.instanceId };
+  const webSocketUrl = `${url.replace(/^http/, 'ws')}/ws`;
+  const address = { url, webSocketUrl, tokenFile: tokenFile.path, pid: process.pid, instanceId: server.instanceId };
   await record.write(address);
   process.stdout.write(`${JSON.stringify(address)}\n`);
   await signalled();
@@ -62,21 +73,6 @@ export async function runServe(options: ServeOptions): Promise<void> {
   await server.dispose();
   await record.remove();
   process.exit(0);
-}
-
-/** Loopback is no boundary: any web page can reach it, so each request must name us, come from no page, and show the token. */
-function createGuard(token: string): RequestGuard {
-  const isToken = createTokenCheck(token);
-  return {
-    checkOrigin(headers, port) {
-      const verdict = checkHostAndOrigin(headers, { port, allowedOrigins: [] });
-      return verdict === 'ok' ? null : verdict;
-    },
-    authenticate(authorization) {
-      const presented = /^Bearer ([\w-]{1,128})$/.exec(authorization ?? '')?.[1];
-      return presented !== undefined && isToken(presented);
-    },
-  };
 }
 
 function signalled(): Promise<void> {

@@ -5,7 +5,13 @@ import { writeFileAtomic } from '../base/atomicFile.ts';
 import type { ProcessTable } from '../base/processTable.ts';
 
 /** What `serve` prints, and what a second `serve` on the same data folder prints in its place. Holds no secret. */
-const serveAddress = z.object({ url: z.string(), tokenFile: z.string(), pid: z.int(), instanceId: z.string() });
+const serveAddress = z.object({
+  url: z.string(),
+  webSocketUrl: z.string(),
+  tokenFile: z.string(),
+  pid: z.int(),
+  instanceId: z.string(),
+});
 export type ServeAddress = z.output<typeof serveAddress>;
 
 const serveRecord = z.object({ address: serveAddress, startedAt: z.string() });

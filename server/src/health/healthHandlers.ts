@@ -1,5 +1,6 @@
 import type { server } from '../../protocol/server.ts';
 import { contractVersion } from '../../protocol/version.ts';
+import type { GrantedScope } from '../../protocol/declaration.ts';
 import type { Handlers } from '../base/handlers.ts';
 import type { HealthService } from './healthService.ts';
 
@@ -11,7 +12,7 @@ export function createHealthHandlers(options: {
   version: string;
   instanceId: string;
   dataFolder: string;
-  methods: () => string[];
+  methods: (scope: GrantedScope) => string[];
 }): Handlers<Asked> {
   return {
     'server/health': () => options.health.current(),
@@ -24,6 +25,6 @@ export function createHealthHandlers(options: {
       nodeVersion: process.versions.node,
       dataFolder: options.dataFolder,
     }),
-    'server/capabilities': () => ({ methods: options.methods() }),
+    'server/capabilities': (_params, { client }) => ({ methods: options.methods(client.scope) }),
   };
 }

@@ -9,19 +9,42 @@ interface LimitSettings {
   get<K extends SettingKey>(key: K): Settings[K];
 }
 
-const windowMs = 1_000;
+type BudgetSetting = Extract<SettingKey, `limits.${'api' | 'webSocket' | 'terminal'}${string}`>;
+
+/** So many calls in so long a time, and how a refusal names them. */
+interface Budget {
+  readonly setting: BudgetSetting;
+  readonly windowMs: number;
+  readonly what: string;
+}
+
+const minuteMs = 60_000;
+const httpCalls: Budget = { setting: 'limits.apiPerMinute', windowMs: minuteMs, what: 'calls over HTTP a minute' };
+const webSocketMessages: Budget = {
+  setting: 'limits.webSocketMessagesPerMinute',
+  windowMs: minuteMs,
+  what: 'messages over WebSocket a minute',
+};
+const terminalStarts: Budget = {
+  setting: 'limits.terminalPerSecond',
+  windowMs: 1_000,
+  what: 'new terminals and commands a second',
+};
+
+/** Clients with one token share their budgets, so that to connect anew is of no use. */
+type Windows = Map<Budget, SlidingWindow>;
 
 /**
- * Counts what each client asks for, and what all clients with one token ask for together, so that to come anew is of no
- * use. Our own window over the last second, because the fixed windows of the libraries let
- * twice the number pass where one window meets the next. The editor's own channel is trusted and counted by nobody.
+ * Counts what clients ask for. Our own windows over the time that has just passed, because the fixed windows of the
+ * libraries let twice the number pass where one window meets the next. The editor's own channel is trusted and counted by
+ * nobody.
  */
 export class RateLimiter {
   private readonly settings: LimitSettings;
   private readonly clock: Clock;
-  private readonly windows = new WeakMap<object, SlidingWindow>();
-  /** By the token, of which there are few. */
-  private readonly windowsOfTokens = new Map<string, SlidingWindow>();
+  private readonly byClient = new WeakMap<object, Windows>();
+  /** Of tokens there are few. */
+  private readonly byToken = new Map<string, Windows>();
 
   constructor(settings: LimitSettings, clock: Clock) {
     this.settings = settings;
@@ -30,24 +53,42 @@ export class RateLimiter {
 
   /** Counts one call of `method`. Throws `RateLimited` with `retryAfterMs` where it is one too many; such a call does not count. */
   check(client: Client, method: string, limit: Limit): void {
-    if (limit !== 'terminal' || client.kind === 'editor') return;
-    const max = this.settings.get('limits.terminalPerSecond');
-    const retryAfterMs = this.windowOf(client).take(this.clock.now(), max);
-    if (retryAfterMs === 0) return;
-    throw new CodedError(
-      'RateLimited',
-      `${method} was not run: the setting aiDevAssistant.limits.terminalPerSecond allows ${max} new terminals and commands a second. Try again in ${retryAfterMs} ms.`,
-      { args: { max, retryAfterMs } },
-    );
+    if (limit === 'none' || client.kind === 'editor') return;
+    const budgets: Budget[] = [];
+    if (client.kind === 'http') budgets.push(httpCalls);
+    if (client.kind === 'webSocket') budgets.push(webSocketMessages);
+    if (limit === 'terminal') budgets.push(terminalStarts);
+    const now = this.clock.now();
+    for (const budget of budgets) {
+      const max = this.settings.get(budget.setting);
+      const retryAfterMs = this.windowOf(client, budget).waitMs(now, max);
+      if (retryAfterMs > 0) throw refusal(method, budget, max, retryAfterMs);
+    }
+    for (const budget of budgets) this.windowOf(client, budget).take(now, this.settings.get(budget.setting));
   }
 
-  private windowOf(client: Client): SlidingWindow {
-    const { tokenName } = client;
-    const known = tokenName === undefined ? this.windows.get(client) : this.windowsOfTokens.get(tokenName);
+  private windowOf(client: Client, budget: Budget): SlidingWindow {
+    const windows = this.windowsOf(client);
+    let window = windows.get(budget);
+    if (!window) windows.set(budget, (window = new SlidingWindow(budget.windowMs)));
+    return window;
+  }
+
+  private windowsOf(client: Client): Windows {
+    const { tokenId } = client;
+    const known = tokenId === undefined ? this.byClient.get(client) : this.byToken.get(tokenId);
     if (known) return known;
-    const created = new SlidingWindow(windowMs);
-    if (tokenName === undefined) this.windows.set(client, created);
-    else this.windowsOfTokens.set(tokenName, created);
+    const created: Windows = new Map();
+    if (tokenId === undefined) this.byClient.set(client, created);
+    else this.byToken.set(tokenId, created);
     return created;
   }
+}
+
+function refusal(method: string, { setting, what }: Budget, max: number, retryAfterMs: number): CodedError {
+  return new CodedError(
+    'RateLimited',
+    `${method} was not run: the setting aiDevAssistant.${setting} allows ${max} ${what}. Try again in ${retryAfterMs} ms.`,
+    { args: { max, retryAfterMs } },
+  );
 }

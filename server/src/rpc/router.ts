@@ -1,8 +1,15 @@
 import { z } from 'zod';
 import { declarationOf, type ClientToServerMethod, type ClientNotification } from '../../protocol/contract.ts';
-import type { NotificationDeclaration, RequestDeclaration } from '../../protocol/declaration.ts';
+import {
+  includesScope,
+  type GrantedScope,
+  type NotificationDeclaration,
+  type RequestDeclaration,
+} from '../../protocol/declaration.ts';
 import { CodedError } from '../../protocol/errors.ts';
 import type { Clock } from '../base/clock.ts';
+import type { Disposable } from '../base/disposable.ts';
+import { Emitter } from '../base/emitter.ts';
 import type { Client, RequestContext } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
 import { toWireError, type WireError } from './errorBoundary.ts';
@@ -13,12 +20,19 @@ type AnyHandler = (params: never, context: RequestContext) => unknown;
 /** A handler for some of the methods that clients call; the composition root joins the services' into one. */
 export type HandlerTable = Partial<Readonly<Record<ClientToServerMethod | ClientNotification, AnyHandler>>>;
 
+/** How a request ended: `ok`, or the reason of its error. */
+export interface AnsweredRequest {
+  readonly method: string;
+  readonly outcome: string;
+  readonly ms: number;
+}
+
 /** A request's answer, exactly one of the two. */
 export type Answer = { readonly result: unknown } | { readonly error: WireError };
 
 /**
- * Answers every request of every transport: finds the declaration, limits, validates, dispatches, cancels, times out. Whatever
- * a handler does (throws, rejects, returns nonsense, never returns), the caller gets exactly one answer.
+ * Answers every request of every transport: finds the declaration, authorizes, limits, validates, dispatches, cancels, times
+ * out. Whatever a handler does (throws, rejects, returns nonsense, never returns), the caller gets exactly one answer.
  */
 export class Router {
   private readonly handlers: HandlerTable;
@@ -26,6 +40,7 @@ export class Router {
   private readonly logger: Logger;
   private readonly clock: Clock;
   private readonly instanceId: string;
+  private readonly answered: Emitter<AnsweredRequest>;
   private requests = 0;
 
   constructor(options: {
@@ -40,30 +55,47 @@ export class Router {
     this.logger = options.logger;
     this.clock = options.clock;
     this.instanceId = options.instanceId;
+    this.answered = new Emitter((error) => options.logger.error('A listener for answered requests failed', { error }));
   }
 
-  /** Names of the requests that can be called, in alphabetical order. */
-  methods(): string[] {
+  /** Called after each request to a method of the contract. */
+  onAnswered(listener: (request: AnsweredRequest) => void): Disposable {
+    return this.answered.on(listener);
+  }
+
+  /** Names of the requests that who holds `scope` can call, in alphabetical order. */
+  methods(scope: GrantedScope): string[] {
     return Object.keys(this.handlers)
-      .filter((method) => declarationOf(method)?.kind === 'request')
+      .filter((method) => {
+        const declaration = declarationOf(method);
+        return declaration?.kind === 'request' && includesScope(scope, declaration.scope);
+      })
       .sort();
   }
 
   /** Never rejects. `signal` aborts when the caller cancels or goes away. */
   async request(client: Client, method: string, params: unknown, signal: AbortSignal): Promise<Answer> {
     const correlationId = this.nextCorrelationId();
+    const started = this.clock.now();
+    const answered = (outcome: string): number => {
+      const ms = this.clock.now() - started;
+      if (declarationOf(method)) this.answered.fire({ method, outcome, ms });
+      return ms;
+    };
     try {
-      const declaration = this.requestDeclaration(method);
+      const declaration = this.requestDeclaration(client, method);
+      authorize(client, method, declaration);
       this.limiter.check(client, method, declaration.limit);
       const parsed = this.parseParams(method, declaration, params);
-      const started = this.clock.now();
       const result = await this.run(client, method, declaration, { parsed, correlationId, signal });
-      const ms = this.clock.now() - started;
+      const ms = answered('ok');
       this.logger.trace('Request answered', { client: client.id, method, correlationId, ms });
       return { result };
     } catch (error) {
       const logger = this.logger.child({ client: client.id });
-      return { error: toWireError(error, { method: printable(method), correlationId, logger }) };
+      const wireError = toWireError(error, { method: printable(method), correlationId, logger });
+      answered(wireError.data.reason);
+      return { error: wireError };
     }
   }
 
@@ -77,6 +109,8 @@ export class Router {
         this.logger.debug('Unknown notification ignored', { client: client.id, method: printable(method) });
         return;
       }
+      authorize(client, method, declaration);
+      this.limiter.check(client, method, declaration.limit);
       const parsed = this.parseParams(method, declaration, params);
       await handler(parsed as never, { client, correlationId, signal: new AbortController().signal });
     } catch (error) {
@@ -85,11 +119,12 @@ export class Router {
     }
   }
 
-  private requestDeclaration(method: string): RequestDeclaration {
+  private requestDeclaration(client: Client, method: string): RequestDeclaration {
     const declaration = declarationOf(method);
     if (declaration?.kind === 'request' && declaration.direction === 'clientToServer' && this.handlerOf(method)) {
       return declaration;
     }
+    this.limiter.check(client, printable(method), 'api');
     throw new CodedError('UnknownMethod', `There is no method "${printable(method)}".`, {
       args: { method: printable(method) },
     });
@@ -170,6 +205,15 @@ export class Router {
   private nextCorrelationId(): string {
     return `${this.instanceId}-${(++this.requests).toString(36)}`;
   }
+}
+
+function authorize(client: Client, method: string, { scope }: RequestDeclaration | NotificationDeclaration): void {
+  if (includesScope(client.scope, scope)) return;
+  throw new CodedError(
+    'Forbidden',
+    `${method} was not run: it needs a token with the scope "${scope}", and this one has "${client.scope}".`,
+    { args: { needed: scope, held: client.scope } },
+  );
 }
 
 /** The first few problems in words: `cols: expected number`. */

@@ -1,61 +1,82 @@
 import * as http from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { z } from 'zod';
-import { declarationOf } from '../../protocol/contract.ts';
-import { CodedError, errorTable, type ErrorReason } from '../../protocol/errors.ts';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { CodedError } from '../../protocol/errors.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Disposable } from '../base/disposable.ts';
 import type { Client } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
-import type { Answer, Router } from '../rpc/router.ts';
-import { bytesToBase64 } from './wireBytes.ts';
+import type { Router } from '../rpc/router.ts';
+import { ConnectionBudget } from './connectionBudget.ts';
+import { doorRequestOf, type DoorBearer, type Guard } from './door.ts';
+import { EventStreams } from './eventStreams.ts';
+import { callMethod, describeMethods } from './httpCalls.ts';
+import { refuse, sendJson, sendRefusal, sendText, type HttpRefusal } from './httpAnswer.ts';
+import { WebSocketTransport } from './webSocketTransport.ts';
 
-/** A prompt of 1 MiB of text, escaped, with room. */
-const maxBodyBytes = 4 * 1024 * 1024;
-const maxConnections = 256;
 const headersTimeoutMs = 10_000;
 /** A body of 4 MiB has this long to arrive. */
 const bodyTimeoutMs = 30_000;
-
-/** What the guard of the listener decides from, before anything of the body is read. */
-export interface RequestGuard {
-  /** Null to go on, else why the Host or Origin header is refused. */
-  checkOrigin(headers: http.IncomingHttpHeaders, port: number): 'BadHost' | 'BadOrigin' | null;
-  /** Whether the request shows the token. */
-  authenticate(authorization: string | undefined): boolean;
-}
+/** How often the library looks for connections that are over one of these limits. */
+const checkEveryMs = 1_000;
+const maxHeaderBytes = 16 * 1024;
 
 export interface HttpTransportOptions {
   readonly router: Router;
-  readonly guard: RequestGuard;
+  readonly guard: Guard;
+  /** Whom everybody is told to that something has changed. */
+  readonly clients: { add(client: Client): void };
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly health: () => { status: string };
+  /** The numbers of this server in Prometheus' text format. */
+  readonly metrics: () => Promise<{ contentType: string; text: string }>;
+  readonly openApi: () => string;
   /** Loopback only; hosts beyond it need TLS, which this transport does not have yet. */
   readonly host: '127.0.0.1' | '::1';
   /** 0 takes any free port. */
   readonly port: number;
 }
 
+/** One request on its way through. */
+export interface Exchange {
+  readonly request: http.IncomingMessage;
+  readonly response: http.ServerResponse;
+  readonly path: string;
+  readonly query: URLSearchParams;
+}
+
+/** What a path answers to somebody who has been let in. */
+type Route = (exchange: Exchange, bearer: DoorBearer) => Promise<void> | void;
+
 /**
- * `POST /api/<noun>/<verb>` with the params as JSON. The order of checks is Host, Origin, token, then the rest; only
- * `GET /health` needs no token.
+ * The one door for everybody who has not started this server: HTTP calls, server-sent events and WebSockets on one port.
+ * The order of checks is: connections, Host, Origin, token, then what the path is. Only `GET /health` needs no token.
  */
 export class HttpTransport implements Disposable {
   private readonly options: HttpTransportOptions;
   private readonly server: http.Server;
-  private nextClient = 0;
+  private readonly budget: ConnectionBudget;
+  private readonly webSockets: WebSocketTransport;
+  private readonly eventStreams: EventStreams;
+  private readonly routes: Readonly<Record<string, Route>>;
 
   constructor(options: HttpTransportOptions) {
     this.options = options;
-    this.server = http.createServer((request, response) => {
-      this.handle(request, response).catch((error: unknown) => {
-        options.logger.error('An HTTP request failed', { error });
-        if (response.headersSent) response.destroy();
-        else sendError(response, 'Internal', 'The server failed on this request.');
-      });
+    const { router, clients, clock, logger, guard } = options;
+    const shared = { router, clients, clock, logger, watch: guard.watch.bind(guard) };
+    this.budget = new ConnectionBudget(clock);
+    this.webSockets = new WebSocketTransport(shared);
+    this.eventStreams = new EventStreams(shared);
+    this.routes = this.createRoutes();
+    const limits = { headersTimeout: headersTimeoutMs, requestTimeout: bodyTimeoutMs, maxHeaderSize: maxHeaderBytes };
+    this.server = http.createServer({ ...limits, connectionsCheckingInterval: checkEveryMs }, (request, response) => {
+      void this.answer(request, response);
     });
-    this.server.maxConnections = maxConnections;
-    this.server.headersTimeout = headersTimeoutMs;
-    this.server.requestTimeout = bodyTimeoutMs;
+    this.server.on('connection', (socket: Socket) => this.budget.accept(socket));
+    this.server.on('upgrade', (request: http.IncomingMessage, stream: Duplex, head: Buffer) => {
+      void this.upgrade(request, stream, head);
+    });
   }
 
   /** Starts to listen and gives the base URL. Rejects with a `CodedError` when the port cannot be had. */
@@ -68,166 +89,118 @@ export class HttpTransport implements Disposable {
       });
       this.server.listen(port, host, resolve);
     });
-    return `http://${host.includes(':') ? `[${host}]` : host}:${this.port()}`;
+    return `http://${host.includes(':') ? `[${host}]` : host}:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  /** How many are connected now, by what they speak. */
+  connections(): { readonly open: number; readonly webSockets: number; readonly eventStreams: number } {
+    return { open: this.budget.size, webSockets: this.webSockets.size, eventStreams: this.eventStreams.size };
   }
 
   dispose(): void {
     this.server.close();
-    this.server.closeAllConnections();
+    this.webSockets.dispose();
+    this.eventStreams.dispose();
+    this.budget.dispose();
   }
 
-  private port(): number {
-    return (this.server.address() as AddressInfo).port;
-  }
-
-  private async handle(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
-    const { guard, health, router } = this.options;
-    // Where a header stands twice, the two ends of a proxy may each believe another one.
-    const { host, origin } = request.headersDistinct;
-    const isAmbiguous = host?.length !== 1 || (origin?.length ?? 0) > 1;
-    const refusal = isAmbiguous ? 'BadHost' : guard.checkOrigin(request.headers, this.port());
-    if (refusal !== null) {
-      refuse(request, response, refusal, 'This address does not answer requests from there.');
-      return;
-    }
-    const path = (request.url ?? '').split('?', 1)[0] ?? '';
-    if (path === '/health') {
-      if (request.method !== 'GET') {
-        refuse(request, response, 'MethodNotAllowed', 'Use GET.');
-        return;
-      }
-      sendJson(response, 200, { status: health().status });
-      return;
-    }
-    if (!guard.authenticate(request.headers.authorization)) {
-      response.setHeader('WWW-Authenticate', 'Bearer');
-      refuse(request, response, 'Unauthenticated', 'Send the token as "Authorization: Bearer <token>".');
-      return;
-    }
-    if (path === '/api') {
-      if (request.method !== 'GET') {
-        refuse(request, response, 'MethodNotAllowed', 'Use GET.');
-        return;
-      }
-      sendJson(response, 200, { methods: router.methods().map(describeMethod) });
-      return;
-    }
-    if (!path.startsWith('/api/')) {
-      refuse(request, response, 'NotFound', 'There is nothing here.');
-      return;
-    }
-    if (request.method !== 'POST') {
-      refuse(request, response, 'MethodNotAllowed', 'Use POST.');
-      return;
-    }
-    if (!/^application\/json(?:;\s*charset=utf-8)?$/i.test(request.headers['content-type'] ?? '')) {
-      refuse(request, response, 'UnsupportedMediaType', 'Send the params as application/json.');
-      return;
-    }
-    return this.call(path.slice('/api/'.length), request, response);
-  }
-
-  private async call(method: string, request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
-    const gone = new AbortController();
-    response.once('close', () => gone.abort());
-    const body = await readBody(request);
-    if (body === undefined) {
-      refuse(request, response, 'TooLarge', `A body may have ${maxBodyBytes} bytes at most.`);
-      return;
-    }
-    let params: unknown;
-    try {
-      params = body === '' ? {} : JSON.parse(body);
-    } catch {
-      sendError(response, 'ParseError', 'The body is not valid JSON.');
-      return;
-    }
-    const client = this.client(response);
-    const answer = await this.options.router.request(client, method, params, gone.signal);
-    if (!response.destroyed) sendAnswer(response, answer);
-  }
-
-  /** One client a request: it cannot be asked anything, and takes no notifications. */
-  private client(response: http.ServerResponse): Client {
+  private createRoutes(): Readonly<Record<string, Route>> {
+    const { router, openApi, metrics } = this.options;
     return {
-      id: `http-${++this.nextClient}`,
-      kind: 'http',
-      // There is one for the data folder.
-      tokenName: 'dataFolder',
-      notify: () => undefined,
-      request: (method) => {
-        return Promise.reject(new CodedError('Unsupported', `A client over HTTP cannot answer ${method}.`));
+      '/api': ({ response }, { scope }) => sendJson(response, 200, { methods: describeMethods(router.methods(scope)) }),
+      '/openapi.json': ({ response }) => sendText(response, 'application/json; charset=utf-8', openApi()),
+      '/metrics': async ({ response }) => {
+        const { contentType, text } = await metrics();
+        sendText(response, contentType, text);
       },
-      onClosed(listener) {
-        response.once('close', listener);
-        return { dispose: () => response.off('close', listener) };
-      },
+      '/events': (exchange, bearer) => this.eventStreams.open(exchange, bearer),
     };
   }
-}
 
-/** A method with JSON Schemas of what it takes and gives. */
-function describeMethod(method: string): object {
-  const declaration = declarationOf(method);
-  if (declaration?.kind !== 'request') return { method };
-  const { summary, scope, params, result } = declaration;
-  const schemaOf = (schema: z.ZodType, io: 'input' | 'output') =>
-    z.toJSONSchema(schema, { io, unrepresentable: 'any' });
-  return { method, summary, scope, params: schemaOf(params, 'input'), result: schemaOf(result, 'output') };
-}
-
-/** The whole body, or undefined where it is larger than allowed. */
-async function readBody(request: http.IncomingMessage): Promise<string | undefined> {
-  if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) return undefined;
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > maxBodyBytes) return undefined;
-    chunks.push(chunk);
+  /** Never rejects: what fails unexpectedly is logged and answered as `Internal`. */
+  private async answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    try {
+      await this.route(request, response);
+    } catch (error) {
+      this.options.logger.error('An HTTP request failed', { error });
+      if (response.headersSent) response.destroy();
+      else sendRefusal(response, { reason: 'Internal', message: 'The server failed on this request.' });
+    }
   }
-  return Buffer.concat(chunks).toString('utf8');
-}
 
-/** Answers without reading the body, so the connection cannot be used again. */
-function refuse(
-  request: http.IncomingMessage,
-  response: http.ServerResponse,
-  reason: ErrorReason,
-  message: string,
-): void {
-  response.setHeader('Connection', 'close');
-  response.once('finish', () => request.destroy());
-  sendError(response, reason, message);
-}
-
-function sendAnswer(response: http.ServerResponse, answer: Answer): void {
-  if ('result' in answer) {
-    sendJson(response, 200, bytesToBase64(answer.result ?? {}));
-    return;
+  private async route(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    const { path, query } = targetOf(request);
+    const refusal = this.options.guard.checkAddress(doorRequestOf(request));
+    if (refusal) {
+      refuse(request, response, refusal);
+      return;
+    }
+    if (path === '/health') {
+      if (request.method === 'GET') sendJson(response, 200, { status: this.options.health().status });
+      else refuse(request, response, useMethod('GET'));
+      return;
+    }
+    const bearer = await this.authenticate(request);
+    if ('reason' in bearer) {
+      refuse(request, response, bearer);
+      return;
+    }
+    const exchange = { request, response, path, query };
+    if (path.startsWith('/api/')) {
+      if (request.method === 'POST') await callMethod(this.options.router, exchange, bearer);
+      else refuse(request, response, useMethod('POST'));
+      return;
+    }
+    const route = Object.hasOwn(this.routes, path) ? this.routes[path] : undefined;
+    if (!route) refuse(request, response, { reason: 'NotFound', message: 'There is nothing here.' });
+    else if (request.method === 'GET') await route(exchange, bearer);
+    else refuse(request, response, useMethod('GET'));
   }
-  const { data, message } = answer.error;
-  const retryAfterMs = data.reason === 'RateLimited' ? data.args?.['retryAfterMs'] : undefined;
-  if (typeof retryAfterMs === 'number') response.setHeader('Retry-After', Math.ceil(retryAfterMs / 1000));
-  sendJson(response, errorTable[data.reason].httpStatus, {
-    error: data.reason,
-    message,
-    correlationId: data.correlationId,
-  });
+
+  private async upgrade(request: http.IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
+    const onGone = (): void => {
+      stream.destroy();
+    };
+    stream.on('error', onGone);
+    try {
+      const refusal = this.options.guard.checkAddress(doorRequestOf(request)) ?? (await this.admit(request));
+      stream.off('error', onGone);
+      if ('tokenId' in refusal) this.webSockets.accept(request, stream, head, refusal);
+      else refuseUpgrade(request, stream, refusal);
+    } catch (error) {
+      this.options.logger.error('A WebSocket could not be opened', { error });
+      stream.destroy();
+    }
+  }
+
+  private async admit(request: http.IncomingMessage): Promise<DoorBearer | HttpRefusal> {
+    const bearer = await this.authenticate(request);
+    if ('reason' in bearer) return bearer;
+    const isWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket';
+    if (targetOf(request).path === '/ws' && isWebSocket) return bearer;
+    return { reason: 'NotFound', message: 'WebSockets are opened at /ws.' };
+  }
+
+  private async authenticate(request: http.IncomingMessage): Promise<DoorBearer | HttpRefusal> {
+    const bearer = await this.options.guard.authenticate(doorRequestOf(request));
+    if (!('reason' in bearer)) this.budget.recognize(request.socket);
+    return bearer;
+  }
 }
 
-function sendError(response: http.ServerResponse, reason: ErrorReason, message: string): void {
-  sendJson(response, errorTable[reason].httpStatus, { error: reason, message, correlationId: '' });
+function targetOf(request: http.IncomingMessage): { readonly path: string; readonly query: URLSearchParams } {
+  const [path = '', query = ''] = (request.url ?? '').split('?', 2);
+  return { path, query: new URLSearchParams(query) };
 }
 
-function sendJson(response: http.ServerResponse, status: number, body: object): void {
-  response.writeHead(status, {
-    'Content-Type': 'application/json; charset=utf-8',
-    'Cache-Control': 'no-store',
-    'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
-    'Cross-Origin-Resource-Policy': 'same-origin',
-    'Referrer-Policy': 'no-referrer',
-    'X-Content-Type-Options': 'nosniff',
-  });
-  response.end(JSON.stringify(body));
+function useMethod(method: string): HttpRefusal {
+  return { reason: 'MethodNotAllowed', message: `Use ${method}.` };
+}
+
+/** Answers over HTTP in the place of the WebSocket that is not opened. */
+function refuseUpgrade(request: http.IncomingMessage, stream: Duplex, refusal: HttpRefusal): void {
+  const response = new http.ServerResponse(request);
+  response.assignSocket(stream as Socket);
+  response.once('finish', () => stream.end());
+  refuse(request, response, refusal);
 }

@@ -1,17 +1,13 @@
 import {
-  CancellationTokenSource,
   createMessageConnection,
   IPCMessageReader,
   IPCMessageWriter,
-  ResponseError,
   StreamMessageWriter,
-  type CancellationToken,
   type MessageConnection,
   type MessageReader,
   type MessageWriter,
 } from 'vscode-jsonrpc/node';
-import { declarationOf } from '../../protocol/contract.ts';
-import { CodedError, isErrorReason } from '../../protocol/errors.ts';
+import { CodedError } from '../../protocol/errors.ts';
 import type { HandshakeAnswer } from '../../protocol/server.ts';
 import { toDisposable, type Disposable } from '../base/disposable.ts';
 import { Emitter } from '../base/emitter.ts';
@@ -20,6 +16,7 @@ import type { Logger } from '../base/logger.ts';
 import { toWireError } from '../rpc/errorBoundary.ts';
 import type { Router } from '../rpc/router.ts';
 import { GuardedMessageReader } from './guardedMessageReader.ts';
+import { abortSignalOf, asResponse, requestOf } from './jsonRpcPeer.ts';
 import { watchClient } from './parentWatch.ts';
 import { bytesToBase64 } from './wireBytes.ts';
 
@@ -124,70 +121,13 @@ function createClient(connection: MessageConnection, channel: Channel, closed: E
   return {
     id: `${channel.kind}-${++clients}`,
     kind: channel.kind,
+    // Whoever speaks here has started this process.
+    scope: 'admin',
     notify(method, params) {
       // The library rejects when the peer has gone; `onClosed` tells those who need to know.
       connection.sendNotification(method, channel.carriesBytes ? params : bytesToBase64(params)).catch(() => undefined);
     },
-    async request(method, params, signal) {
-      const declaration = declarationOf(method);
-      if (declaration?.kind !== 'request') throw new Error(`${method} is not a request of the contract`);
-      const result = await sendRequest(connection, { method, params, signal, timeoutMs: declaration.timeoutMs });
-      const checked = declaration.result.safeParse(result);
-      if (checked.success) return checked.data as never;
-      throw new CodedError('Unavailable', `The client answered ${method} in a form that cannot be used.`);
-    },
+    request: (method, params, signal) => requestOf(connection, method, params, signal),
     onClosed: (listener) => closed.on(listener),
   };
-}
-
-interface Outgoing {
-  readonly method: string;
-  readonly params: object;
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal | undefined;
-}
-
-async function sendRequest(
-  connection: MessageConnection,
-  { method, params, signal, timeoutMs }: Outgoing,
-): Promise<unknown> {
-  const cancellation = new CancellationTokenSource();
-  const stop = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])]);
-  const stopped = Promise.withResolvers<never>();
-  const onAbort = (): void => {
-    cancellation.cancel();
-    const reason = signal?.aborted ? 'Cancelled' : 'TimedOut';
-    stopped.reject(new CodedError(reason, `The client did not answer ${method} in time.`));
-  };
-  stop.addEventListener('abort', onAbort);
-  try {
-    if (stop.aborted) onAbort();
-    return await Promise.race([connection.sendRequest(method, params, cancellation.token), stopped.promise]);
-  } catch (error) {
-    throw asCodedError(error, method);
-  } finally {
-    stop.removeEventListener('abort', onAbort);
-    cancellation.dispose();
-  }
-}
-
-function asCodedError(error: unknown, method: string): CodedError {
-  if (error instanceof CodedError) return error;
-  const reason: unknown =
-    error instanceof ResponseError ? (error.data as { reason?: unknown } | undefined)?.reason : undefined;
-  const message = error instanceof Error ? error.message : String(error);
-  return new CodedError(isErrorReason(reason) ? reason : 'Unavailable', `${method} failed at the client: ${message}`, {
-    cause: error,
-  });
-}
-
-function asResponse(error: { code: number; message: string; data: unknown }): ResponseError<unknown> {
-  return new ResponseError(error.code, error.message, error.data);
-}
-
-function abortSignalOf(token: CancellationToken): AbortSignal {
-  const controller = new AbortController();
-  if (token.isCancellationRequested) controller.abort();
-  else token.onCancellationRequested(() => controller.abort());
-  return controller.signal;
 }

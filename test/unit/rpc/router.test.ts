@@ -10,6 +10,7 @@ import { recordingLogger } from '../../support/recordingLogger.ts';
 const client: Client = {
   id: 'test-1',
   kind: 'lsp',
+  scope: 'admin',
   notify: () => undefined,
   request: () => Promise.reject(new CodedError('Unsupported', 'This client answers nothing.')),
   onClosed: () => ({ dispose: () => undefined }),

@@ -1,5 +1,5 @@
 import * as assert from 'node:assert/strict';
-import { checkHostAndOrigin } from '../../../server/src/security/hostGuard.ts';
+import { checkHostAndOrigin } from '../../../server/src/security/door/hostGuard.ts';
 
 const rules = {
   port: 4_711,

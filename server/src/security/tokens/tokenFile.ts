@@ -1,9 +1,10 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { CodedError } from '../../protocol/errors.ts';
-import { errorCode } from '../base/fileSystem.ts';
+import { CodedError } from '../../../protocol/errors.ts';
+import { writeFileAtomic } from '../../base/atomicFile.ts';
+import { errorCode } from '../../base/fileSystem.ts';
 
 const tokenBytes = 32;
 const tokenPattern = /^[\w-]{43}$/;
@@ -51,14 +52,18 @@ export async function ensureTokenFile(dataFolder: string): Promise<TokenFile> {
   );
 }
 
-/** A check that takes the same time for every wrong token, however much of it is right. */
-export function createTokenCheck(token: string): (presented: string) => boolean {
-  const expected = digestOf(token);
-  return (presented) => timingSafeEqual(digestOf(presented), expected);
-}
-
-function digestOf(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+/** Puts a new token into `<dataFolder>/token`; the old one is worth nothing from then on. */
+export async function replaceToken(dataFolder: string): Promise<void> {
+  const file = path.join(dataFolder, 'token');
+  try {
+    await writeFileAtomic(file, `${randomBytes(tokenBytes).toString('base64url')}\n`);
+  } catch (error) {
+    const code = errorCode(error) ?? 'unknown error';
+    throw new CodedError('Unavailable', `The token file could not be written (${code}), so the old token still holds.`, {
+      args: { code },
+      cause: error,
+    });
+  }
 }
 
 async function ensurePrivateFolder(folder: string, repairs: string[]): Promise<void> {

@@ -1,0 +1,96 @@
+import type { SettingKey, Settings } from '../../../protocol/settings.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Disposable } from '../../base/disposable.ts';
+import type { Bearer, TokenStore } from '../tokens/tokenStore.ts';
+import { FailedAttempts } from './failedAttempts.ts';
+import { checkHostAndOrigin } from './hostGuard.ts';
+
+/** What is looked at of a request before anything of its body is read. Headers that stand twice are given twice. */
+export interface DoorRequest {
+  readonly hosts: readonly string[];
+  readonly origins: readonly string[];
+  readonly authorizations: readonly string[];
+  /** Where a browser's WebSocket puts its token: `bearer.<token>` among the subprotocols. */
+  readonly subprotocols: readonly string[];
+  readonly remoteAddress: string;
+  /** That is listened on. */
+  readonly port: number;
+}
+
+/** Why somebody is not let in, and what to do about it. */
+export interface DoorRefusal {
+  readonly reason: 'BadHost' | 'BadOrigin' | 'Unauthenticated' | 'RateLimited';
+  readonly message: string;
+  readonly retryAfterMs?: number;
+}
+
+export interface DoorGuardOptions {
+  readonly tokens: Pick<TokenStore, 'authenticate' | 'watch'>;
+  readonly settings: { get<K extends SettingKey>(key: K): Settings[K] };
+  readonly clock: Clock;
+  /** Told of everybody who is not let in. */
+  readonly onRefused: (reason: DoorRefusal['reason'], remoteAddress: string) => void;
+}
+
+const addressMessages = {
+  BadHost: 'This server does not answer under that name.',
+  BadOrigin: 'Web pages of that origin may not call. If you trust it, name it in the setting security.allowedOrigins.',
+} as const;
+
+const bearerPattern = /^Bearer +([\w-]{1,128})$/i;
+const subprotocolPattern = /^bearer\.([\w-]{1,128})$/;
+
+/**
+ * Decides who may come in, at every door alike: Host, then Origin, then the token. Loopback is no boundary: any web page can
+ * reach it, so that each request must name us, come from no page that nobody allowed, and show a token.
+ */
+export class DoorGuard {
+  private readonly options: DoorGuardOptions;
+  private readonly failures = new FailedAttempts();
+
+  constructor(options: DoorGuardOptions) {
+    this.options = options;
+  }
+
+  /** Undefined if it names us and comes from nowhere that is refused. Such a refusal counts against nobody. */
+  checkAddress({ hosts, origins, port, remoteAddress }: DoorRequest): DoorRefusal | undefined {
+    const [host] = hosts;
+    // Where a header stands twice, the two ends of a proxy may each believe another one.
+    const isAmbiguous = hosts.length !== 1 || origins.length > 1;
+    const rules = { port, allowedOrigins: this.options.settings.get('security.allowedOrigins') };
+    const verdict = isAmbiguous ? 'BadHost' : checkHostAndOrigin({ host, origin: origins[0] }, rules);
+    if (verdict === 'ok') return undefined;
+    this.options.onRefused(verdict, remoteAddress);
+    return { reason: verdict, message: addressMessages[verdict] };
+  }
+
+  /** Who it is. A right token is let in whatever others have tried. Rejects with `Unavailable` where that cannot be read. */
+  async authenticate(request: DoorRequest): Promise<Bearer | DoorRefusal> {
+    const presented = presentedToken(request);
+    const bearer = presented === undefined ? undefined : await this.options.tokens.authenticate(presented);
+    if (bearer) return bearer;
+    const { clock, settings, onRefused } = this.options;
+    const { remoteAddress } = request;
+    const max = settings.get('limits.failedAuthenticationsPer5Minutes');
+    const retryAfterMs = this.failures.count(remoteAddress, clock.now(), max);
+    const reason = retryAfterMs === 0 ? 'Unauthenticated' : 'RateLimited';
+    onRefused(reason, remoteAddress);
+    if (reason === 'Unauthenticated') return { reason, message: 'Send the token as "Authorization: Bearer <token>".' };
+    const message = `${max} wrong tokens came from there within five minutes. A right one is let in at any time.`;
+    return { reason, message, retryAfterMs };
+  }
+
+  /** Calls `onEnded` once when that token is revoked, rotated or expired. */
+  watch(bearer: Bearer, onEnded: () => void): Disposable {
+    return this.options.tokens.watch(bearer.tokenId, onEnded);
+  }
+}
+
+/** The one token that a request shows; undefined where it shows none, or several. */
+function presentedToken({ authorizations, subprotocols }: DoorRequest): string | undefined {
+  const shown = [
+    ...authorizations.map((header) => bearerPattern.exec(header)?.[1]),
+    ...subprotocols.flatMap((name) => (name.startsWith('bearer.') ? [subprotocolPattern.exec(name)?.[1]] : [])),
+  ];
+  return shown.length === 1 ? shown[0] : undefined;
+}

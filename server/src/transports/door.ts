@@ -1,0 +1,55 @@
+import type * as http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { GrantedScope } from '../../protocol/declaration.ts';
+import type { ErrorReason } from '../../protocol/errors.ts';
+import type { Disposable } from '../base/disposable.ts';
+
+/** Who was let in. */
+export interface DoorBearer {
+  readonly tokenId: string;
+  readonly name: string;
+  readonly scope: GrantedScope;
+}
+
+interface DoorRefusal {
+  readonly reason: ErrorReason;
+  readonly message: string;
+  readonly retryAfterMs?: number;
+}
+
+/** What of a request is decided from. */
+export interface DoorRequest {
+  readonly hosts: readonly string[];
+  readonly origins: readonly string[];
+  readonly authorizations: readonly string[];
+  readonly subprotocols: readonly string[];
+  readonly remoteAddress: string;
+  readonly port: number;
+}
+
+/** Decides who may come in; in the order of its methods, before anything else of a request is looked at. */
+export interface Guard {
+  checkAddress(request: DoorRequest): DoorRefusal | undefined;
+  authenticate(request: DoorRequest): Promise<DoorBearer | DoorRefusal>;
+  watch(bearer: DoorBearer, onEnded: () => void): Disposable;
+}
+
+/** What the guard decides from, with every header as often as it was sent. */
+export function doorRequestOf(request: http.IncomingMessage): DoorRequest {
+  const { host, origin, authorization } = request.headersDistinct;
+  const { localPort, remoteAddress } = request.socket;
+  return {
+    hosts: host ?? [],
+    origins: origin ?? [],
+    authorizations: authorization ?? [],
+    subprotocols: subprotocolsOf(request),
+    remoteAddress: remoteAddress ?? '',
+    port: localPort ?? (request.socket.address() as AddressInfo).port,
+  };
+}
+
+/** What a client offers to speak over a WebSocket. */
+export function subprotocolsOf(request: http.IncomingMessage): string[] {
+  const header = request.headers['sec-websocket-protocol'] ?? '';
+  return header === '' ? [] : header.split(',').map((name) => name.trim());
+}

@@ -1,0 +1,118 @@
+import type { ParamsOf, ServerNotification } from '../../protocol/contract.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Disposable } from '../base/disposable.ts';
+import type { Client } from '../base/handlers.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Router } from '../rpc/router.ts';
+import type { DoorBearer } from './door.ts';
+import { EventStream, type StreamedEvent } from './eventStream.ts';
+import { sendAnswer } from './httpAnswer.ts';
+import { createHttpClient } from './httpCalls.ts';
+import type { Exchange } from './httpTransport.ts';
+import { bytesToBase64 } from './wireBytes.ts';
+
+export interface EventStreamsOptions {
+  readonly router: Router;
+  readonly clients: { add(client: Client): void };
+  readonly watch: (bearer: DoorBearer, onEnded: () => void) => Disposable;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * `GET /events?conversation=ID&terminal=ID&from=SEQUENCE`: notifications as server-sent events, each with its method as the
+ * event and its params as the data. What `session/attach` and `terminal/attach` answer comes first, as events of these
+ * names. Events of a conversation have its sequence number as their id, from which `Last-Event-ID` goes on. Without either
+ * id: what all clients are told.
+ */
+export class EventStreams implements Disposable {
+  private readonly options: EventStreamsOptions;
+  private readonly streams = new Set<EventStream>();
+
+  constructor(options: EventStreamsOptions) {
+    this.options = options;
+  }
+
+  get size(): number {
+    return this.streams.size;
+  }
+
+  /** Answers with a stream that lasts as long as its client and its token do, or with why there is nothing to attach to. */
+  async open(exchange: Exchange, bearer: DoorBearer): Promise<void> {
+    const { router, clients, watch, clock, logger } = this.options;
+    const { response } = exchange;
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const stream = new EventStream(response, clock, logger);
+    const acknowledge = (params: ParamsOf<'terminal/acknowledge'>): void => {
+      void router.notification(client, 'terminal/acknowledge', params);
+    };
+    const client = createHttpClient(response, bearer, (method, params) => {
+      stream.send(eventOf(method, params, acknowledge));
+    });
+    const attached: StreamedEvent[] = [];
+    const attachments = attachmentsOf(exchange);
+    for (const { method, params } of attachments) {
+      const answer = await router.request(client, method, params, gone.signal);
+      if (response.destroyed) return;
+      if ('error' in answer) {
+        sendAnswer(response, answer);
+        return;
+      }
+      attached.push({ event: method, data: bytesToBase64(answer.result as object) });
+    }
+    if (attachments.length === 0) clients.add(client);
+    this.keep(stream, exchange, watch(bearer, () => stream.end()));
+    stream.begin(attached);
+  }
+
+  dispose(): void {
+    for (const stream of [...this.streams]) stream.end();
+  }
+
+  private keep(stream: EventStream, { response }: Exchange, watching: Disposable): void {
+    this.streams.add(stream);
+    response.once('close', () => {
+      watching.dispose();
+      stream.dispose();
+      this.streams.delete(stream);
+    });
+  }
+}
+
+interface AttachmentRequest {
+  readonly method: 'session/attach' | 'terminal/attach';
+  readonly params: object;
+}
+
+function attachmentsOf({ request, query }: Exchange): AttachmentRequest[] {
+  const requests: AttachmentRequest[] = [];
+  const conversation = query.get('conversation');
+  const terminal = query.get('terminal');
+  const from = request.headers['last-event-id'] ?? query.get('from');
+  if (conversation !== null) {
+    const since = typeof from === 'string' ? { fromSequence: Number(from) } : {};
+    requests.push({ method: 'session/attach', params: { sessionId: conversation, ...since } });
+  }
+  // Who only reads cannot answer what programs ask.
+  if (terminal !== null) {
+    requests.push({ method: 'terminal/attach', params: { sessionId: terminal, canAnswer: false } });
+  }
+  return requests;
+}
+
+/** What the system has taken of a terminal's output makes room for more of it. */
+function eventOf<M extends ServerNotification>(
+  method: M,
+  params: ParamsOf<M>,
+  acknowledge: (params: ParamsOf<'terminal/acknowledge'>) => void,
+): StreamedEvent {
+  const data = bytesToBase64(params);
+  if (method === 'session/update') {
+    return { event: method, data, id: (params as ParamsOf<'session/update'>).sequence };
+  }
+  if (method !== 'terminal/output') return { event: method, data };
+  const { sessionId, offset, data: bytes } = params as ParamsOf<'terminal/output'>;
+  const length = bytes instanceof Uint8Array ? bytes.byteLength : 0;
+  return { event: method, data, onTaken: () => acknowledge({ sessionId, offset: offset + length }) };
+}

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { settingsSnapshot, type Settings } from '../../../server/protocol/settings.ts';
+import { DoorGuard, type DoorRequest } from '../../../server/src/security/door/doorGuard.ts';
+import { FakeClock } from '../../support/fakeClock.ts';
+
+const right = 'right-token';
+
+describe('The guard of the doors', () => {
+  function create(changed: Partial<Settings> = {}) {
+    const clock = new FakeClock();
+    const settings = { ...settingsSnapshot.parse({}), ...changed };
+    const refused: string[] = [];
+    const guard = new DoorGuard({
+      tokens: {
+        authenticate: (presented) =>
+          Promise.resolve(presented === right ? { tokenId: 'one', name: 'one', scope: 'read' } : undefined),
+        watch: () => ({ dispose: () => undefined }),
+      },
+      settings: { get: (key) => settings[key] },
+      clock,
+      onRefused: (reason) => refused.push(reason),
+    });
+    const request = (parts: Partial<DoorRequest> = {}): DoorRequest => ({
+      hosts: ['127.0.0.1:80'],
+      origins: [],
+      authorizations: [],
+      subprotocols: [],
+      remoteAddress: '127.0.0.1',
+      port: 80,
+      ...parts,
+    });
+    const authenticate = async (parts: Partial<DoorRequest>): Promise<string> => {
+      const answer = await guard.authenticate(request(parts));
+      return 'reason' in answer ? `${answer.reason} ${answer.retryAfterMs ?? ''}`.trim() : 'in';
+    };
+    return { clock, guard, request, authenticate, refused };
+  }
+
+  const cases: [string, Partial<DoorRequest>, string][] = [
+    ['the right token', { authorizations: [`Bearer ${right}`] }, 'in'],
+    ['the right token of a browser’s WebSocket', { subprotocols: ['ai-dev-assistant.v1', `bearer.${right}`] }, 'in'],
+    ['a scheme in other letters', { authorizations: [`bearer ${right}`] }, 'in'],
+    ['nothing', {}, 'Unauthenticated'],
+    ['a wrong token', { authorizations: ['Bearer wrong'] }, 'Unauthenticated'],
+    ['another scheme', { authorizations: [`Basic ${right}`] }, 'Unauthenticated'],
+    ['two headers', { authorizations: [`Bearer ${right}`, 'Bearer wrong'] }, 'Unauthenticated'],
+    [
+      'a header and a subprotocol',
+      { authorizations: [`Bearer ${right}`], subprotocols: [`bearer.${right}`] },
+      'Unauthenticated',
+    ],
+    ['two subprotocols', { subprotocols: [`bearer.${right}`, `bearer.${right}`] }, 'Unauthenticated'],
+    ['a subprotocol that holds more', { subprotocols: [`bearer.${right} x`] }, 'Unauthenticated'],
+    ['a token with a control character', { authorizations: [`Bearer ${right}\0`] }, 'Unauthenticated'],
+    ['a token of a megabyte', { authorizations: [`Bearer ${'x'.repeat(1_000_000)}`] }, 'Unauthenticated'],
+  ];
+  for (const [name, parts, expected] of cases) {
+    it(`answers ${expected} to ${name}`, async () => {
+      assert.equal(await create().authenticate(parts), expected);
+    });
+  }
+
+  it('tells who has shown five wrong tokens in five minutes to wait, and lets a right one in at once', async () => {
+    const { clock, authenticate, refused } = create();
+    const wrong = { authorizations: ['Bearer wrong'] };
+    for (let attempt = 0; attempt < 5; attempt++) {
+      assert.equal(await authenticate(wrong), 'Unauthenticated');
+      clock.advance(1_000);
+    }
+    assert.equal(await authenticate(wrong), 'RateLimited 295000');
+    assert.equal(await authenticate({ authorizations: [`Bearer ${right}`] }), 'in');
+    clock.advance(294_999);
+    assert.equal(await authenticate(wrong), 'RateLimited 1');
+    clock.advance(1);
+    assert.equal(await authenticate(wrong), 'Unauthenticated');
+    assert.equal(refused.filter((reason) => reason === 'Unauthenticated').length, 6);
+  });
+
+  it('counts each address by itself, and refusals of Host and Origin against nobody', async () => {
+    const { guard, request, authenticate } = create({ 'limits.failedAuthenticationsPer5Minutes': 1 });
+    for (let attempt = 0; attempt < 10; attempt++) {
+      assert.equal(guard.checkAddress(request({ hosts: ['evil.example'] }))?.reason, 'BadHost');
+      assert.equal(guard.checkAddress(request({ origins: ['null'] }))?.reason, 'BadOrigin');
+    }
+    assert.equal(await authenticate({ remoteAddress: 'a' }), 'Unauthenticated');
+    assert.equal(await authenticate({ remoteAddress: 'a' }), 'RateLimited 300000');
+    assert.equal(await authenticate({ remoteAddress: 'b' }), 'Unauthenticated');
+  });
+
+  it('refuses a Host or an Origin that stands there twice, or no Host', () => {
+    const { guard, request } = create({ 'security.allowedOrigins': ['https://a.example'] });
+    const verdict = (parts: Partial<DoorRequest>) => guard.checkAddress(request(parts))?.reason;
+    assert.equal(verdict({ hosts: ['127.0.0.1:80', '127.0.0.1:80'] }), 'BadHost');
+    assert.equal(verdict({ hosts: [] }), 'BadHost');
+    assert.equal(verdict({ origins: ['https://a.example', 'https://a.example'] }), 'BadHost');
+    assert.equal(verdict({ origins: ['https://a.example'] }), undefined);
+    assert.equal(verdict({ origins: ['https://b.example'] }), 'BadOrigin');
+  });
+});
