@@ -18,6 +18,8 @@ export class HttpServer {
   readonly url: URL;
   readonly token: string;
   readonly tokenFile: string;
+  /** The first line on stdout. */
+  readonly record: Readonly<Record<string, unknown>>;
 
   static async start(dataFolder: string, args: readonly string[] = []): Promise<HttpServer> {
     const child = spawn(process.execPath, [serverBundle, 'serve', ...args], {
@@ -29,12 +31,13 @@ export class HttpServer {
       once(createInterface(child.stdout), 'line'),
       once(child, 'exit').then(() => assert.fail('serve ended at once')),
     ])) as [string];
-    return new HttpServer(child, JSON.parse(line) as { url: string; tokenFile: string });
+    return new HttpServer(child, JSON.parse(line) as { url: string; tokenFile: string } & Record<string, unknown>);
   }
 
-  private constructor(child: ChildProcess, record: { url: string; tokenFile: string }) {
+  private constructor(child: ChildProcess, record: { url: string; tokenFile: string } & Record<string, unknown>) {
     this.child = child;
     this.url = new URL(record.url);
+    this.record = record;
     this.tokenFile = record.tokenFile;
     this.token = readFileSync(record.tokenFile, 'utf8').trim();
   }
@@ -55,6 +58,8 @@ export class HttpServer {
       host: this.url.host,
       authorization: `Bearer ${this.token}`,
       'content-type': 'application/json',
+      // The library sends the body of a GET without saying that it is one.
+      ...(request.body === undefined ? {} : { 'content-length': String(Buffer.byteLength(request.body)) }),
       ...request.headers,
     };
     const present = Object.entries(headers).filter((entry): entry is [string, string] => entry[1] !== null);

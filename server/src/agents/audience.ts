@@ -1,3 +1,4 @@
+import { includesScope } from '../../protocol/declaration.ts';
 import type { ConversationId, SessionEvent } from '../../protocol/sessionEvents.ts';
 import type { Disposable } from '../base/disposable.ts';
 import type { Client } from '../base/handlers.ts';
@@ -30,6 +31,11 @@ export class Audience implements Disposable {
 
   get size(): number {
     return this.members.size;
+  }
+
+  /** Whether anybody watches who may say yes or no to what the agent asks. */
+  get canAnswer(): boolean {
+    return [...this.members.values()].some(({ client }) => includesScope(client.scope, 'agent'));
   }
 
   /** Attaching again replaces the former attachment. `onGone` is called if the client goes away by itself. */

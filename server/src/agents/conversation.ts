@@ -71,7 +71,7 @@ export class Conversation {
       append: (updates) => this.append(updates),
       state: () => this.state,
       clock: ports.clock,
-      hasAudience: () => this.audience.size > 0 || this.running?.client.kind === 'editor',
+      hasAudience: () => this.audience.canAnswer || this.running?.client.kind === 'editor',
     });
     this.commands = new CommandFollower({
       conversationId: this.id,

@@ -14,8 +14,11 @@ import type { Disposable } from './disposable.ts';
 export interface Client {
   /** Unique within this server process. */
   readonly id: string;
-  /** `editor`: answers `editor/*` and `secret/*`. */
-  readonly kind: 'editor' | 'lsp' | 'http' | 'webSocket' | 'commandLine';
+  /**
+   * `editor`: answers `editor/*` and `secret/*`. `http`: one call, to which nothing can be told unasked. `eventStream`: is told
+   * and asks nothing.
+   */
+  readonly kind: 'editor' | 'lsp' | 'http' | 'eventStream' | 'webSocket' | 'commandLine';
   /** What it may ask for. Who has started this process may ask for all. */
   readonly scope: GrantedScope;
   /** Which token it has shown, where it had to show one; never the token itself. Clients with the same share their limits. */

@@ -55,7 +55,7 @@ export class RateLimiter {
   check(client: Client, method: string, limit: Limit): void {
     if (limit === 'none' || client.kind === 'editor') return;
     const budgets: Budget[] = [];
-    if (client.kind === 'http') budgets.push(httpCalls);
+    if (client.kind === 'http' || client.kind === 'eventStream') budgets.push(httpCalls);
     if (client.kind === 'webSocket') budgets.push(webSocketMessages);
     if (limit === 'terminal') budgets.push(terminalStarts);
     const now = this.clock.now();

@@ -1,3 +1,4 @@
+import { includesScope } from '../../protocol/declaration.ts';
 import type { terminal } from '../../protocol/terminal.ts';
 import type { Handlers } from '../base/handlers.ts';
 import type { ShellList } from './shells/shellList.ts';
@@ -30,7 +31,12 @@ export function createTerminalHandlers(services: {
       };
     },
     'terminal/attach': ({ sessionId, fromOffset, canAnswer }, { client, signal }) =>
-      viewers.attach(client, { sessionId, fromOffset, canAnswer }, signal),
+      // An answer is input, so that who may not type has none to give.
+      viewers.attach(
+        client,
+        { sessionId, fromOffset, canAnswer: canAnswer && includesScope(client.scope, 'terminal') },
+        signal,
+      ),
     'terminal/detach': ({ sessionId }, { client }) => {
       viewers.detach(client, sessionId);
       return {};

@@ -47,8 +47,9 @@ export class EventStreams implements Disposable {
     const acknowledge = (params: ParamsOf<'terminal/acknowledge'>): void => {
       void router.notification(client, 'terminal/acknowledge', params);
     };
-    const client = createHttpClient(response, bearer, (method, params) => {
-      stream.send(eventOf(method, params, acknowledge));
+    const client = createHttpClient(response, bearer, {
+      kind: 'eventStream',
+      notify: (method, params) => stream.send(eventOf(method, params, acknowledge)),
     });
     const attached: StreamedEvent[] = [];
     const attachments = attachmentsOf(exchange);

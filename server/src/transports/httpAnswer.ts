@@ -46,13 +46,6 @@ export function sendRefusal(response: http.ServerResponse, refusal: HttpRefusal)
   sendJson(response, errorTable[reason].httpStatus, { error: reason, message, correlationId });
 }
 
-/** Answers without reading the body, so that the connection cannot be used again. */
-export function refuse(request: http.IncomingMessage, response: http.ServerResponse, refusal: HttpRefusal): void {
-  response.setHeader('Connection', 'close');
-  response.once('finish', () => request.destroy());
-  sendRefusal(response, refusal);
-}
-
 /** What the router has answered. */
 export function sendAnswer(response: http.ServerResponse, answer: Answer): void {
   if ('result' in answer) {

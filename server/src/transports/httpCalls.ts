@@ -5,7 +5,7 @@ import { CodedError } from '../../protocol/errors.ts';
 import type { Client } from '../base/handlers.ts';
 import type { Router } from '../rpc/router.ts';
 import type { DoorBearer } from './door.ts';
-import { refuse, sendAnswer, sendRefusal } from './httpAnswer.ts';
+import { sendAnswer, sendRefusal } from './httpAnswer.ts';
 import type { Exchange } from './httpTransport.ts';
 
 /** A prompt of 1 MiB of text, escaped, with room. */
@@ -27,7 +27,7 @@ export function describeMethods(methods: readonly string[]): object[] {
 export async function callMethod(router: Router, exchange: Exchange, bearer: DoorBearer): Promise<void> {
   const { request, response, path } = exchange;
   if (!/^application\/json(?:;\s*charset=utf-8)?$/i.test(request.headers['content-type'] ?? '')) {
-    refuse(request, response, { reason: 'UnsupportedMediaType', message: 'Send the params as application/json.' });
+    sendRefusal(response, { reason: 'UnsupportedMediaType', message: 'Send the params as application/json.' });
     return;
   }
   const gone = new AbortController();
@@ -35,7 +35,7 @@ export async function callMethod(router: Router, exchange: Exchange, bearer: Doo
   const body = await readBody(request);
   if (body === undefined) {
     const message = `A body may have ${maxBodyBytes} bytes at most.`;
-    refuse(request, response, { reason: 'TooLarge', message });
+    sendRefusal(response, { reason: 'TooLarge', message });
     return;
   }
   let params: unknown;
@@ -45,7 +45,7 @@ export async function callMethod(router: Router, exchange: Exchange, bearer: Doo
     sendRefusal(response, { reason: 'ParseError', message: 'The body is not valid JSON.' });
     return;
   }
-  const client = createHttpClient(response, bearer);
+  const client = createHttpClient(response, bearer, { kind: 'http', notify: () => undefined });
   const answer = await router.request(client, path.slice('/api/'.length), params, gone.signal);
   if (!response.destroyed) sendAnswer(response, answer);
 }
@@ -56,11 +56,11 @@ let nextClient = 0;
 export function createHttpClient(
   response: http.ServerResponse,
   { tokenId, scope }: DoorBearer,
-  notify: Client['notify'] = () => undefined,
+  { kind, notify }: { readonly kind: 'http' | 'eventStream'; readonly notify: Client['notify'] },
 ): Client {
   return {
-    id: `http-${++nextClient}`,
-    kind: 'http',
+    id: `${kind}-${++nextClient}`,
+    kind,
     scope,
     tokenId,
     notify,

@@ -11,7 +11,7 @@ import { ConnectionBudget } from './connectionBudget.ts';
 import { doorRequestOf, type DoorBearer, type Guard } from './door.ts';
 import { EventStreams } from './eventStreams.ts';
 import { callMethod, describeMethods } from './httpCalls.ts';
-import { refuse, sendJson, sendRefusal, sendText, type HttpRefusal } from './httpAnswer.ts';
+import { sendJson, sendRefusal, sendText, type HttpRefusal } from './httpAnswer.ts';
 import { WebSocketTransport } from './webSocketTransport.ts';
 
 const headersTimeoutMs = 10_000;
@@ -132,29 +132,29 @@ export class HttpTransport implements Disposable {
     const { path, query } = targetOf(request);
     const refusal = this.options.guard.checkAddress(doorRequestOf(request));
     if (refusal) {
-      refuse(request, response, refusal);
+      sendRefusal(response, refusal);
       return;
     }
     if (path === '/health') {
       if (request.method === 'GET') sendJson(response, 200, { status: this.options.health().status });
-      else refuse(request, response, useMethod('GET'));
+      else sendRefusal(response, useMethod('GET'));
       return;
     }
     const bearer = await this.authenticate(request);
     if ('reason' in bearer) {
-      refuse(request, response, bearer);
+      sendRefusal(response, bearer);
       return;
     }
     const exchange = { request, response, path, query };
     if (path.startsWith('/api/')) {
       if (request.method === 'POST') await callMethod(this.options.router, exchange, bearer);
-      else refuse(request, response, useMethod('POST'));
+      else sendRefusal(response, useMethod('POST'));
       return;
     }
     const route = Object.hasOwn(this.routes, path) ? this.routes[path] : undefined;
-    if (!route) refuse(request, response, { reason: 'NotFound', message: 'There is nothing here.' });
+    if (!route) sendRefusal(response, { reason: 'NotFound', message: 'There is nothing here.' });
     else if (request.method === 'GET') await route(exchange, bearer);
-    else refuse(request, response, useMethod('GET'));
+    else sendRefusal(response, useMethod('GET'));
   }
 
   private async upgrade(request: http.IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
@@ -201,6 +201,7 @@ function useMethod(method: string): HttpRefusal {
 function refuseUpgrade(request: http.IncomingMessage, stream: Duplex, refusal: HttpRefusal): void {
   const response = new http.ServerResponse(request);
   response.assignSocket(stream as Socket);
+  response.setHeader('Connection', 'close');
   response.once('finish', () => stream.end());
-  refuse(request, response, refusal);
+  sendRefusal(response, refusal);
 }
