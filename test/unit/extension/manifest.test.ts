@@ -2,7 +2,7 @@ import * as assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { bundleFile, renderStringBundle } from '../../../scripts/l10n.ts';
-import { settingKeys, settingsSnapshot } from '../../../server/protocol/settings.ts';
+import { doorSettingKeys, settingKeys, settingsSnapshot } from '../../../server/protocol/settings.ts';
 
 const root = path.resolve(import.meta.dirname, '../../..');
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
@@ -37,19 +37,23 @@ const manifest = JSON.parse(text) as Manifest;
 const strings = JSON.parse(read('package.nls.json')) as Record<string, string>;
 const properties = manifest.contributes.configuration.properties;
 
+/** Those of a server that listens stand in `settings.json` only. */
+const ownKeys = settingKeys.filter((key) => !(doorSettingKeys as readonly string[]).includes(key));
+
 describe('The manifest', () => {
   it('has the settings of the contract and no other', () => {
-    assert.deepEqual(Object.keys(properties).sort(), settingKeys.map((key) => prefix + key).sort());
+    assert.deepEqual(Object.keys(properties).sort(), ownKeys.map((key) => prefix + key).sort());
   });
 
   it('gives each setting the default that the server gives it', () => {
     const defaults = Object.fromEntries(Object.entries(properties).map(([key, property]) => [key, property.default]));
-    const expected = Object.entries(settingsSnapshot.parse({})).map(([key, value]) => [prefix + key, value]);
+    const parsed = settingsSnapshot.parse({});
+    const expected = ownKeys.map((key) => [prefix + key, parsed[key]]);
     assert.deepEqual(defaults, Object.fromEntries(expected));
   });
 
   it('lets a person set what the server takes, and marks what it does not', () => {
-    for (const key of settingKeys) {
+    for (const key of ownKeys) {
       const property = properties[prefix + key]!;
       const accepts = (value: unknown): boolean => settingsSnapshot.shape[key].safeParse(value).success;
       for (const value of property.enum ?? []) assert.ok(accepts(value), `${key}: ${String(value)}`);
