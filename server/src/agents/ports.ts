@@ -26,6 +26,11 @@ export interface ConversationJournal {
   append(updates: readonly SessionUpdate[]): Promise<readonly SessionEvent[]>;
   /** Calls `listener` for each event after it is durable, whoever wrote it. */
   onAppended(listener: (event: SessionEvent) => void): Disposable;
+  /**
+   * Calls `listener` once, when opening it again gives another access: another process has let go of the conversation,
+   * or has taken it over.
+   */
+  onStale(listener: () => void): Disposable;
   close(): Promise<void>;
 }
 

@@ -15,7 +15,10 @@ export interface JournalHeader {
 
 /** One conversation's events, in memory and on disk. Whoever opened it closes it. */
 export interface ConversationJournal {
-  /** `read`: somebody else holds the conversation, or its folder cannot be written; new events still arrive. */
+  /**
+   * `read`: somebody else holds the conversation, or its folder cannot be written; new events still arrive. What is
+   * open for writing becomes `read`, with no new events, if somebody takes the lease over.
+   */
   readonly access: 'write' | 'read';
   /** With which error `append` rejects where access is `read`: `Conflict` if held elsewhere, else what the disk said. */
   readonly refusal: CodedError | undefined;
@@ -32,6 +35,11 @@ export interface ConversationJournal {
   append(updates: readonly SessionUpdate[]): Promise<readonly SessionEvent[]>;
   /** Calls `listener` for each event after it is durable, in order, whoever wrote it. */
   onAppended(listener: (event: SessionEvent) => void): Disposable;
+  /**
+   * Calls `listener` once, when closing it and opening it again gives another access: the lease that somebody else held
+   * has become free, or this one was lost.
+   */
+  onStale(listener: () => void): Disposable;
   /** Finishes what was appended and gives the conversation free. Calling it again waits for the first. */
   close(): Promise<void>;
 }

@@ -1,13 +1,13 @@
 import * as path from 'node:path';
 import { errorCode, type FileFacts } from '../base/fileSystem.ts';
 import type { ConversationJournal, ConversationSummary } from './conversationJournal.ts';
-import { isClaimed } from './conversationLock.ts';
+import { liveClaims } from './conversationLock.ts';
 import { storageFailed } from './errors.ts';
 import type { ConversationIndex } from './index/conversationIndex.ts';
 import type { IndexedConversation } from './index/indexedConversation.ts';
 import { conversationOf, journalSuffix } from './journalFormat.ts';
 import { summarize, titleOf, type JournalSummary } from './journalSummary.ts';
-import type { JournalSystem } from './openJournal.ts';
+import type { JournalSystem } from './journalSystem.ts';
 
 /** Of a workspace with more conversations, the index is asked: looking at each journal takes too long. */
 const maxLookedAt = 500;
@@ -108,7 +108,7 @@ export class ConversationList {
       if (summary === undefined) continue;
       const { conversationId } = summary.header;
       const lockedElsewhere =
-        !own.has(conversationId) && (await isClaimed(conversationId, claims, this.system.processes));
+        !own.has(conversationId) && (await liveClaims(conversationId, claims, this.system.processes)).length > 0;
       listed.push(toSummary(summary, lockedElsewhere, rows?.get(conversationId)));
     }
     return listed;

@@ -16,6 +16,9 @@ interface Claim {
 
 /** The right to write to one conversation. */
 export interface ConversationLock {
+  readonly holder: ProcessIdentity;
+  /** False once somebody has taken the claim away, taking this process for dead. Rejects with what the disk said. */
+  isHeld(): Promise<boolean>;
   release(): Promise<void>;
 }
 
@@ -41,10 +44,12 @@ export async function acquireLock(
   if ((await claimsOfOthers(place, undefined, system)).live.length > 0) return undefined;
   const self = await system.processes.self();
   const own = `${conversationId}${claimInfix}${self.pid}-${self.startedAt}-${randomBytes(6).toString('hex')}`;
-  const release = (): Promise<void> => removeIfThere(path.join(folder, own), fileSystem);
-  await createClaim(path.join(folder, own), self, fileSystem);
+  const claimPath = path.join(folder, own);
+  const release = (): Promise<void> => removeIfThere(claimPath, fileSystem);
+  await createClaim(claimPath, self, fileSystem);
   try {
-    if (await winsContest(place, own, system)) return { release };
+    if (await winsContest(place, own, system))
+      return { holder: self, isHeld: () => isThere(claimPath, fileSystem), release };
   } catch (error) {
     await release();
     throw error;
@@ -70,16 +75,17 @@ async function winsContest(place: Place, own: string, system: System): Promise<b
   return false;
 }
 
-/** Whether a live process other than the holder of `own` claims the conversation. */
-export async function isClaimed(
+/** The names, of those of a folder, by which live processes claim the conversation. */
+export async function liveClaims(
   conversationId: string,
   fileNames: readonly string[],
   processes: ProcessTable,
-): Promise<boolean> {
-  for (const claim of claimsIn(fileNames, conversationId)) {
-    if (await processes.isAlive(claim.holder)) return true;
+): Promise<string[]> {
+  const live: string[] = [];
+  for (const { fileName, holder } of claimsIn(fileNames, conversationId)) {
+    if (await processes.isAlive(holder)) live.push(fileName);
   }
-  return false;
+  return live;
 }
 
 interface Place {
@@ -120,6 +126,16 @@ async function createClaim(file: string, self: ProcessIdentity, fileSystem: File
     throw error;
   } finally {
     await handle.close();
+  }
+}
+
+async function isThere(file: string, fileSystem: FileSystem): Promise<boolean> {
+  try {
+    await fileSystem.stat(file);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return false;
+    throw error;
   }
 }
 

@@ -39,6 +39,15 @@ export function heldElsewhere(conversationId: string): CodedError {
   );
 }
 
+/** Somebody else took over because this process did not answer for long, or was taken for dead. */
+export function leaseLost(conversationId: string): CodedError {
+  return new CodedError(
+    'Conflict',
+    `Conversation ${conversationId} was taken over by another window or program. What was not acknowledged here is not kept; go on there.`,
+    { args: { conversationId } },
+  );
+}
+
 /** The journal was closed before. */
 export function journalClosed(conversationId: string): CodedError {
   return new CodedError('Conflict', `Conversation ${conversationId} was closed. Open it again to go on.`, {

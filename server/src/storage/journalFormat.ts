@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { conversationId, sessionEvent, type ConversationId, type SessionEvent } from '../../protocol/sessionEvents.ts';
 import type { OpenFile } from '../base/fileSystem.ts';
+import type { ProcessIdentity } from '../base/processTable.ts';
 import type { JournalHeader } from './conversationJournal.ts';
 import { unreadableHeader, unsupportedFormat } from './errors.ts';
 import { scanRecords, type ScanResult } from './recordCodec.ts';
@@ -20,16 +21,23 @@ const header = anyHeader.extend({
   workspaceFolders: z.array(z.string()),
 });
 /** What is asked of an event before its kind is looked at, so that unknown kinds keep their number. */
-const numbered = z.looseObject({ sequence: z.int().min(1), at: z.number() });
+const numbered = z.looseObject({ sequence: z.int().min(1), at: z.number(), lease: z.int().min(1).optional() });
+/** A lease begins: what is written under an older one behind this record counts no more. */
+const leaseRecord = z.looseObject({ lease: z.int().min(1), sequence: z.undefined().optional() });
 
 /** The JSON text of a new journal's first record. */
 export function headerJson(facts: JournalHeader): string {
   return JSON.stringify({ format: formatName, version: formatVersion, ...facts });
 }
 
-/** The JSON text of an event, around the JSON text of its update. */
-export function eventJson(sequence: number, at: number, updateJson: string): string {
-  return `{"sequence":${sequence},"at":${at},"update":${updateJson}}`;
+/** The JSON text of an event, around the JSON text of its update. `epoch` is that of the lease under which it is written. */
+export function eventJson(sequence: number, at: number, updateJson: string, epoch: number): string {
+  return `{"sequence":${sequence},"at":${at},"update":${updateJson},"lease":${epoch}}`;
+}
+
+/** The JSON text of the record with which a new holder of the lease begins to write. */
+export function leaseJson(epoch: number, holder: ProcessIdentity, at: number): string {
+  return JSON.stringify({ lease: epoch, holder, at });
 }
 
 /** The id that a file name stands for, or undefined if it is no journal's. */
@@ -45,10 +53,14 @@ export function conversationOf(fileName: string): ConversationId | undefined {
  */
 export class JournalFold {
   readonly events: SessionEvent[] = [];
-  /** Records with a right checksum that were passed over: of an unknown kind, or with a number that was used before. */
+  /**
+   * Records with a right checksum that were passed over: of an unknown kind, with a number that was used before, or
+   * written by somebody who had lost the lease.
+   */
   passedOver = 0;
   private foundHeader: JournalHeader | undefined;
   private last = 0;
+  private newestEpoch = 0;
   private readonly fileName: string;
 
   /** `knownHeader` is given where reading begins behind the header. */
@@ -71,6 +83,11 @@ export class JournalFold {
     return this.last;
   }
 
+  /** Of the newest lease that was read; 0 if there is none, as in journals of the first versions. */
+  get epoch(): number {
+    return this.newestEpoch;
+  }
+
   /** Throws if the first record is no header of a version that can be read. */
   readonly take = (json: string): boolean => {
     const value = parseJson(json);
@@ -78,17 +95,34 @@ export class JournalFold {
       this.foundHeader = this.parseHeader(value);
       return true;
     }
-    const place = numbered.safeParse(value);
-    if (!place.success || place.data.sequence <= this.last) {
-      this.passedOver += 1;
+    const lease = leaseRecord.safeParse(value);
+    if (lease.success) {
+      this.newestEpoch = Math.max(this.newestEpoch, lease.data.lease);
       return true;
     }
-    this.last = place.data.sequence;
-    const event = sessionEvent.safeParse(value);
-    if (event.success) this.events.push(event.data);
-    else this.passedOver += 1;
+    this.takeEvent(value);
     return true;
   };
+
+  private takeEvent(value: unknown): void {
+    const place = numbered.safeParse(value);
+    // Programs that know no leases write none: what they wrote counts.
+    const epoch = place.data?.lease ?? this.newestEpoch;
+    if (!place.success || place.data.sequence <= this.last || epoch < this.newestEpoch) {
+      this.passedOver += 1;
+      return;
+    }
+    this.last = place.data.sequence;
+    this.newestEpoch = epoch;
+    const event = sessionEvent.safeParse(value);
+    if (!event.success) {
+      this.passedOver += 1;
+      return;
+    }
+    // Who wrote an event is nothing that those who watch the conversation are told.
+    delete event.data['lease'];
+    this.events.push(event.data);
+  }
 
   private parseHeader(value: unknown): JournalHeader {
     const any = anyHeader.safeParse(value);

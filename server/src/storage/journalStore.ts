@@ -12,7 +12,8 @@ import { conversationNotFound, heldElsewhere, storageClosed, storageFailed } fro
 import { ConversationList } from './conversationList.ts';
 import type { ConversationIndex } from './index/conversationIndex.ts';
 import { headerJson, journalSuffix } from './journalFormat.ts';
-import { openJournal, type JournalSystem } from './openJournal.ts';
+import type { JournalSystem } from './journalSystem.ts';
+import { openJournal } from './openJournal.ts';
 import { encodeRecord } from './recordCodec.ts';
 import { realFolders, workspaceKey } from './workspaceKey.ts';
 
@@ -195,17 +196,25 @@ export class JournalStore {
 
   /** Makes `folder` and every missing folder above it, each of them durable. */
   private async createFolders(folder: string): Promise<void> {
-    const { fileSystem } = this.system;
-    try {
-      await fileSystem.createFolder(folder);
-    } catch (error) {
-      if (errorCode(error) === 'EEXIST') return;
-      const parent = path.dirname(folder);
-      if (errorCode(error) !== 'ENOENT' || parent === folder) throw error;
+    const parent = path.dirname(folder);
+    let made = await this.createFolder(folder);
+    if (made === 'parentMissing') {
       await this.createFolders(parent);
-      await fileSystem.createFolder(folder);
+      made = await this.createFolder(folder);
     }
-    await fileSystem.syncFolder(path.dirname(folder));
+    if (made === 'parentMissing') throw Object.assign(new Error('The folder was removed again'), { code: 'ENOENT' });
+    if (made === 'made') await this.system.fileSystem.syncFolder(parent);
+  }
+
+  private async createFolder(folder: string): Promise<'made' | 'isThere' | 'parentMissing'> {
+    try {
+      await this.system.fileSystem.createFolder(folder);
+      return 'made';
+    } catch (error) {
+      if (errorCode(error) === 'EEXIST') return 'isThere';
+      if (errorCode(error) !== 'ENOENT' || path.dirname(folder) === folder) throw error;
+      return 'parentMissing';
+    }
   }
 
   private refuseIfDisposed(): void {

@@ -14,6 +14,8 @@ interface TailOptions {
   readonly path: string;
   readonly fileName: string;
   readonly file: OpenFile;
+  /** What the file system answered as its identity. */
+  readonly identity: string;
   /** What was read when the journal was opened; goes on growing. */
   readonly fold: JournalFold;
   readonly goodEnd: number;
@@ -28,8 +30,10 @@ export class JournalTail {
   private readonly options: TailOptions;
   private fold: JournalFold;
   private position: number;
+  private file: OpenFile;
+  private identity: string;
   private reported: number;
-  private readonly watcher: Disposable;
+  private watcher: Disposable;
   private timer: Disposable | undefined;
   private failures = 0;
   private reading: Promise<void> | undefined;
@@ -40,6 +44,8 @@ export class JournalTail {
     this.options = options;
     this.fold = options.fold;
     this.position = options.goodEnd;
+    this.file = options.file;
+    this.identity = options.identity;
     this.reported = options.fold.lastSequence;
     this.watcher = this.watch();
     this.schedule();
@@ -54,7 +60,7 @@ export class JournalTail {
     this.timer?.dispose();
     this.watcher.dispose();
     await this.reading;
-    await this.options.file.close();
+    await this.file.close();
   }
 
   private watch(): Disposable {
@@ -99,22 +105,34 @@ export class JournalTail {
   }
 
   private async readNew(): Promise<void> {
-    const { sizeBytes } = await this.options.fileSystem.stat(this.options.path);
-    if (sizeBytes === this.position) return;
-    const scan = sizeBytes < this.position ? undefined : await this.scanOn();
-    // Shorter than before, or other bytes where a record should begin: the writer took back an append that failed.
+    const { sizeBytes, identity } = await this.options.fileSystem.stat(this.options.path);
+    const isOther = identity !== this.identity;
+    if (isOther) await this.followToOtherFile(identity);
+    else if (sizeBytes === this.position) return;
+    const scan = isOther || sizeBytes < this.position ? undefined : await this.scanOn();
+    // Another file, shorter than before, or other bytes where a record should begin: the writer took back an append that failed.
     if (scan === undefined || scan.damaged.length > 0) await this.startOver();
     else this.position = scan.goodEnd;
     this.report();
   }
 
+  /** The writer has put a shorter file with the same events in the place of the first. */
+  private async followToOtherFile(identity: string): Promise<void> {
+    const former = this.file;
+    this.file = await this.options.fileSystem.open(this.options.path, 'read');
+    this.identity = identity;
+    this.watcher.dispose();
+    this.watcher = this.watch();
+    await former.close();
+  }
+
   private async scanOn(): ReturnType<typeof scanRecords> {
-    return scanRecords(this.options.file, this.position, this.fold.take);
+    return scanRecords(this.file, this.position, this.fold.take);
   }
 
   private async startOver(): Promise<void> {
     const fold = new JournalFold(this.options.fileName);
-    const scan = await scanRecords(this.options.file, 0, fold.take);
+    const scan = await scanRecords(this.file, 0, fold.take);
     this.fold = fold;
     this.position = scan.goodEnd;
   }

@@ -1,9 +1,11 @@
 import { sessionUpdate, type SessionEvent, type SessionUpdate } from '../../protocol/sessionEvents.ts';
 import type { Clock } from '../base/clock.ts';
-import { writeFully, type OpenFile } from '../base/fileSystem.ts';
+import type { CodedError } from '../../protocol/errors.ts';
+import { writeFully, type FileSystem, type OpenFile } from '../base/fileSystem.ts';
 import type { Logger } from '../base/logger.ts';
-import { eventTooLarge, invalidUpdate, journalClosed, storageFailed, tooMuchWaiting } from './errors.ts';
-import { eventJson } from './journalFormat.ts';
+import type { ConversationLock } from './conversationLock.ts';
+import { eventTooLarge, invalidUpdate, journalClosed, leaseLost, storageFailed, tooMuchWaiting } from './errors.ts';
+import { eventJson, leaseJson } from './journalFormat.ts';
 import { encodeRecord, maxRecordBytes } from './recordCodec.ts';
 
 /** What may wait for the disk, in bytes of JSON. */
@@ -11,6 +13,7 @@ const maxWaitingBytes = 32 * 1024 * 1024;
 /** What an event adds around its update: keys, number and time. */
 const envelopeBytes = 128;
 const closeLimitMs = 10_000;
+const newline = 0x0a;
 
 interface Waiting {
   readonly at: number;
@@ -22,19 +25,34 @@ interface Waiting {
 
 interface WriterOptions {
   readonly conversationId: string;
+  readonly path: string;
+  /** Opened for appending. */
   readonly file: OpenFile;
+  /** What the file system answers as the identity of that file. */
+  readonly identity: string;
   /** Where the last good record ends. */
   readonly endBytes: number;
   readonly lastSequence: number;
+  readonly lock: ConversationLock;
+  /** Higher than that of any lease before. */
+  readonly epoch: number;
+  readonly fileSystem: FileSystem;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Called with the events of each commit, once they are durable and before their appends resolve. */
   readonly onDurable: (events: readonly SessionEvent[]) => void;
+  /** Called once, when it turns out that somebody else has taken the lease. */
+  readonly onLeaseLost: (refusal: CodedError) => void;
 }
 
 /**
  * The writing end of a journal. Whatever arrives while the disk is busy goes out together, in one write and one
  * fdatasync. If that fails the file is cut back to where it was good, and later appends start from there.
+ *
+ * A process may be stopped for hours and go on between any two instructions, its lease taken over meanwhile by somebody
+ * who took it for dead. So nothing is acknowledged unless the lease is still held once the events are durable: whoever
+ * takes it over removes the claim first and reads the journal afterwards. What such a process writes nevertheless lands
+ * at the end of the file, where it harms nothing, and has an older epoch than what stands before it.
  */
 export class JournalWriter {
   private readonly options: WriterOptions;
@@ -47,6 +65,9 @@ export class JournalWriter {
   private waitingBytes = 0;
   private draining: Promise<void> | undefined;
   private closed = false;
+  /** The record that says so is on the disk. */
+  private hasBegunLease = false;
+  private refusal: CodedError | undefined;
 
   constructor(options: WriterOptions) {
     this.options = options;
@@ -57,6 +78,7 @@ export class JournalWriter {
 
   async append(updates: readonly SessionUpdate[]): Promise<readonly SessionEvent[]> {
     if (this.closed) throw journalClosed(this.options.conversationId);
+    if (this.refusal !== undefined) throw this.refusal;
     if (updates.length === 0) return [];
     // Serialized at once, so that a caller that goes on changing its objects changes nothing here.
     const updateJsons = updates.map(serialize);
@@ -115,17 +137,17 @@ export class JournalWriter {
 
   private async commit(batch: readonly Waiting[]): Promise<SessionEvent[][]> {
     let sequence = this.lastSequence;
+    const { epoch } = this.options;
     const jsons = batch.map(({ at, updateJsons }) =>
-      updateJsons.map((updateJson) => eventJson((sequence += 1), at, updateJson)),
+      updateJsons.map((updateJson) => eventJson((sequence += 1), at, updateJson, epoch)),
     );
-    const data = Buffer.concat(jsons.flat().map(encodeRecord));
-    await this.cutBackIfNeeded();
+    await this.prepare();
     try {
-      await writeFully(this.options.file, data, this.end);
-      await this.options.file.datasync();
+      await this.write(jsons.flat());
     } catch (error) {
+      if (this.refusal !== undefined) throw error;
       this.needsCut = true;
-      await this.cutBackIfNeeded().catch((cutError: unknown) => {
+      await this.prepare().catch((cutError: unknown) => {
         this.log.warn('A failed append could not be cut off yet', {
           conversationId: this.options.conversationId,
           error: cutError,
@@ -133,20 +155,56 @@ export class JournalWriter {
       });
       throw error;
     }
-    this.end += data.byteLength;
     this.lastSequence = sequence;
     // Parsed from the very text that was written: what is shown now is what a replay will show.
-    const answers = jsons.map((texts) => texts.map((text) => JSON.parse(text) as SessionEvent));
+    const answers = jsons.map((texts) =>
+      texts.map((text) => {
+        const { lease: _, ...event } = JSON.parse(text) as SessionEvent;
+        return event;
+      }),
+    );
     this.options.onDurable(answers.flat());
     return answers;
   }
 
-  private async cutBackIfNeeded(): Promise<void> {
-    if (!this.needsCut) return;
-    await this.options.file.truncate(this.end);
-    // Else what was refused could be there again after a loss of power.
-    await this.options.file.datasync();
-    this.needsCut = false;
+  private async write(jsons: readonly string[]): Promise<void> {
+    const { file, epoch, lock, clock } = this.options;
+    const begin = this.hasBegunLease ? [] : [leaseJson(epoch, lock.holder, clock.now())];
+    await writeFully(file, Buffer.concat([...begin, ...jsons].map(encodeRecord)), this.end);
+    await file.datasync();
+    this.end = await this.sizeIfHeld();
+    this.hasBegunLease = true;
+  }
+
+  /** Cuts off what a failed append has left, and looks at the lease before anything is changed. */
+  private async prepare(): Promise<void> {
+    const sizeBytes = await this.sizeIfHeld();
+    const { file } = this.options;
+    if (this.needsCut) {
+      await file.truncate(this.end);
+      // Else what was refused could be there again after a loss of power.
+      await file.datasync();
+      this.needsCut = false;
+    } else if (sizeBytes > this.end) {
+      // Somebody who had lost the lease wrote here: whatever it is, the next record begins on a line of its own.
+      const last = Buffer.alloc(1);
+      await file.read(last, sizeBytes - 1);
+      this.end = sizeBytes;
+      if (last[0] === newline) return;
+      await writeFully(file, Buffer.of(newline), sizeBytes);
+      this.end += 1;
+    }
+  }
+
+  /** The length of the journal. Rejects if the lease was lost, or the file is no longer where it was. */
+  private async sizeIfHeld(): Promise<number> {
+    const { lock, fileSystem, path, identity, conversationId } = this.options;
+    if (this.refusal !== undefined) throw this.refusal;
+    const [isHeld, facts] = await Promise.all([lock.isHeld(), fileSystem.stat(path)]);
+    if (isHeld && facts.identity === identity) return facts.sizeBytes;
+    this.refusal = leaseLost(conversationId);
+    this.options.onLeaseLost(this.refusal);
+    throw this.refusal;
   }
 }
 

@@ -200,7 +200,7 @@ describe('journals and the disk', function () {
     const open = fileSystem.open.bind(fileSystem);
     fileSystem.open = async (file, mode) => {
       const handle = await open(file, mode);
-      return mode === 'readWrite' ? { ...handle, datasync: () => Promise.resolve() } : handle;
+      return mode === 'append' ? { ...handle, datasync: () => Promise.resolve() } : handle;
     };
     const account = await work(fixture, fileSystem);
     const survivors = path.join(fixture.folder, 'survivors');

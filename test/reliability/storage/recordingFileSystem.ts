@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { nodeFileSystem, type FileSystem, type OpenFile } from '../../../server/src/base/fileSystem.ts';
+import { nodeFileSystem, type FileSystem, type OpenFile, type OpenMode } from '../../../server/src/base/fileSystem.ts';
 
 /** What the disk has for certain (`durable`), and what was done since that only memory knows, in order. */
 interface Inode {
@@ -53,7 +53,7 @@ export class RecordingFileSystem implements FileSystem {
     return nodeFileSystem.list(folder);
   }
 
-  async open(file: string, mode: 'read' | 'readWrite' | 'createNew'): Promise<OpenFile> {
+  async open(file: string, mode: OpenMode): Promise<OpenFile> {
     if (mode === 'createNew') this.count();
     else this.dieIfDead();
     const open = await nodeFileSystem.open(file, mode);

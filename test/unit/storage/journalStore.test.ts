@@ -190,7 +190,7 @@ describe('journal store', () => {
       ...nodeFileSystem,
       async open(file, mode) {
         const open = await nodeFileSystem.open(file, mode);
-        return { ...open, datasync: () => (mode === 'readWrite' ? gate.promise : open.datasync()) };
+        return { ...open, datasync: () => (mode === 'append' ? gate.promise : open.datasync()) };
       },
     };
     const journal = await fixture.store({ fileSystem: slow }).create(fixtureFolders(fixture));

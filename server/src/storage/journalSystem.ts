@@ -1,0 +1,36 @@
+import type { Clock } from '../base/clock.ts';
+import type { FileSystem, OpenFile } from '../base/fileSystem.ts';
+import type { Logger } from '../base/logger.ts';
+import type { ProcessTable } from '../base/processTable.ts';
+import type { JournalFold } from './journalFormat.ts';
+import type { ScanResult } from './recordCodec.ts';
+
+/** What a journal needs of its surroundings. */
+export interface JournalSystem {
+  readonly fileSystem: FileSystem;
+  readonly processes: ProcessTable;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** A journal as it was found. */
+export interface OpenedJournal {
+  readonly fold: JournalFold;
+  readonly scan: ScanResult;
+  readonly file: OpenFile;
+  /** What the file system answers as the identity of that file. */
+  readonly identity: string;
+}
+
+/** Which journal. */
+export interface JournalPlace {
+  readonly path: string;
+  readonly fileName: string;
+  readonly conversationId: string;
+}
+
+/** What a journal is opened in. */
+export interface Surroundings {
+  readonly system: JournalSystem;
+  readonly onClosed: () => void;
+}
