@@ -136,6 +136,20 @@ export class SessionService {
     this.options.broadcaster.notifyAll('session/changed', { sessionId: id, session: null });
   }
 
+  /**
+   * Gives every journal free, as when nobody needs it any more: what watches a conversation has to attach anew. Rejects
+   * with `Conflict`, and closes nothing, while a turn runs.
+   */
+  async closeAll(): Promise<void> {
+    const conversations = [...this.opened.values()];
+    const running = conversations.find((conversation) => conversation.isRunning);
+    if (running) {
+      const title = running.summary().title.slice(0, 80);
+      throw new CodedError('Conflict', `A turn is running in the conversation "${title}". Stop it first.`);
+    }
+    await Promise.all(conversations.map((conversation) => this.closeOne(conversation.id, conversation)));
+  }
+
   /** Ends every turn as interrupted and gives every journal free. */
   async close(): Promise<void> {
     this.isClosed = true;

@@ -41,7 +41,10 @@ export interface FileSystem {
   createFolder(path: string): Promise<void>;
   /** Replaces what is there. */
   rename(from: string, to: string): Promise<void>;
+  /** Not for folders; of a link, the link itself. */
   remove(path: string): Promise<void>;
+  /** Only an empty one. */
+  removeFolder(path: string): Promise<void>;
   /** Makes the names in a folder durable. */
   syncFolder(folder: string): Promise<void>;
   /** Calls `onChange` some time after a file has changed; may call too often, and `onFailed` once if it no longer can. */
@@ -77,6 +80,7 @@ export const nodeFileSystem: FileSystem = {
   createFolder: (path) => fs.mkdir(path, { mode: folderMode }),
   rename: (from, to) => fs.rename(from, to),
   remove: (path) => fs.unlink(path),
+  removeFolder: (path) => fs.rmdir(path),
   async syncFolder(folder) {
     // Windows cannot open a folder; there NTFS journals renames by itself.
     if (process.platform === 'win32') return;

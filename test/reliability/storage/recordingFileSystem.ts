@@ -92,6 +92,12 @@ export class RecordingFileSystem implements FileSystem {
     change(this.folderOf(file), (entries) => entries.delete(path.basename(file)));
   }
 
+  async removeFolder(folder: string): Promise<void> {
+    this.count();
+    await nodeFileSystem.removeFolder(folder);
+    change(this.folderOf(folder), (entries) => entries.delete(path.basename(folder)));
+  }
+
   async syncFolder(folder: string): Promise<void> {
     this.count();
     await nodeFileSystem.syncFolder(folder);
