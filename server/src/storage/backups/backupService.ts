@@ -48,6 +48,7 @@ export class BackupService {
   private readonly ending = new AbortController();
   private readonly works = new Set<Promise<unknown>>();
   private starting: Promise<void> | undefined;
+  private lastLocked: Promise<unknown> = Promise.resolve();
   private unreleased: ConversationLock | undefined;
 
   constructor(options: BackupServiceOptions) {
@@ -76,9 +77,12 @@ export class BackupService {
 
   /** Answers the newest backup where nothing has changed since. Rejects with `Conflict` while another process is at it. */
   create(reason: BackupReason, { onProgress, signal }: Asked): Promise<BackupManifest> {
-    return this.locked(signal, (either) =>
-      this.store.create({ reason, signal: either, onProgress }),
-    );
+    return this.locked(signal, async (either) => {
+      const made = await this.store.create({ reason, signal: either, onProgress });
+      // Whoever asked for it: what was wrong with backups before is mended.
+      this.options.onTrouble(undefined);
+      return made;
+    });
   }
 
   async list(): Promise<ResultOf<'backup/list'>> {
@@ -270,8 +274,12 @@ export class BackupService {
     }
   }
 
+  /** Work of this process is done one after the other; what another process is at refuses it. */
   private locked<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return this.working(signal, async (either) => {
+    const former = this.lastLocked;
+    const running = this.working(signal, async (either) => {
+      await former;
+      either.throwIfAborted();
       const { fileSystem, processes } = this.options;
       await ensureFolder(this.folder, fileSystem);
       if (this.unreleased !== undefined) await this.unreleased.release();
@@ -289,6 +297,8 @@ export class BackupService {
         await this.release(lock);
       }
     });
+    this.lastLocked = running.catch(() => undefined);
+    return running;
   }
 
   /** Never rejects: the work is done by then. What could not be released is before the next work. */
