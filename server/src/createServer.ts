@@ -233,7 +233,8 @@ export function createServer(options: ServerOptions): Server {
     fileSystem: nodeFileSystem,
     clock: systemClock,
     logger,
-    onTrouble: (message?: string) => health.setComponent('backups', message === undefined ? 'ready' : 'degraded', message),
+    onTrouble: (message?: string) =>
+      health.setComponent('backups', message === undefined ? 'ready' : 'degraded', message),
   };
   const backups = new BackupService({
     ...backupSystem,

@@ -17,13 +17,17 @@ export interface RestoreOptions extends BackupOptions {
 }
 
 const maxShown = 20;
+const noBackup = 'There is no backup yet. "ai-dev-assistant backup create" makes one.';
 const endingSignals = ['SIGINT', 'SIGTERM'] as const;
 
 /** Makes a backup now. */
 export async function createBackup(options: BackupOptions): Promise<void> {
   await withBackups(options, async (server, signal) => {
     const result = await server.call('backup/create', {}, signal);
-    if (options.json === true) return print(JSON.stringify(result));
+    if (options.json === true) {
+      print(JSON.stringify(result));
+      return;
+    }
     const { id, conversations, files, sizeBytes } = result.backup;
     print(`Backup ${id}: ${conversations} conversations, ${files} files, ${sizeOf(sizeBytes)}.`);
     for (const { path, code } of result.unreadable) {
@@ -37,9 +41,15 @@ export async function createBackup(options: BackupOptions): Promise<void> {
 export async function listBackups(options: BackupOptions): Promise<void> {
   await withBackups(options, async (server, signal) => {
     const result = await server.call('backup/list', {}, signal);
-    if (options.json === true) return print(JSON.stringify(result));
+    if (options.json === true) {
+      print(JSON.stringify(result));
+      return;
+    }
     const { backups, usedBytes } = result;
-    if (backups.length === 0) return print('There is no backup yet. "ai-dev-assistant backup create" makes one.');
+    if (backups.length === 0) {
+      print(noBackup);
+      return;
+    }
     const heads = ['ID', 'MADE', 'WHY', 'VERSION', 'CONVERSATIONS', 'SIZE', 'STATE'];
     process.stdout.write(textTable([heads, ...backups.map(rowOf)]));
     print(`Together they take ${sizeOf(usedBytes)} on disk.`);
@@ -51,8 +61,11 @@ export async function verifyBackups(id: string | undefined, options: BackupOptio
   await withBackups(options, async (server, signal) => {
     const { backups } = await server.call('backup/verify', id === undefined ? {} : { id }, signal);
     if (backups.some(({ isGood }) => !isGood)) process.exitCode = exitCodes.failed;
-    if (options.json === true) return print(JSON.stringify({ backups }));
-    if (backups.length === 0) print('There is no backup yet. "ai-dev-assistant backup create" makes one.');
+    if (options.json === true) {
+      print(JSON.stringify({ backups }));
+      return;
+    }
+    if (backups.length === 0) print(noBackup);
     for (const backup of backups) {
       print(`${backup.id}: ${backup.isGood ? 'good' : 'damaged'}`);
       for (const problem of backup.problems) print(`  ${makeVisible(problem)}`);
@@ -64,7 +77,10 @@ export async function verifyBackups(id: string | undefined, options: BackupOptio
 export async function restoreBackup(id: string, options: RestoreOptions): Promise<void> {
   await withBackups(options, async (server, signal) => {
     const result = await server.call('backup/restore', { id, dryRun: options.dryRun === true }, signal);
-    if (options.json === true) return print(JSON.stringify(result));
+    if (options.json === true) {
+      print(JSON.stringify(result));
+      return;
+    }
     const { added, changed, removed, undoId } = result;
     if (undoId === null) print(`Restoring ${result.id} would add, change and remove these files; nothing was changed:`);
     else print(`Restored ${result.id}. To take that back: ai-dev-assistant backup restore ${undoId}`);

@@ -117,7 +117,9 @@ describe('backups on a disk of which the n-th operation fails', function () {
         assert.deepEqual(stateOf(next.files), before);
         await assertGood(data);
         assert.deepEqual(
-          filesBelow(path.join(data, 'backups')).filter((name) => name.endsWith('.tmp') && !name.includes('generations')),
+          filesBelow(path.join(data, 'backups')).filter(
+            (name) => name.endsWith('.tmp') && !name.includes('generations'),
+          ),
           [],
         );
       }

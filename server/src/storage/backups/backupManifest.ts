@@ -14,7 +14,7 @@ export const savedRoots = ['conversations', 'audit', 'agents', 'settings.json'] 
 
 const sha256 = z.string().regex(/^[\da-f]{64}$/);
 const maxPathChars = 1_024;
-const segment = /^(?!\.{1,2}$)[^/\\:\0-\x1f]{1,255}$/;
+const segment = /^(?!\.{1,2}$)[^/\\:\p{Cc}]{1,255}$/u;
 
 /**
  * Whether a path, relative to the data folder and with slashes, may be saved and restored. A manifest is a file that

@@ -159,11 +159,7 @@ export class FolderSwap {
   }
 
   private placesOf(name: string): [target: string, fresh: string, former: string] {
-    return [
-      path.join(this.system.dataFolder, name),
-      path.join(this.newFolder, name),
-      path.join(this.oldFolder, name),
-    ];
+    return [path.join(this.system.dataFolder, name), path.join(this.newFolder, name), path.join(this.oldFolder, name)];
   }
 
   private async syncAll(): Promise<void> {

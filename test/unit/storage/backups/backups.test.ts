@@ -34,7 +34,11 @@ describe('backups', () => {
 
   it('bring back conversations, settings, personas and the audit log as they were, in a folder with any name', async () => {
     const { id } = await fixture.written(['first', 'zweite Nachricht ä']);
-    writeTree(data, { 'settings.json': '{"log.level":"info"}', 'agents/mine.agent.md': '# Ü', 'audit/1.jsonl': '{}\n' });
+    writeTree(data, {
+      'settings.json': '{"log.level":"info"}',
+      'agents/mine.agent.md': '# Ü',
+      'audit/1.jsonl': '{}\n',
+    });
     const before = savedState(data);
     const world = backupServiceOn(data);
     const made = await world.create();
@@ -121,16 +125,16 @@ describe('backups', () => {
     fs.appendFileSync(file, '?');
     const again = await backupServiceOn(data).create();
     assert.equal(again.files[0]?.sizeBytes, whole);
-    assert.ok(made.files[0]?.path.includes(id));
+    assert.ok(made.files[0].path.includes(id));
   });
 
   it('can be made while conversations are written to', async () => {
     const store = fixture.store();
     const journal = await store.create({ cwd: '/', workspaceFolders: [] });
-    let isOver = false;
+    const over = new AbortController();
     const acknowledged: string[] = [];
     const writing = (async () => {
-      for (let number = 0; !isOver; number += 1) {
+      for (let number = 0; !over.signal.aborted; number += 1) {
         const text = `${number} ${'x'.repeat(number % 2_000)}`;
         await journal.append([message(text)]);
         acknowledged.push(text);
@@ -142,7 +146,7 @@ describe('backups', () => {
       const known = acknowledged.length;
       made.push([(await world.create()).id, known]);
     }
-    isOver = true;
+    over.abort();
     await writing;
     await store.dispose();
     for (const [id, known] of made) {
@@ -163,10 +167,13 @@ describe('backups', () => {
     fs.writeFileSync(path.join(data, 'backups/v1/parts', name), 'ONE\n');
     const { backups } = await world.verify();
     assert.equal(backups[0]?.isGood, false);
-    assert.match(backups[0]?.problems.join() ?? '', /some-one\.journal is damaged: part 1 is missing or was changed/);
+    assert.match(backups[0].problems.join(), /some-one\.journal is damaged: part 1 is missing or was changed/);
     assert.equal((await world.service.list()).backups[0]?.status, 'damaged');
     await assert.rejects(world.restore(first.id), { reason: 'Unavailable', message: /is damaged/ });
-    assert.ok(parts().some((part) => part.startsWith(`${name}.damaged-`)), 'put aside');
+    assert.ok(
+      parts().some((part) => part.startsWith(`${name}.damaged-`)),
+      'put aside',
+    );
     const second = await world.create();
     assert.notEqual(second.id, first.id);
     assert.equal((await world.verify(second.id)).backups[0]?.isGood, true);
@@ -189,7 +196,14 @@ describe('backups', () => {
     const world = backupServiceOn(data);
     const { id } = await world.create();
     const file = path.join(data, 'backups/v1/generations', `${id}.json`);
-    for (const evil of ['../../evil', 'conversations/../../evil', '/etc/evil', 'token', 'conversations\\..\\evil', 'agents']) {
+    for (const evil of [
+      '../../evil',
+      'conversations/../../evil',
+      '/etc/evil',
+      'token',
+      'conversations\\..\\evil',
+      'agents',
+    ]) {
       const [line = ''] = fs.readFileSync(file, 'utf8').split('\n');
       const json = line.replace(/"path":"[^"]*"/, `"path":${JSON.stringify(evil)}`);
       fs.writeFileSync(file, `${json}\n${createHash('sha256').update(json).digest('hex')}\n`);
@@ -202,7 +216,10 @@ describe('backups', () => {
   it('refuse to be restored while another process uses the data folder, naming it', async () => {
     writeTree(data, { 'conversations/w/some-one.journal': 'one\n' });
     const other = backupServiceOn(data, {
-      processes: { self: () => Promise.resolve({ pid: process.ppid, startedAt: '' }), isAlive: () => Promise.resolve(true) },
+      processes: {
+        self: () => Promise.resolve({ pid: process.ppid, startedAt: '' }),
+        isAlive: () => Promise.resolve(true),
+      },
     });
     const world = backupServiceOn(data);
     world.service.start();
