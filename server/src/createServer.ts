@@ -24,6 +24,7 @@ import { createModelHandlers } from './providers/modelHandlers.ts';
 import { PolicyGate } from './security/policyGate.ts';
 import { createConversationHandlers } from './storage/conversationHandlers.ts';
 import { ConversationIndex } from './storage/index/conversationIndex.ts';
+import { compactTurn } from './agents/compactEvents.ts';
 import { JournalStore } from './storage/journalStore.ts';
 import { AutomaticBackups } from './storage/backups/automaticBackups.ts';
 import { createBackupHandlers } from './storage/backups/backupHandlers.ts';
@@ -215,7 +216,7 @@ export function createServer(options: ServerOptions): Server {
     onProgress: (done, total) => clients.notifyAll('conversation/indexProgressed', { done, total }),
     onTrouble: (message) => health.setComponent('search', message === undefined ? 'ready' : 'degraded', message),
   });
-  const journals = new JournalStore({ dataFolder, logger, clock: systemClock, index });
+  const journals = new JournalStore({ dataFolder, logger, clock: systemClock, index, compactTurn });
   const gate = new StorageGate(systemClock);
   const sessions = new SessionService({
     journals: gatedJournals(journals, gate),

@@ -1,6 +1,7 @@
 import type { ConversationId, SessionEvent } from '../../protocol/sessionEvents.ts';
 import type { Disposable } from '../base/disposable.ts';
 import type { Client } from '../base/handlers.ts';
+import type { ConversationJournal } from './ports.ts';
 import { compactEvents, countChars, snapshotLimits } from './compactEvents.ts';
 
 /** What a client gets that begins to watch. */
@@ -35,18 +36,22 @@ export class Audience implements Disposable {
   /** Attaching again replaces the former attachment. `onGone` is called if the client goes away by itself. */
   attach(
     client: Client,
-    events: readonly SessionEvent[],
+    journal: Pick<ConversationJournal, 'events' | 'compactedThrough'>,
     fromSequence: number | undefined,
     onGone: () => void,
   ): Attachment {
     this.detach(client);
+    const events = journal.events();
     const sequence = events.at(-1)?.sequence ?? 0;
     const closing = client.onClosed(() => {
       this.detach(client);
       onGone();
     });
     this.members.set(client.id, { client, closing, sentSequence: sequence });
-    const missed = fromSequence === undefined ? undefined : missedSince(events, fromSequence);
+    const missed =
+      fromSequence === undefined || fromSequence < journal.compactedThrough
+        ? undefined
+        : missedSince(events, fromSequence);
     if (missed) return { isSnapshot: false, hasEarlier: false, sequence, events: missed };
     const { events: compacted, hasEarlier } = compactEvents(events);
     return { isSnapshot: true, hasEarlier, sequence, events: [...compacted] };

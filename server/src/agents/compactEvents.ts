@@ -87,7 +87,11 @@ function replacementKey(update: SessionUpdate): string | undefined {
   }
 }
 
-function compactTurn(events: readonly SessionEvent[]): SessionEvent[] {
+/**
+ * Does that for the events of one turn, or of a piece of one. What a model is told, and what the server itself has to
+ * know of the conversation, stays the same too.
+ */
+export function compactTurn(events: readonly SessionEvent[]): SessionEvent[] {
   const result: (SessionEvent | undefined)[] = [];
   const indexByKey = new Map<string, number>();
   const calls = new Map<string, { index: number; status: string }>();
@@ -103,7 +107,8 @@ function compactTurn(events: readonly SessionEvent[]): SessionEvent[] {
       const call = calls.get(update.toolCallId);
       const kept = call && result[call.index];
       const status = update.status ?? call?.status;
-      if (update.sessionUpdate === 'tool_call_update' && kept && status === call.status) {
+      const isUpdate = update.sessionUpdate === 'tool_call_update';
+      if (isUpdate && kept && status === call.status && canMerge(kept, update, kept === previous)) {
         result[call.index] = { ...kept, update: mergeToolCall(kept.update, update) };
         continue;
       }
@@ -118,6 +123,29 @@ function compactTurn(events: readonly SessionEvent[]): SessionEvent[] {
     result.push(event);
   }
   return result.filter((event) => event !== undefined);
+}
+
+/**
+ * Of a call itself nobody expects a result: that is in its updates. And what a result says of the shell is worth what it
+ * says in its place among those of other calls, and all of it.
+ */
+function canMerge(
+  { update: kept }: SessionEvent,
+  update: Extract<SessionUpdate, { sessionUpdate: 'tool_call_update' }>,
+  isNeighbour: boolean,
+): boolean {
+  if (kept.sessionUpdate === 'tool_call') {
+    const holdsTerminal = update.content?.some(({ type }) => type === 'terminal') === true;
+    return update.rawOutput === undefined && update.noteForModel === undefined && !holdsTerminal;
+  }
+  if (kept.sessionUpdate !== 'tool_call_update' || update.rawOutput === undefined) return true;
+  const later = update.rawOutput;
+  const isWhole = keysOf(kept.rawOutput).every((key) => keysOf(later).includes(key));
+  return isNeighbour && isWhole;
+}
+
+function keysOf(value: unknown): string[] {
+  return typeof value === 'object' && value !== null ? Object.keys(value) : [];
 }
 
 /** An update that changes no status becomes part of the event of its call before it. */

@@ -151,7 +151,7 @@ export class Conversation {
   /** Starts notifications for `client` and gives what it has missed, in one go: no event falls in between. */
   attach(client: Client, fromSequence: number | undefined): Attachment {
     this.touch();
-    return this.audience.attach(client, this.journal.events(), fromSequence, () => this.touch());
+    return this.audience.attach(client, this.journal, fromSequence, () => this.touch());
   }
 
   detach(client: Client): void {

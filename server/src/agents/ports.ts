@@ -20,6 +20,8 @@ export interface ConversationJournal {
   /** Why it cannot be written: `Conflict` where another process holds it. Undefined where it can. */
   readonly refusal: CodedError | undefined;
   readonly header: { readonly conversationId: ConversationId; readonly cwd: string; readonly createdAt: number };
+  /** Of the events up to this number some have been merged: who knows only a part of them cannot go on from there. */
+  readonly compactedThrough: number;
   /** All events, in order. */
   events(): readonly SessionEvent[];
   /** Resolves once the events are durable. The order of calls is kept. */

@@ -25,6 +25,8 @@ export interface ConversationJournal {
   readonly header: JournalHeader;
   /** One sentence for each damage that this opening found; empty if there was none, or it was reported before. */
   readonly damage: readonly string[];
+  /** Of the events up to this number some have been merged: who knows only a part of them cannot go on from there. */
+  readonly compactedThrough: number;
   /** Every event that could be read, in order. Kinds that this version does not know are left out. */
   events(): readonly SessionEvent[];
   /**

@@ -23,7 +23,8 @@ const header = anyHeader.extend({
 /** What is asked of an event before its kind is looked at, so that unknown kinds keep their number. */
 const numbered = z.looseObject({ sequence: z.int().min(1), at: z.number(), lease: z.int().min(1).optional() });
 /** A lease begins: what is written under an older one behind this record counts no more. */
-const leaseRecord = z.looseObject({ lease: z.int().min(1), sequence: z.undefined().optional() });
+const leaseRecord = z.looseObject({ lease: z.int().min(1) });
+const compactedRecord = z.looseObject({ compacted: z.int().min(0), last: z.int().min(0) });
 
 /** The JSON text of a new journal's first record. */
 export function headerJson(facts: JournalHeader): string {
@@ -36,8 +37,16 @@ export function eventJson(sequence: number, at: number, updateJson: string, epoc
 }
 
 /** The JSON text of the record with which a new holder of the lease begins to write. */
-export function leaseJson(epoch: number, holder: ProcessIdentity, at: number): string {
+export function leaseJson(epoch: number, holder: ProcessIdentity | undefined, at: number): string {
   return JSON.stringify({ lease: epoch, holder, at });
+}
+
+/**
+ * The JSON text of the record that a compaction leaves: events up to the number `through` may have been merged, and the
+ * last one had the number `last`, even if it became part of another.
+ */
+export function compactedJson(through: number, last: number, at: number): string {
+  return JSON.stringify({ compacted: through, last, at });
 }
 
 /** The id that a file name stands for, or undefined if it is no journal's. */
@@ -61,6 +70,8 @@ export class JournalFold {
   private foundHeader: JournalHeader | undefined;
   private last = 0;
   private newestEpoch = 0;
+  private compacted = 0;
+  private sinceCompaction = 0;
   private readonly fileName: string;
 
   /** `knownHeader` is given where reading begins behind the header. */
@@ -88,6 +99,16 @@ export class JournalFold {
     return this.newestEpoch;
   }
 
+  /** Events up to this number may have been merged: who knows only a part of them cannot go on from there. */
+  get compactedThrough(): number {
+    return this.compacted;
+  }
+
+  /** How many events a compaction has not looked at yet. */
+  get eventsSinceCompaction(): number {
+    return this.sinceCompaction;
+  }
+
   /** Throws if the first record is no header of a version that can be read. */
   readonly take = (json: string): boolean => {
     const value = parseJson(json);
@@ -95,14 +116,21 @@ export class JournalFold {
       this.foundHeader = this.parseHeader(value);
       return true;
     }
-    const lease = leaseRecord.safeParse(value);
-    if (lease.success) {
-      this.newestEpoch = Math.max(this.newestEpoch, lease.data.lease);
-      return true;
-    }
-    this.takeEvent(value);
+    if (typeof value === 'object' && value !== null && !('sequence' in value)) this.takeMark(value);
+    else this.takeEvent(value);
     return true;
   };
+
+  private takeMark(value: object): void {
+    const lease = leaseRecord.safeParse(value);
+    const compacted = compactedRecord.safeParse(value);
+    if (lease.success) this.newestEpoch = Math.max(this.newestEpoch, lease.data.lease);
+    else if (compacted.success) {
+      this.compacted = Math.max(this.compacted, compacted.data.compacted);
+      this.last = Math.max(this.last, compacted.data.last);
+      this.sinceCompaction = 0;
+    } else this.passedOver += 1;
+  }
 
   private takeEvent(value: unknown): void {
     const place = numbered.safeParse(value);
@@ -113,6 +141,7 @@ export class JournalFold {
       return;
     }
     this.last = place.data.sequence;
+    this.sinceCompaction += 1;
     this.newestEpoch = epoch;
     const event = sessionEvent.safeParse(value);
     if (!event.success) {

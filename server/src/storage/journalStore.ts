@@ -13,7 +13,9 @@ import { ConversationList } from './conversationList.ts';
 import type { ConversationIndex } from './index/conversationIndex.ts';
 import { headerJson, journalSuffix } from './journalFormat.ts';
 import type { JournalSystem } from './journalSystem.ts';
+import type { CompactionLimits } from './journalCompaction.ts';
 import { openJournal } from './openJournal.ts';
+import type { TurnCompactor } from './ports.ts';
 import { encodeRecord } from './recordCodec.ts';
 import { realFolders, workspaceKey } from './workspaceKey.ts';
 
@@ -25,6 +27,9 @@ interface JournalStoreOptions {
   readonly processes?: ProcessTable;
   /** Makes listing many conversations quick; without it they are listed from their journals alone. */
   readonly index?: ConversationIndex;
+  /** Makes long journals shorter; without it they only grow. */
+  readonly compactTurn?: TurnCompactor;
+  readonly compactionLimits?: CompactionLimits;
 }
 
 /**
@@ -42,14 +47,16 @@ export class JournalStore {
   private readonly folderOf = new Map<string, string>();
   private disposed = false;
 
-  constructor({ dataFolder, logger, clock, fileSystem, processes, index }: JournalStoreOptions) {
+  constructor({ dataFolder, index, ...parts }: JournalStoreOptions) {
     this.root = path.join(dataFolder, 'conversations');
     this.index = index;
     this.system = {
-      logger,
-      clock,
-      fileSystem: fileSystem ?? nodeFileSystem,
-      processes: processes ?? createProcessTable(),
+      logger: parts.logger,
+      clock: parts.clock,
+      fileSystem: parts.fileSystem ?? nodeFileSystem,
+      processes: parts.processes ?? createProcessTable(),
+      compactTurn: parts.compactTurn,
+      compactionLimits: parts.compactionLimits,
     };
     this.summaries = new ConversationList(this.system, index);
   }

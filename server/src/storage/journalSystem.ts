@@ -2,7 +2,9 @@ import type { Clock } from '../base/clock.ts';
 import type { FileSystem, OpenFile } from '../base/fileSystem.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ProcessTable } from '../base/processTable.ts';
+import type { CompactionLimits } from './journalCompaction.ts';
 import type { JournalFold } from './journalFormat.ts';
+import type { TurnCompactor } from './ports.ts';
 import type { ScanResult } from './recordCodec.ts';
 
 /** What a journal needs of its surroundings. */
@@ -11,6 +13,9 @@ export interface JournalSystem {
   readonly processes: ProcessTable;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Without it journals are not compacted. */
+  readonly compactTurn: TurnCompactor | undefined;
+  readonly compactionLimits: CompactionLimits | undefined;
 }
 
 /** A journal as it was found. */

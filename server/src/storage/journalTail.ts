@@ -51,6 +51,10 @@ export class JournalTail {
     this.schedule();
   }
 
+  get compactedThrough(): number {
+    return this.fold.compactedThrough;
+  }
+
   events(): readonly SessionEvent[] {
     return this.fold.events;
   }

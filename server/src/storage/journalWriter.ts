@@ -1,10 +1,12 @@
 import { sessionUpdate, type SessionEvent, type SessionUpdate } from '../../protocol/sessionEvents.ts';
 import type { Clock } from '../base/clock.ts';
+import { dirname } from 'node:path';
 import type { CodedError } from '../../protocol/errors.ts';
 import { writeFully, type FileSystem, type OpenFile } from '../base/fileSystem.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ConversationLock } from './conversationLock.ts';
 import { eventTooLarge, invalidUpdate, journalClosed, leaseLost, storageFailed, tooMuchWaiting } from './errors.ts';
+import type { NewJournalFile } from './journalCompaction.ts';
 import { eventJson, leaseJson } from './journalFormat.ts';
 import { encodeRecord, maxRecordBytes } from './recordCodec.ts';
 
@@ -14,12 +16,19 @@ const maxWaitingBytes = 32 * 1024 * 1024;
 const envelopeBytes = 128;
 const closeLimitMs = 10_000;
 const newline = 0x0a;
+const maxAttempts = 3;
 
 interface Waiting {
   readonly at: number;
   readonly updateJsons: readonly string[];
   readonly sizeBytes: number;
   readonly resolve: (events: readonly SessionEvent[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Exchange {
+  readonly run: (endBytes: number) => Promise<NewJournalFile>;
+  readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -57,7 +66,12 @@ interface WriterOptions {
 export class JournalWriter {
   private readonly options: WriterOptions;
   private readonly log: Logger;
+  private file: OpenFile;
+  private identity: string;
   private end: number;
+  /** The file has a new name that a loss of power could take back. */
+  private hasUnsyncedName = false;
+  private exchanges: Exchange[] = [];
   private lastSequence: number;
   /** The file may hold more than `end`: cut it before anything else is written. */
   private needsCut = false;
@@ -72,6 +86,8 @@ export class JournalWriter {
   constructor(options: WriterOptions) {
     this.options = options;
     this.log = options.logger;
+    this.file = options.file;
+    this.identity = options.identity;
     this.end = options.endBytes;
     this.lastSequence = options.lastSequence;
   }
@@ -91,6 +107,23 @@ export class JournalWriter {
     return promise;
   }
 
+  /**
+   * Calls `exchange` between two commits, with where the journal ends then, and goes on in the file that it answers.
+   * Rejects with what went wrong; the journal goes on as it was.
+   */
+  async exchangeFile(exchange: (endBytes: number) => Promise<NewJournalFile>): Promise<void> {
+    if (this.closed) throw journalClosed(this.options.conversationId);
+    const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+    this.exchanges.push({ run: exchange, resolve: () => resolve(undefined), reject });
+    this.draining ??= this.drain();
+    await promise;
+  }
+
+  /** Where the last record ends that was acknowledged. */
+  get endBytes(): number {
+    return this.end;
+  }
+
   /** Lets what was appended reach the disk, for at most 10 s, and closes the file. */
   async close(): Promise<void> {
     this.closed = true;
@@ -102,7 +135,7 @@ export class JournalWriter {
       });
       return;
     }
-    await this.options.file.close();
+    await this.file.close();
   }
 
   private async endsInTime(draining: Promise<void>): Promise<boolean> {
@@ -119,9 +152,11 @@ export class JournalWriter {
   private async drain(): Promise<void> {
     // One turn of the event loop gathers the appends that are made together.
     await Promise.resolve();
-    while (this.waiting.length > 0) {
+    while (this.waiting.length > 0 || this.exchanges.length > 0) {
+      for (const exchange of this.exchanges.splice(0)) await this.exchange(exchange);
       const batch = this.waiting;
       this.waiting = [];
+      if (batch.length === 0) continue;
       try {
         const answers = await this.commit(batch);
         batch.forEach((entry, index) => entry.resolve(answers[index] ?? []));
@@ -167,41 +202,71 @@ export class JournalWriter {
     return answers;
   }
 
+  private async exchange({ run, resolve, reject }: Exchange): Promise<void> {
+    try {
+      await this.prepare();
+      const former = this.file;
+      const next = await run(this.end);
+      [this.file, this.identity, this.end] = [next.file, next.identity, next.endBytes];
+      this.hasUnsyncedName = true;
+      await former.close();
+      resolve();
+    } catch (error) {
+      reject(error);
+    }
+  }
+
   private async write(jsons: readonly string[]): Promise<void> {
-    const { file, epoch, lock, clock } = this.options;
+    const { epoch, lock, clock } = this.options;
+    const { file } = this;
     const begin = this.hasBegunLease ? [] : [leaseJson(epoch, lock.holder, clock.now())];
-    await writeFully(file, Buffer.concat([...begin, ...jsons].map(encodeRecord)), this.end);
-    await file.datasync();
-    this.end = await this.sizeIfHeld();
+    const data = Buffer.concat([...begin, ...jsons].map(encodeRecord));
+    for (let attempt = 1; ; attempt += 1) {
+      await writeFully(file, data, this.end);
+      await file.datasync();
+      if ((await this.sizeIfHeld()) === this.end + data.byteLength) break;
+      // Somebody else's bytes came in between, perhaps half a line: only records on their own are whole for certain.
+      this.needsCut = true;
+      if (attempt === maxAttempts) throw new Error('Somebody else keeps writing to the journal');
+      await this.prepare();
+    }
+    this.end += data.byteLength;
     this.hasBegunLease = true;
+  }
+
+  /** Answers where the next record goes, behind bytes that somebody who had lost the lease left at the end. */
+  private async beginLine(sizeBytes: number): Promise<number> {
+    const last = Buffer.alloc(1);
+    await this.file.read(last, sizeBytes - 1);
+    if (last[0] === newline) return sizeBytes;
+    await writeFully(this.file, Buffer.of(newline), sizeBytes);
+    return sizeBytes + 1;
   }
 
   /** Cuts off what a failed append has left, and looks at the lease before anything is changed. */
   private async prepare(): Promise<void> {
     const sizeBytes = await this.sizeIfHeld();
-    const { file } = this.options;
+    const { file } = this;
+    if (this.hasUnsyncedName) {
+      await this.options.fileSystem.syncFolder(dirname(this.options.path));
+      this.hasUnsyncedName = false;
+    }
     if (this.needsCut) {
       await file.truncate(this.end);
       // Else what was refused could be there again after a loss of power.
       await file.datasync();
       this.needsCut = false;
     } else if (sizeBytes > this.end) {
-      // Somebody who had lost the lease wrote here: whatever it is, the next record begins on a line of its own.
-      const last = Buffer.alloc(1);
-      await file.read(last, sizeBytes - 1);
-      this.end = sizeBytes;
-      if (last[0] === newline) return;
-      await writeFully(file, Buffer.of(newline), sizeBytes);
-      this.end += 1;
+      this.end = await this.beginLine(sizeBytes);
     }
   }
 
   /** The length of the journal. Rejects if the lease was lost, or the file is no longer where it was. */
-  private async sizeIfHeld(): Promise<number> {
-    const { lock, fileSystem, path, identity, conversationId } = this.options;
+  async sizeIfHeld(): Promise<number> {
+    const { lock, fileSystem, path, conversationId } = this.options;
     if (this.refusal !== undefined) throw this.refusal;
     const [isHeld, facts] = await Promise.all([lock.isHeld(), fileSystem.stat(path)]);
-    if (isHeld && facts.identity === identity) return facts.sizeBytes;
+    if (isHeld && facts.identity === this.identity) return facts.sizeBytes;
     this.refusal = leaseLost(conversationId);
     this.options.onLeaseLost(this.refusal);
     throw this.refusal;

@@ -5,6 +5,7 @@ import type { Logger } from '../base/logger.ts';
 import type { ConversationJournal } from './conversationJournal.ts';
 import { acquireLock, type ConversationLock } from './conversationLock.ts';
 import { heldElsewhere, storageFailed } from './errors.ts';
+import { removeUnfinished } from './journalCompaction.ts';
 import { readJournal } from './journalFormat.ts';
 import type { JournalPlace, JournalSystem, OpenedJournal, Surroundings } from './journalSystem.ts';
 import { cutTornTail, keepDamaged, unkeptDamage } from './quarantine.ts';
@@ -43,6 +44,7 @@ async function openForWriting(
   const { fileSystem, clock } = around.system;
   let file: OpenFile | undefined;
   try {
+    await removeUnfinished(place, fileSystem);
     file = await fileSystem.open(place.path, 'append');
     const { identity } = await fileSystem.stat(place.path);
     // Read before anything is changed: a newer format, or a file that is no journal, stays as it is.

@@ -56,6 +56,10 @@ export class ReadableJournal implements ConversationJournal {
     });
   }
 
+  get compactedThrough(): number {
+    return this.tail.compactedThrough;
+  }
+
   events(): readonly SessionEvent[] {
     return this.tail.events();
   }

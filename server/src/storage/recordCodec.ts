@@ -54,6 +54,14 @@ export async function scanRecords(
   }
 }
 
+/** `file` as if it ended at `endBytes`. */
+export function limitedTo(file: Pick<OpenFile, 'read'>, endBytes: number): Pick<OpenFile, 'read'> {
+  return {
+    read: (into, position) =>
+      position >= endBytes ? Promise.resolve(0) : file.read(into.subarray(0, endBytes - position), position),
+  };
+}
+
 type Step = { readonly kind: 'record' | 'damaged'; readonly lengthBytes: number } | { readonly kind: 'needMore' };
 
 class Scanner {

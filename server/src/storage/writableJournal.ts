@@ -4,18 +4,27 @@ import type { Disposable } from '../base/disposable.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { ConversationJournal, JournalHeader } from './conversationJournal.ts';
 import type { ConversationLock } from './conversationLock.ts';
-import type { JournalPlace, OpenedJournal, Surroundings } from './journalSystem.ts';
+import { compactionLimits, JournalCompaction, removeUnfinished } from './journalCompaction.ts';
+import type { JournalPlace, JournalSystem, OpenedJournal, Surroundings } from './journalSystem.ts';
 import { JournalWriter } from './journalWriter.ts';
 
 /** A journal that this process alone may write to. */
 export class WritableJournal implements ConversationJournal {
   readonly header: JournalHeader;
   readonly damage: readonly string[];
+  readonly compactedThrough: number;
+  private readonly place: JournalPlace;
+  private readonly system: JournalSystem;
   private readonly all: SessionEvent[];
   private readonly appended: Emitter<SessionEvent>;
   private readonly stale: Emitter<undefined>;
   private readonly writer: JournalWriter;
   private readonly release: () => Promise<void>;
+  /** What cannot be read, or is not understood, would get lost. */
+  private readonly canBeCompacted: boolean;
+  private readonly stopping = new AbortController();
+  private eventsSinceCompaction: number;
+  private compacting: Promise<void> | undefined;
   private lost: CodedError | undefined;
   private closing: Promise<void> | undefined;
 
@@ -25,8 +34,13 @@ export class WritableJournal implements ConversationJournal {
     around: Surroundings & { readonly lock: ConversationLock; readonly damage: readonly string[] },
   ) {
     const { clock, logger, fileSystem } = around.system;
+    this.place = place;
+    this.system = around.system;
     this.header = fold.header;
     this.damage = around.damage;
+    this.compactedThrough = fold.compactedThrough;
+    this.canBeCompacted = scan.damaged.length === 0 && fold.passedOver === 0;
+    this.eventsSinceCompaction = fold.eventsSinceCompaction;
     this.all = fold.events;
     this.appended = new Emitter((error) => logger.error('A listener of a journal failed', { error }));
     this.stale = new Emitter((error) => logger.error('A listener of a journal failed', { error }));
@@ -41,16 +55,15 @@ export class WritableJournal implements ConversationJournal {
       fileSystem,
       clock,
       logger,
-      onDurable: (events) => {
-        for (const event of events) this.all.push(event);
-        for (const event of events) this.appended.fire(event);
-      },
+      onDurable: (events) => this.takeDurable(events),
       onLeaseLost: (refusal) => {
         this.lost = refusal;
         this.stale.fire(undefined);
       },
     });
     this.release = async () => {
+      this.stopping.abort();
+      await this.compacting;
       try {
         await this.writer.close();
       } finally {
@@ -59,6 +72,7 @@ export class WritableJournal implements ConversationJournal {
         await around.lock.release().finally(around.onClosed);
       }
     };
+    this.compactIfLong();
   }
 
   get access(): 'write' | 'read' {
@@ -88,5 +102,58 @@ export class WritableJournal implements ConversationJournal {
   close(): Promise<void> {
     this.closing ??= this.release();
     return this.closing;
+  }
+
+  private takeDurable(events: readonly SessionEvent[]): void {
+    this.eventsSinceCompaction += events.length;
+    for (const event of events) this.all.push(event);
+    for (const event of events) this.appended.fire(event);
+    if (events.some(({ update }) => update.sessionUpdate === 'turn_ended')) this.compactIfLong();
+  }
+
+  private compactIfLong(): void {
+    const { minEvents, minSizeBytes } = this.system.compactionLimits ?? compactionLimits;
+    const isLong = this.eventsSinceCompaction >= minEvents && this.writer.endBytes >= minSizeBytes;
+    if (!isLong || !this.canBeCompacted || this.stopping.signal.aborted) return;
+    this.compacting ??= this.compact().finally(() => (this.compacting = undefined));
+  }
+
+  /** Never rejects: a journal that is not compacted is as good, only longer. */
+  private async compact(): Promise<void> {
+    const { fileSystem, clock, logger, compactTurn } = this.system;
+    if (compactTurn === undefined) return;
+    const { place } = this;
+    this.eventsSinceCompaction = 0;
+    const sizeBytes = this.writer.endBytes;
+    const checkLease = async (): Promise<void> => {
+      await this.writer.sizeIfHeld();
+    };
+    try {
+      const file = await fileSystem.open(place.path, 'read');
+      try {
+        const compaction = new JournalCompaction({
+          place,
+          file,
+          fileSystem,
+          compactTurn,
+          checkLease,
+          signal: this.stopping.signal,
+          now: clock.now(),
+        });
+        if (!(await compaction.prepare(sizeBytes))) return;
+        await this.writer.exchangeFile((endBytes) => compaction.finish(endBytes));
+      } finally {
+        await file.close();
+      }
+      logger.info('A journal was compacted', { fileName: place.fileName, sizeBytes, nowBytes: this.writer.endBytes });
+    } catch (error) {
+      if (this.stopping.signal.aborted) logger.debug('A compaction was broken off', { fileName: place.fileName });
+      else logger.warn('A journal was not compacted', { fileName: place.fileName, error });
+      // Once the lease is lost, what stands there may be its successor's.
+      if (this.lost !== undefined) return;
+      await removeUnfinished(place, fileSystem).catch((removeError: unknown) => {
+        logger.info('What a compaction left is still there; the next opening removes it', { error: removeError });
+      });
+    }
   }
 }
