@@ -83,6 +83,7 @@ export class JournalCompaction {
       await writing.finish();
       this.copiedBytes = endBytes;
       this.newBytes = writing.writtenBytes;
+      // Appends go on meanwhile; at the end they have to wait, for the little that was added since.
       await target.datasync();
       const isGain = this.newBytes < endBytes;
       if (isGain) await this.verify(target, writing);

@@ -2,32 +2,17 @@ import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { ConversationId } from '../../../server/protocol/sessionEvents.ts';
-import type { ProcessTable } from '../../../server/src/base/processTable.ts';
 import { encodeRecord } from '../../../server/src/storage/recordCodec.ts';
 import type { JournalStore } from '../../../server/src/storage/journalStore.ts';
 import { openFilesUnder } from '../../support/openFiles.ts';
 import { message, StorageFixture, textsOf } from '../../unit/storage/storageFixture.ts';
-import { RecordingFileSystem, type Fault, type Luck } from './recordingFileSystem.ts';
+import { bootedAs, diskErrors, lucks, RecordingFileSystem, type Fault } from './recordingFileSystem.ts';
 
 /** What the program was told, and what it tried, whether told or not. */
 interface Account {
   id: ConversationId | undefined;
   readonly tried: string[];
   readonly acknowledged: Map<number, string>;
-}
-
-const lucks: Readonly<Record<string, Luck>> = {
-  'nothing unsynced was written': () => 0,
-  'everything unsynced was written': (unsynced) => unsynced,
-  'half of what was unsynced was written': (unsynced) => unsynced >> 1,
-};
-
-/** A process before or after the loss of power: those of another boot are dead. */
-function bootedAs(boot: string): ProcessTable {
-  return {
-    self: () => Promise.resolve({ pid: 4_711, startedAt: boot }),
-    isAlive: (identity) => Promise.resolve(identity.startedAt === boot),
-  };
 }
 
 /** Creates, appends alone and together, closes, finds a torn tail, goes on. Whatever fails, the next step is tried. */
@@ -161,7 +146,7 @@ describe('journals and the disk', function () {
     });
   }
 
-  for (const kind of ['EIO', 'ENOSPC'] as const) {
+  for (const kind of diskErrors) {
     it(`keeps every acknowledged event if any one operation fails with ${kind}, then the power goes`, async () => {
       let failed = 0;
       const runs = await withFaultAtEach(kind, async (run, fileSystem, account, at) => {

@@ -2,6 +2,8 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { nodeFileSystem, type FileSystem, type OpenFile, type OpenMode } from '../../../server/src/base/fileSystem.ts';
 
+import type { ProcessTable } from '../../../server/src/base/processTable.ts';
+
 /** What the disk has for certain (`durable`), and what was done since that only memory knows, in order. */
 interface Inode {
   durable: Buffer;
@@ -14,15 +16,33 @@ interface Folder {
   unsynced: ((entries: Map<string, Entry>) => void)[];
 }
 
+/** What a disk may answer. A write that fails with it has happened by half. */
+export const diskErrors = ['EIO', 'ENOSPC', 'EROFS', 'EFBIG'] as const;
+type DiskError = (typeof diskErrors)[number];
+
 /** What shall go wrong at the n-th operation, counted from 1. */
 export interface Fault {
   readonly at: number;
   /** `powerLoss`: it happens by half, and nothing after it happens at all. Else the code of the error. */
-  readonly kind: 'powerLoss' | 'EIO' | 'ENOSPC';
+  readonly kind: 'powerLoss' | DiskError;
 }
 
 /** How many of the unsynced operations, from 0 to all of them, the disk had done by itself when the power went. */
 export type Luck = (unsynced: number) => number;
+
+export const lucks: Readonly<Record<string, Luck>> = {
+  'nothing unsynced was written': () => 0,
+  'everything unsynced was written': (unsynced) => unsynced,
+  'half of what was unsynced was written': (unsynced) => unsynced >> 1,
+};
+
+/** A process before or after the loss of power: those of another boot are dead. */
+export function bootedAs(boot: string): ProcessTable {
+  return {
+    self: () => Promise.resolve({ pid: 4_711, startedAt: boot }),
+    isAlive: (identity) => Promise.resolve(identity.startedAt === boot),
+  };
+}
 
 /**
  * Does everything on the real disk, and keeps account beside it of what would be left if the power went now: a file's
@@ -41,6 +61,11 @@ export class RecordingFileSystem implements FileSystem {
     this.folders.set(root, emptyFolder());
   }
 
+  /** The power went. */
+  get isOff(): boolean {
+    return this.isDead;
+  }
+
   watch(...parameters: Parameters<FileSystem['watch']>): ReturnType<FileSystem['watch']> {
     return nodeFileSystem.watch(...parameters);
   }
@@ -54,8 +79,7 @@ export class RecordingFileSystem implements FileSystem {
   }
 
   async open(file: string, mode: OpenMode): Promise<OpenFile> {
-    if (mode === 'createNew') this.count();
-    else this.dieIfDead();
+    this.count();
     const open = await nodeFileSystem.open(file, mode);
     const folder = this.folderOf(file);
     const name = path.basename(file);
