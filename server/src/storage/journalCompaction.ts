@@ -4,14 +4,8 @@ import type { SessionEvent } from '../../protocol/sessionEvents.ts';
 import { writeFully, type FileSystem, type OpenFile } from '../base/fileSystem.ts';
 import { compactedJson, JournalFold, leaseJson } from './journalFormat.ts';
 import type { JournalPlace } from './journalSystem.ts';
-import type { TurnCompactor } from './ports.ts';
+import type { CompactionLimits, TurnCompactor } from './ports.ts';
 import { encodeRecord, limitedTo, scanRecords } from './recordCodec.ts';
-
-/** From when on a journal is compacted: both have to be reached, the events since the last time. */
-export interface CompactionLimits {
-  readonly minSizeBytes: number;
-  readonly minEvents: number;
-}
 
 /**
  * Shorter journals open in an instant as they are. Streaming makes some twenty events a second, so a conversation comes
@@ -68,7 +62,7 @@ export class JournalCompaction {
 
   constructor(options: CompactionOptions) {
     this.options = options;
-    this.newPath = `${options.place.path}${newFileInfix}${randomBytes(6).toString('hex')}`;
+    this.newPath = `${options.place.path}${newFileInfix}${randomBytes(6).toString('hex')}.tmp`;
   }
 
   /** Writes what stands before `endBytes`, and reads it back. Answers false, with nothing left behind, if nothing is gained. */

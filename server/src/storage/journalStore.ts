@@ -13,9 +13,8 @@ import { ConversationList } from './conversationList.ts';
 import type { ConversationIndex } from './index/conversationIndex.ts';
 import { headerJson, journalSuffix } from './journalFormat.ts';
 import type { JournalSystem } from './journalSystem.ts';
-import type { CompactionLimits } from './journalCompaction.ts';
 import { openJournal } from './openJournal.ts';
-import type { TurnCompactor } from './ports.ts';
+import type { CompactionLimits, TurnCompactor } from './ports.ts';
 import { encodeRecord } from './recordCodec.ts';
 import { realFolders, workspaceKey } from './workspaceKey.ts';
 

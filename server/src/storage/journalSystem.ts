@@ -2,9 +2,8 @@ import type { Clock } from '../base/clock.ts';
 import type { FileSystem, OpenFile } from '../base/fileSystem.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ProcessTable } from '../base/processTable.ts';
-import type { CompactionLimits } from './journalCompaction.ts';
 import type { JournalFold } from './journalFormat.ts';
-import type { TurnCompactor } from './ports.ts';
+import type { CompactionLimits, TurnCompactor } from './ports.ts';
 import type { ScanResult } from './recordCodec.ts';
 
 /** What a journal needs of its surroundings. */

@@ -12,6 +12,12 @@ export interface ConversationRenamer {
  */
 export type TurnCompactor = (turn: readonly SessionEvent[]) => readonly SessionEvent[];
 
+/** From when on a journal is compacted: both have to be reached, the events since the last time. */
+export interface CompactionLimits {
+  readonly minSizeBytes: number;
+  readonly minEvents: number;
+}
+
 /** The open folders. */
 export interface WorkspaceSource {
   readonly folders: readonly string[];

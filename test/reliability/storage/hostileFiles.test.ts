@@ -4,7 +4,6 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import fc from 'fast-check';
 import { CodedError } from '../../../server/protocol/errors.ts';
-import type { ConversationId } from '../../../server/protocol/sessionEvents.ts';
 import { systemClock } from '../../../server/src/base/clock.ts';
 import { encodeRecord } from '../../../server/src/storage/recordCodec.ts';
 import { openFilesUnder } from '../../support/openFiles.ts';
@@ -107,7 +106,7 @@ describe('journals that anything may have happened to', function () {
       this.skip();
     }
     try {
-      const journal = await fixture.store().open(id as ConversationId);
+      const journal = await fixture.store().open(id);
       assert.deepEqual([journal.access, textsOf(journal.events())], ['read', ['one']]);
       const refused = { reason: 'Unavailable', message: /EPERM.*may not be written/ };
       await assert.rejects(journal.append([message('no')]), refused);

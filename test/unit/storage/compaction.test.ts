@@ -1,6 +1,6 @@
 import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import type { ConversationId, SessionEvent, SessionUpdate } from '../../../server/protocol/sessionEvents.ts';
+import type { SessionEvent, SessionUpdate } from '../../../server/protocol/sessionEvents.ts';
 import { Audience } from '../../../server/src/agents/audience.ts';
 import { compactTurn } from '../../../server/src/agents/compactEvents.ts';
 import { eventsToMessages } from '../../../server/src/agents/eventsToMessages.ts';
@@ -172,7 +172,7 @@ describe('compaction of a journal', () => {
     await reached.promise;
     const self = () => Promise.resolve({ pid: 1, startedAt: 'other' });
     const processes = { self, isAlive: () => Promise.resolve(false) };
-    const next = await fixture.store({ processes }).open(former.header.conversationId as ConversationId);
+    const next = await fixture.store({ processes }).open(former.header.conversationId);
     await next.append([message('of the successor')]);
     gate.resolve(undefined);
     await former.close();
