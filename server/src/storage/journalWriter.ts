@@ -17,6 +17,8 @@ const envelopeBytes = 128;
 const closeLimitMs = 10_000;
 const newline = 0x0a;
 const maxAttempts = 3;
+/** How long the answer counts that the lease is held, before an append. After it, it is always asked anew. */
+const freshForMs = 200;
 
 interface Waiting {
   readonly at: number;
@@ -82,6 +84,8 @@ export class JournalWriter {
   /** The record that says so is on the disk. */
   private hasBegunLease = false;
   private refusal: CodedError | undefined;
+  /** When it was last known that the lease is held, in milliseconds since 1970. */
+  private heldAt = -Infinity;
 
   constructor(options: WriterOptions) {
     this.options = options;
@@ -245,6 +249,9 @@ export class JournalWriter {
 
   /** Cuts off what a failed append has left, and looks at the lease before anything is changed. */
   private async prepare(): Promise<void> {
+    // Who has just been told so knows it: only a process that was stopped, or idle, for a while can have lost it.
+    const isFresh = Math.abs(this.options.clock.now() - this.heldAt) < freshForMs;
+    if (isFresh && !this.needsCut && !this.hasUnsyncedName) return;
     const sizeBytes = await this.sizeIfHeld();
     const { file } = this;
     if (this.hasUnsyncedName) {
@@ -266,7 +273,10 @@ export class JournalWriter {
     const { lock, fileSystem, path, conversationId } = this.options;
     if (this.refusal !== undefined) throw this.refusal;
     const [isHeld, facts] = await Promise.all([lock.isHeld(), fileSystem.stat(path)]);
-    if (isHeld && facts.identity === this.identity) return facts.sizeBytes;
+    if (isHeld && facts.identity === this.identity) {
+      this.heldAt = this.options.clock.now();
+      return facts.sizeBytes;
+    }
     this.refusal = leaseLost(conversationId);
     this.options.onLeaseLost(this.refusal);
     throw this.refusal;
