@@ -36,7 +36,7 @@ export class Audience implements Disposable {
   /** Attaching again replaces the former attachment. `onGone` is called if the client goes away by itself. */
   attach(
     client: Client,
-    journal: Pick<ConversationJournal, 'events' | 'compactedThrough'>,
+    journal: Pick<ConversationJournal, 'events' | 'compactedThrough' | 'droppedThrough'>,
     fromSequence: number | undefined,
     onGone: () => void,
   ): Attachment {
@@ -49,12 +49,13 @@ export class Audience implements Disposable {
     });
     this.members.set(client.id, { client, closing, sentSequence: sequence });
     const missed =
-      fromSequence === undefined || fromSequence < journal.compactedThrough
+      fromSequence === undefined || fromSequence < Math.max(journal.compactedThrough, journal.droppedThrough)
         ? undefined
         : missedSince(events, fromSequence);
     if (missed) return { isSnapshot: false, hasEarlier: false, sequence, events: missed };
     const { events: compacted, hasEarlier } = compactEvents(events);
-    return { isSnapshot: true, hasEarlier, sequence, events: [...compacted] };
+    const isCut = hasEarlier || journal.droppedThrough > 0;
+    return { isSnapshot: true, hasEarlier: isCut, sequence, events: [...compacted] };
   }
 
   detach(client: Client): void {

@@ -22,7 +22,9 @@ export interface ConversationJournal {
   readonly header: { readonly conversationId: ConversationId; readonly cwd: string; readonly createdAt: number };
   /** Of the events up to this number some have been merged: who knows only a part of them cannot go on from there. */
   readonly compactedThrough: number;
-  /** All events, in order. */
+  /** Events up to this number are not held in memory any more, but for the title, options and usage; 0 if all are. */
+  readonly droppedThrough: number;
+  /** The newest events, in order; all of them but in a very long conversation. */
   events(): readonly SessionEvent[];
   /** Resolves once the events are durable. The order of calls is kept. */
   append(updates: readonly SessionUpdate[]): Promise<readonly SessionEvent[]>;

@@ -27,7 +27,9 @@ export interface ConversationJournal {
   readonly damage: readonly string[];
   /** Of the events up to this number some have been merged: who knows only a part of them cannot go on from there. */
   readonly compactedThrough: number;
-  /** Every event that could be read, in order. Kinds that this version does not know are left out. */
+  /** Events up to this number are not held in memory any more, but for the title, options and usage; 0 if all are. */
+  readonly droppedThrough: number;
+  /** The newest events that could be read, in order; all of them but in a very long conversation. Kinds that this version does not know are left out. */
   events(): readonly SessionEvent[];
   /**
    * Resolves with the numbered events once they would survive a loss of power. Rejects with a `CodedError`:

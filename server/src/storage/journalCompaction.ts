@@ -8,10 +8,11 @@ import type { CompactionLimits, TurnCompactor } from './ports.ts';
 import { encodeRecord, limitedTo, scanRecords } from './recordCodec.ts';
 
 /**
- * Shorter journals open in an instant as they are. Streaming makes some twenty events a second, so a conversation comes
+ * What a journal has to have grown by since the last time, in any case by half: so no byte is written anew more than a
+ * few times, however long a conversation becomes. Shorter journals open in an instant as they are. Streaming makes some twenty events a second, so a conversation comes
  * to these numbers after a few minutes of answers, and the larger part of it goes away.
  */
-export const compactionLimits: CompactionLimits = { minSizeBytes: 4 * 1024 * 1024, minEvents: 2_000 };
+export const compactionLimits: CompactionLimits = { minGrowthBytes: 4 * 1024 * 1024, minEvents: 2_000 };
 /** One turn is held in memory while it is compacted; what is longer stays as it is. */
 const maxTurnChars = 32 * 1024 * 1024;
 const writeBytes = 256 * 1024;
@@ -184,7 +185,8 @@ class Writing {
     const { epoch, compactedThrough } = this.fold;
     const through = Math.max(this.through, compactedThrough);
     if (epoch > 0) await this.put(leaseJson(epoch, undefined, this.options.now));
-    await this.put(compactedJson(through, this.fold.lastSequence, this.options.now));
+    const sizeBytes = this.writtenBytes + this.pendingBytes;
+    await this.put(compactedJson({ through, last: this.fold.lastSequence, sizeBytes }, this.options.now));
     await this.flush();
   }
 

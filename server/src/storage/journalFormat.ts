@@ -4,6 +4,7 @@ import type { OpenFile } from '../base/fileSystem.ts';
 import type { ProcessIdentity } from '../base/processTable.ts';
 import type { JournalHeader } from './conversationJournal.ts';
 import { unreadableHeader, unsupportedFormat } from './errors.ts';
+import { maxKeptChars, RecentEvents } from './recentEvents.ts';
 import { scanRecords, type ScanResult } from './recordCodec.ts';
 
 /** Raised by a change that older programs cannot read; new kinds of events and new fields need no new version. */
@@ -24,7 +25,11 @@ const header = anyHeader.extend({
 const numbered = z.looseObject({ sequence: z.int().min(1), at: z.number(), lease: z.int().min(1).optional() });
 /** A lease begins: what is written under an older one behind this record counts no more. */
 const leaseRecord = z.looseObject({ lease: z.int().min(1) });
-const compactedRecord = z.looseObject({ compacted: z.int().min(0), last: z.int().min(0) });
+const compactedRecord = z.looseObject({
+  compacted: z.int().min(0),
+  last: z.int().min(0),
+  sizeBytes: z.int().min(0),
+});
 
 /** The JSON text of a new journal's first record. */
 export function headerJson(facts: JournalHeader): string {
@@ -43,10 +48,13 @@ export function leaseJson(epoch: number, holder: ProcessIdentity | undefined, at
 
 /**
  * The JSON text of the record that a compaction leaves: events up to the number `through` may have been merged, and the
- * last one had the number `last`, even if it became part of another.
+ * last one had the number `last`, even if it became part of another. `sizeBytes` is how long the journal was afterwards, about.
  */
-export function compactedJson(through: number, last: number, at: number): string {
-  return JSON.stringify({ compacted: through, last, at });
+export function compactedJson(
+  { through, last, sizeBytes }: { readonly through: number; readonly last: number; readonly sizeBytes: number },
+  at: number,
+): string {
+  return JSON.stringify({ compacted: through, last, sizeBytes, at });
 }
 
 /** The id that a file name stands for, or undefined if it is no journal's. */
@@ -61,7 +69,7 @@ export function conversationOf(fileName: string): ConversationId | undefined {
  * understand are passed over; their sequence numbers still count.
  */
 export class JournalFold {
-  readonly events: SessionEvent[] = [];
+  readonly recent: RecentEvents;
   /**
    * Records with a right checksum that were passed over: of an unknown kind, with a number that was used before, or
    * written by somebody who had lost the lease.
@@ -72,12 +80,18 @@ export class JournalFold {
   private newestEpoch = 0;
   private compacted = 0;
   private sinceCompaction = 0;
+  private bytesAfterCompaction = 0;
   private readonly fileName: string;
 
-  /** `knownHeader` is given where reading begins behind the header. */
-  constructor(fileName: string, knownHeader?: JournalHeader) {
+  /** `knownHeader` is given where reading begins behind the header, `recent` where not all events are to be kept. */
+  constructor(fileName: string, knownHeader?: JournalHeader, recent = new RecentEvents()) {
     this.fileName = fileName;
+    this.recent = recent;
     this.foundHeader = knownHeader;
+  }
+
+  get events(): SessionEvent[] {
+    return this.recent.list;
   }
 
   get hasHeader(): boolean {
@@ -104,6 +118,11 @@ export class JournalFold {
     return this.compacted;
   }
 
+  /** How long the journal was after the last compaction; 0 if there was none. */
+  get compactedBytes(): number {
+    return this.bytesAfterCompaction;
+  }
+
   /** How many events a compaction has not looked at yet. */
   get eventsSinceCompaction(): number {
     return this.sinceCompaction;
@@ -117,7 +136,7 @@ export class JournalFold {
       return true;
     }
     if (typeof value === 'object' && value !== null && !('sequence' in value)) this.takeMark(value);
-    else this.takeEvent(value);
+    else this.takeEvent(value, json.length);
     return true;
   };
 
@@ -129,10 +148,11 @@ export class JournalFold {
       this.compacted = Math.max(this.compacted, compacted.data.compacted);
       this.last = Math.max(this.last, compacted.data.last);
       this.sinceCompaction = 0;
+      this.bytesAfterCompaction = compacted.data.sizeBytes;
     } else this.passedOver += 1;
   }
 
-  private takeEvent(value: unknown): void {
+  private takeEvent(value: unknown, chars: number): void {
     const place = numbered.safeParse(value);
     // Programs that know no leases write none: what they wrote counts.
     const epoch = place.data?.lease ?? this.newestEpoch;
@@ -150,7 +170,7 @@ export class JournalFold {
     }
     // Who wrote an event is nothing that those who watch the conversation are told.
     delete event.data['lease'];
-    this.events.push(event.data);
+    this.recent.add(event.data, chars);
   }
 
   private parseHeader(value: unknown): JournalHeader {
@@ -166,9 +186,9 @@ export class JournalFold {
   }
 }
 
-/** Reads a whole journal. Throws as `JournalFold` does. */
+/** Reads a whole journal, and keeps its newest events. Throws as `JournalFold` does. */
 export async function readJournal(file: OpenFile, fileName: string): Promise<{ fold: JournalFold; scan: ScanResult }> {
-  const fold = new JournalFold(fileName);
+  const fold = new JournalFold(fileName, undefined, new RecentEvents(maxKeptChars));
   const scan = await scanRecords(file, 0, fold.take);
   // Damage before the header means that the true first record is lost, whatever the next one looks like.
   if (scan.damaged[0]?.offset === 0) throw unreadableHeader(fileName);

@@ -4,6 +4,7 @@ import { toDisposable, type Disposable } from '../base/disposable.ts';
 import type { FileSystem, OpenFile } from '../base/fileSystem.ts';
 import type { Logger } from '../base/logger.ts';
 import { JournalFold } from './journalFormat.ts';
+import { maxKeptChars, RecentEvents } from './recentEvents.ts';
 import { scanRecords } from './recordCodec.ts';
 
 /** Not every file system tells of changes, so the file is looked at this often in any case. */
@@ -53,6 +54,10 @@ export class JournalTail {
 
   get compactedThrough(): number {
     return this.fold.compactedThrough;
+  }
+
+  get droppedThrough(): number {
+    return this.fold.recent.droppedThrough;
   }
 
   events(): readonly SessionEvent[] {
@@ -135,7 +140,7 @@ export class JournalTail {
   }
 
   private async startOver(): Promise<void> {
-    const fold = new JournalFold(this.options.fileName);
+    const fold = new JournalFold(this.options.fileName, undefined, new RecentEvents(maxKeptChars));
     const scan = await scanRecords(this.file, 0, fold.take);
     this.fold = fold;
     this.position = scan.goodEnd;

@@ -50,8 +50,8 @@ interface WriterOptions {
   readonly fileSystem: FileSystem;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Called with the events of each commit, once they are durable and before their appends resolve. */
-  readonly onDurable: (events: readonly SessionEvent[]) => void;
+  /** Called with the events of each commit and the lengths of their JSON texts, once they are durable and before their appends resolve. */
+  readonly onDurable: (events: readonly SessionEvent[], chars: readonly number[]) => void;
   /** Called once, when it turns out that somebody else has taken the lease. */
   readonly onLeaseLost: (refusal: CodedError) => void;
 }
@@ -202,7 +202,10 @@ export class JournalWriter {
         return event;
       }),
     );
-    this.options.onDurable(answers.flat());
+    this.options.onDurable(
+      answers.flat(),
+      jsons.flat().map(({ length }) => length),
+    );
     return answers;
   }
 

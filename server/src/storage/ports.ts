@@ -14,7 +14,7 @@ export type TurnCompactor = (turn: readonly SessionEvent[]) => readonly SessionE
 
 /** From when on a journal is compacted: both have to be reached, the events since the last time. */
 export interface CompactionLimits {
-  readonly minSizeBytes: number;
+  readonly minGrowthBytes: number;
   readonly minEvents: number;
 }
 

@@ -60,6 +60,10 @@ export class ReadableJournal implements ConversationJournal {
     return this.tail.compactedThrough;
   }
 
+  get droppedThrough(): number {
+    return this.tail.droppedThrough;
+  }
+
   events(): readonly SessionEvent[] {
     return this.tail.events();
   }

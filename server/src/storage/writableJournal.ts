@@ -7,6 +7,7 @@ import type { ConversationLock } from './conversationLock.ts';
 import { compactionLimits, JournalCompaction, removeUnfinished } from './journalCompaction.ts';
 import type { JournalPlace, JournalSystem, OpenedJournal, Surroundings } from './journalSystem.ts';
 import { JournalWriter } from './journalWriter.ts';
+import type { RecentEvents } from './recentEvents.ts';
 
 /** A journal that this process alone may write to. */
 export class WritableJournal implements ConversationJournal {
@@ -15,7 +16,7 @@ export class WritableJournal implements ConversationJournal {
   readonly compactedThrough: number;
   private readonly place: JournalPlace;
   private readonly system: JournalSystem;
-  private readonly all: SessionEvent[];
+  private readonly recent: RecentEvents;
   private readonly appended: Emitter<SessionEvent>;
   private readonly stale: Emitter<undefined>;
   private readonly writer: JournalWriter;
@@ -24,6 +25,7 @@ export class WritableJournal implements ConversationJournal {
   private readonly canBeCompacted: boolean;
   private readonly stopping = new AbortController();
   private eventsSinceCompaction: number;
+  private compactedBytes: number;
   private compacting: Promise<void> | undefined;
   private lost: CodedError | undefined;
   private closing: Promise<void> | undefined;
@@ -41,7 +43,8 @@ export class WritableJournal implements ConversationJournal {
     this.compactedThrough = fold.compactedThrough;
     this.canBeCompacted = scan.damaged.length === 0 && fold.passedOver === 0;
     this.eventsSinceCompaction = fold.eventsSinceCompaction;
-    this.all = fold.events;
+    this.compactedBytes = fold.compactedBytes;
+    this.recent = fold.recent;
     this.appended = new Emitter((error) => logger.error('A listener of a journal failed', { error }));
     this.stale = new Emitter((error) => logger.error('A listener of a journal failed', { error }));
     this.writer = new JournalWriter({
@@ -55,7 +58,7 @@ export class WritableJournal implements ConversationJournal {
       fileSystem,
       clock,
       logger,
-      onDurable: (events) => this.takeDurable(events),
+      onDurable: (events, chars) => this.takeDurable(events, chars),
       onLeaseLost: (refusal) => {
         this.lost = refusal;
         this.stale.fire(undefined);
@@ -83,8 +86,12 @@ export class WritableJournal implements ConversationJournal {
     return this.lost;
   }
 
+  get droppedThrough(): number {
+    return this.recent.droppedThrough;
+  }
+
   events(): readonly SessionEvent[] {
-    return this.all;
+    return this.recent.list;
   }
 
   append(updates: readonly SessionUpdate[]): Promise<readonly SessionEvent[]> {
@@ -104,16 +111,18 @@ export class WritableJournal implements ConversationJournal {
     return this.closing;
   }
 
-  private takeDurable(events: readonly SessionEvent[]): void {
+  private takeDurable(events: readonly SessionEvent[], chars: readonly number[]): void {
     this.eventsSinceCompaction += events.length;
-    for (const event of events) this.all.push(event);
+    for (const [index, event] of events.entries()) this.recent.add(event, chars[index] ?? 0);
     for (const event of events) this.appended.fire(event);
     if (events.some(({ update }) => update.sessionUpdate === 'turn_ended')) this.compactIfLong();
   }
 
   private compactIfLong(): void {
-    const { minEvents, minSizeBytes } = this.system.compactionLimits ?? compactionLimits;
-    const isLong = this.eventsSinceCompaction >= minEvents && this.writer.endBytes >= minSizeBytes;
+    const { minEvents, minGrowthBytes } = this.system.compactionLimits ?? compactionLimits;
+    const grownBytes = this.writer.endBytes - this.compactedBytes;
+    const isLong =
+      this.eventsSinceCompaction >= minEvents && grownBytes >= Math.max(minGrowthBytes, this.compactedBytes / 2);
     if (!isLong || !this.canBeCompacted || this.stopping.signal.aborted) return;
     this.compacting ??= this.compact().finally(() => (this.compacting = undefined));
   }
@@ -125,6 +134,7 @@ export class WritableJournal implements ConversationJournal {
     const { place } = this;
     this.eventsSinceCompaction = 0;
     const sizeBytes = this.writer.endBytes;
+    this.compactedBytes = sizeBytes;
     const checkLease = async (): Promise<void> => {
       await this.writer.sizeIfHeld();
     };
@@ -145,6 +155,7 @@ export class WritableJournal implements ConversationJournal {
       } finally {
         await file.close();
       }
+      this.compactedBytes = this.writer.endBytes;
       logger.info('A journal was compacted', { fileName: place.fileName, sizeBytes, nowBytes: this.writer.endBytes });
     } catch (error) {
       if (this.stopping.signal.aborted) logger.debug('A compaction was broken off', { fileName: place.fileName });

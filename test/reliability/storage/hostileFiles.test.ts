@@ -34,7 +34,10 @@ describe('journals that anything may have happened to', function () {
       fc.nat({ max: good.length }).map((at) => good.subarray(at)),
       fc.jsonValue().map((value) => encodeRecord(JSON.stringify(value))),
       fc
-        .record({ sequence: fc.nat(), lease: fc.nat(), compacted: fc.nat(), last: fc.nat() }, { requiredKeys: [] })
+        .record(
+          { sequence: fc.nat(), lease: fc.nat(), compacted: fc.nat(), last: fc.nat(), sizeBytes: fc.nat() },
+          { requiredKeys: [] },
+        )
         .map((record) => encodeRecord(JSON.stringify({ at: 1, update: message('made up'), ...record }))),
     );
     const bytes = fc

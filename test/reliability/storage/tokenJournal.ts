@@ -5,7 +5,7 @@ import type { ConversationJournal } from '../../../server/src/storage/conversati
 import { agent, turnEnded, turnStarted } from '../../support/conversationScript.ts';
 
 /** Compacts after every few events, so that a short test meets it often. */
-export const compactingSoon = { compactTurn, compactionLimits: { minSizeBytes: 1, minEvents: 6 } };
+export const compactingSoon = { compactTurn, compactionLimits: { minGrowthBytes: 1, minEvents: 6 } };
 
 /**
  * What a journal was given, and what was acknowledged. Each event of an answer carries a word of its own, so that it can

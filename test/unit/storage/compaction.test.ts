@@ -15,7 +15,7 @@ import { message, StorageFixture } from './storageFixture.ts';
 import { versionOneEvents } from './versionOneReader.ts';
 
 const chunks = 60;
-const compacting = { compactTurn, compactionLimits: { minSizeBytes: 2_000, minEvents: 50 } };
+const compacting = { compactTurn, compactionLimits: { minGrowthBytes: 2_000, minEvents: 50 } };
 
 /** A turn whose answer was streamed in many pieces. */
 function longTurn(name: string): SessionUpdate[] {
