@@ -15,6 +15,8 @@ const sliceChars = 32 * 1024;
 const tailBytes = 256;
 /** The beginning of an event as this program writes it. */
 const eventStart = /^\{"sequence":(\d{1,15}),"at":(\d{1,15}),"update":\{"sessionUpdate":"(\w+)"/;
+/** A lease, or the lease under which an event was written. */
+const leasePattern = /^\{"lease":(\d{1,15})[,}]|,"lease":(\d{1,15})\}$/;
 /** Events that the index has no use for, and that are by far the longest: they are not even parsed. */
 const uselessKinds: ReadonlySet<string> = new Set([
   'agent_thought_chunk',
@@ -117,6 +119,11 @@ class Reading {
       return;
     }
     const { state } = this.fold;
+    const lease = leasePattern.exec(json);
+    const epoch = Number(lease?.[1] ?? lease?.[2] ?? state.epoch ?? 0);
+    // Somebody wrote who had lost the lease: in the journal that does not count.
+    if (epoch < (state.epoch ?? 0)) return;
+    state.epoch = epoch;
     const [, sequence, at, kind = ''] = eventStart.exec(json) ?? [];
     if (uselessKinds.has(kind) || (kind === 'tool_call_update' && !json.includes('"locations"'))) {
       if (Number(sequence) > state.sequence) this.fold.skip(Number(sequence), Number(at));
