@@ -67,8 +67,9 @@ export class JournalTail {
   async close(): Promise<void> {
     this.closed = true;
     this.timer?.dispose();
-    this.watcher.dispose();
     await this.reading;
+    // Only now: a reading may have gone on to another file, and watch that.
+    this.watcher.dispose();
     await this.file.close();
   }
 

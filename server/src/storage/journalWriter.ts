@@ -15,7 +15,6 @@ const maxWaitingBytes = 32 * 1024 * 1024;
 /** What an event adds around its update: keys, number and time. */
 const envelopeBytes = 128;
 const closeLimitMs = 10_000;
-const newline = 0x0a;
 const maxAttempts = 3;
 /** How long the answer counts that the lease is held, before an append. After it, it is always asked anew. */
 const freshForMs = 200;
@@ -241,15 +240,6 @@ export class JournalWriter {
     this.hasBegunLease = true;
   }
 
-  /** Answers where the next record goes, behind bytes that somebody who had lost the lease left at the end. */
-  private async beginLine(sizeBytes: number): Promise<number> {
-    const last = Buffer.alloc(1);
-    await this.file.read(last, sizeBytes - 1);
-    if (last[0] === newline) return sizeBytes;
-    await writeFully(this.file, Buffer.of(newline), sizeBytes);
-    return sizeBytes + 1;
-  }
-
   /** Cuts off what a failed append has left, and looks at the lease before anything is changed. */
   private async prepare(): Promise<void> {
     // Who has just been told so knows it: only a process that was stopped, or idle, for a while can have lost it.
@@ -261,14 +251,13 @@ export class JournalWriter {
       await this.options.fileSystem.syncFolder(dirname(this.options.path));
       this.hasUnsyncedName = false;
     }
-    if (this.needsCut) {
-      await file.truncate(this.end);
-      // Else what was refused could be there again after a loss of power.
-      await file.datasync();
-      this.needsCut = false;
-    } else if (sizeBytes > this.end) {
-      this.end = await this.beginLine(sizeBytes);
-    }
+    // More than was written here: a holder that had lost the lease went on for a moment. Nothing of that was acknowledged,
+    // and what stands before the first record of this lease would count.
+    if (!this.needsCut && sizeBytes === this.end) return;
+    await file.truncate(this.end);
+    // Else what was refused could be there again after a loss of power.
+    await file.datasync();
+    this.needsCut = false;
   }
 
   /** The length of the journal. Rejects if the lease was lost, or the file is no longer where it was. */
