@@ -24,11 +24,22 @@ const serverMessages: Partial<Record<ErrorReason, { readonly needs: readonly str
     needs: ['serverState'],
     text: () => vscode.l10n.t('The AI Assistant server is not running at the moment. Try again, or restart it.'),
   },
+  Conflict: {
+    needs: ['replaced'],
+    text: replacedMessage,
+  },
   UnknownMethod: {
     needs: [],
     text: () => vscode.l10n.t('The AI Assistant server does not know this request. Restart it to use its new version.'),
   },
 };
+
+/** That the product was updated under the server that runs. */
+export function replacedMessage(): string {
+  return vscode.l10n.t(
+    'The AI Assistant was updated, and its server still is the old version, parts of which are gone. Reload the window to go on; terminals go on meanwhile.',
+  );
+}
 
 /** A sentence for the person about what went wrong. */
 export function messageFor(error: unknown): string {
@@ -73,6 +84,10 @@ function remediesFor(error: unknown): readonly Remedy[] {
       return [openSettings(`terminal.integrated.defaultProfile.${settingsPlatform()}`)];
     case 'InvalidEnvironment':
       return [openSettings(`terminal.integrated.env.${settingsPlatform()}`)];
+    case 'Conflict':
+      return 'replaced' in (error.args ?? {})
+        ? [{ label: vscode.l10n.t('Reload Window'), run: command('workbench.action.reloadWindow') }]
+        : [showLog];
     case 'Unavailable':
       return [{ label: vscode.l10n.t('Restart'), run: command('aiDevAssistant.restartServer') }, showLog];
     default:

@@ -58,7 +58,7 @@ export function activate(context: vscode.ExtensionContext): AssistantApi {
   const panelServices = { extensionUri, client, supervisor, hub, log };
   const memory = new ShownTerminals({ folder: context.globalStorageUri.fsPath, workspace: readWorkspace(), clock });
   const { terminals, conversationTerminals } = own(
-    new TerminalFeatures({ client, supervisor, hub, clock, log, memory }),
+    new TerminalFeatures({ client, supervisor, hub, clock, log, memory, state: context.globalState }),
   );
   const agentPanel = own(new AgentPanelView(panelServices));
   const history = own(new ConversationHistory({ client, log }));

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { ServerState } from '../../server/protocol/panelBridge.ts';
+import { replacedMessage } from './errors.ts';
 import { logFailure, type Log } from './log.ts';
 import type { HealthReport } from './server/healthMonitor.ts';
 import type { ServerFailure } from './server/serverStatus.ts';
@@ -48,13 +49,24 @@ export function describeState(state: ServerState): string {
   }
 }
 
-/** Shows one message each time the supervision gives up. */
-export function announceFailures(supervisor: ServerSupervisor, log: Log): { dispose: () => void } {
+/** Shows one message each time the supervision gives up, and one in a window when an update has replaced what runs. */
+export function announceFailures(supervisor: Pick<ServerSupervisor, 'onChanged'>, log: Log): { dispose: () => void } {
   let announced: ServerFailure | undefined;
-  return supervisor.onChanged(({ failure }) => {
+  let isReplaced = false;
+  return supervisor.onChanged(({ failure, health }) => {
+    if (!isReplaced && health?.components['installation']?.status === 'degraded') {
+      isReplaced = true;
+      logFailure(log, 'Showing that a new version is there', announceReplacement());
+    }
     if (failure && failure !== announced) logFailure(log, 'Showing why the server stays down', announce(failure));
     announced = failure;
   });
+}
+
+async function announceReplacement(): Promise<void> {
+  const reload = vscode.l10n.t('Reload Window');
+  const answer = await vscode.window.showWarningMessage(replacedMessage(), reload);
+  if (answer === reload) await vscode.commands.executeCommand('workbench.action.reloadWindow');
 }
 
 async function announce(failure: ServerFailure): Promise<void> {

@@ -94,6 +94,8 @@ export const terminalInfo = z.object({
   exitCode: z.int().nullable().optional(),
   /** Number of the signal that ended it, if one did. */
   signal: z.int().optional(),
+  /** A shell in which nothing ran, ended after `terminals.keepAliveHours` without anybody connected. */
+  endedIdle: z.boolean().optional(),
   /** Bytes of output so far. */
   producedBytes: byteOffset,
   /** Whether the shell reports its commands. */
@@ -164,7 +166,15 @@ export const terminal = {
       'Starts `terminal/output` notifications for this client: from `fromOffset` where that is still kept, else from the ' +
       'answer’s `fromOffset` after `screen`, which is to be written into a reset terminal first. Without `screen` the ' +
       'bytes before are lost. Attaching again replaces the former attachment.',
-    params: z.strictObject({ ...named, fromOffset: byteOffset.optional() }),
+    params: z.strictObject({
+      ...named,
+      fromOffset: byteOffset.optional(),
+      /**
+       * Whether this client's terminal can answer what programs ask: what it is, where its cursor stands. Of all clients that
+       * watch a terminal the first that can answers; the others get NULs in the place of questions.
+       */
+      canAnswer: z.boolean().default(true),
+    }),
     result: z.object({ terminal: terminalInfo, fromOffset: byteOffset, screen: terminalScreen.optional() }),
     errors: ['NotFound'],
     scope: 'read',
@@ -236,9 +246,13 @@ export const terminal = {
     scope: 'read',
   }),
   'terminal/close': request({
-    summary: 'Ends the program if it still runs, and forgets the terminal.',
-    params: z.strictObject(named),
-    result: z.object({}),
+    summary:
+      'Ends the program if it still runs, and forgets the terminal. With `unlessWatched` only if no other client watches it.',
+    params: z.strictObject({ ...named, unlessWatched: z.boolean().default(false) }),
+    result: z.object({
+      /** False where another client watches it. */
+      closed: z.boolean(),
+    }),
     errors: ['NotFound'],
     scope: 'terminal',
     timeoutMs: 15_000,

@@ -41,6 +41,7 @@ import { ToolRegistry } from './tools/toolRegistry.ts';
 import { createHealthHandlers } from './health/healthHandlers.ts';
 import { DataFolderWatch } from './health/dataFolderWatch.ts';
 import { HealthService } from './health/healthService.ts';
+import { InstallationWatch } from './health/installationWatch.ts';
 import { RateLimiter } from './rpc/rateLimiter.ts';
 import { Router } from './rpc/router.ts';
 import { SecretService } from './settings/secretService.ts';
@@ -104,6 +105,8 @@ export function createServer(options: ServerOptions): Server {
   let ripgrepPath: string | undefined;
   const health = new HealthService({ clock: systemClock, version });
   store.add(new DataFolderWatch({ dataFolder, health, clock: systemClock, logger }));
+  const latePart = path.join(bundleFolder, 'modelLibraries.js');
+  store.add(new InstallationWatch({ file: latePart, health, clock: systemClock, logger }));
   const settings = store.add(new SettingsService(logger));
   const workspace = store.add(new WorkspaceService(logger));
   const secrets = store.add(new SecretService(environment, logger));

@@ -110,6 +110,29 @@ describe('The terminals of a window', function () {
     await workbench.screenshot('reload-2-conversation');
   });
 
+  it('have no tab any more once detached, also after a reload, until one is attached again', async () => {
+    const before = shells();
+    await tabs().filter({ hasText: 'one' }).click();
+    await inFront().filter({ hasText: 'one' }).waitFor();
+    await workbench.command('AI Assistant: Detach Terminal');
+    await tabs().filter({ hasText: 'one' }).waitFor({ state: 'detached' });
+    const own = shells();
+    await workbench.reloadInOrder();
+    await workbench.until('the other tabs', async () => {
+      const there = await names();
+      return ['two', 'AI: Build it', 'three'].every((name) => there.includes(name));
+    });
+    assert.ok(!(await names()).includes('one'));
+    await workbench.openViewContainer('AI Assistant');
+    const line = (await workbench.openView('Terminals')).locator('.monaco-list-row', { hasText: 'one' }).first();
+    await line.waitFor();
+    await workbench.screenshot('reload-5-detached');
+    await line.click();
+    await inFront().filter({ hasText: 'one' }).waitFor();
+    await workbench.until('its screen', async () => (await workbench.terminalText()).includes('this is one 2'));
+    assert.deepEqual([own, shells()], [before, before], 'its shell was never another');
+  });
+
   it('stay in that window while a second one is open on the folder', async () => {
     const before = shells();
     const [server, ...others] = await workbench.until('the end of the server from before the reload', () => {

@@ -143,7 +143,11 @@ export class ScreenViewer {
   }
 
   async attach(fromOffset?: number): Promise<this> {
-    const answer = await this.viewers.attach(this.client, this.sessionId, fromOffset, AbortSignal.timeout(20_000));
+    const answer = await this.viewers.attach(
+      this.client,
+      { sessionId: this.sessionId, fromOffset, canAnswer: true },
+      AbortSignal.timeout(20_000),
+    );
     const { terminal, screen } = answer;
     if (fromOffset !== answer.fromOffset) this.offset = answer.fromOffset;
     if (screen) this.show(screen);

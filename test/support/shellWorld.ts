@@ -155,9 +155,13 @@ class TypedShell {
       `the end of ${commandLine}; output: ${this.viewer.text.slice(-500)}`,
       () => this.finished[before],
     );
-    // The end is told beside the output, and may come before its last bytes.
-    await waitFor('its output', () => this.viewer.offset >= ended.output.toOffset);
+    await this.untilShown(ended);
     return ended;
+  }
+
+  /** The end of a command is told beside the output, and may come before its last bytes. */
+  async untilShown({ output }: FinishedCommand): Promise<void> {
+    await waitFor('its output', () => this.viewer.offset >= output.toOffset);
   }
 
   /** The bytes between the offsets at which a command's output stands. */

@@ -9,14 +9,16 @@ let clients = 0;
 export class TestClient implements Client {
   readonly id = `test-${++clients}`;
   readonly kind: Client['kind'];
+  readonly tokenName?: string;
   /** Events of `session/update`, in the order of their arrival. */
   readonly events: SessionEvent[] = [];
   /** Called with each event as it arrives. */
   onEvent: (event: SessionEvent) => void = () => undefined;
   private readonly closeListeners = new Set<() => void>();
 
-  constructor(kind: Client['kind'] = 'lsp') {
+  constructor(kind: Client['kind'] = 'lsp', tokenName?: string) {
     this.kind = kind;
+    if (tokenName !== undefined) this.tokenName = tokenName;
   }
 
   /** Listeners that wait for this client to go; tests show with it that nothing leaks. */

@@ -34,6 +34,16 @@ export const terminalCommands = {
       if (terminal && !conversationTerminals.reveal(terminal)) terminals.attach(terminal);
     },
   },
+  detachTerminal: {
+    withoutServer: 'works',
+    run: ({ terminals }, target) => {
+      const sessionId = terminalOf(target) ?? terminals.idOfTab(target);
+      if (sessionId !== undefined && terminals.detach(sessionId)) return;
+      void vscode.window.showInformationMessage(
+        vscode.l10n.t('Only a tab that shows a terminal of the AI Assistant can be detached.'),
+      );
+    },
+  },
   killTerminal: {
     withoutServer: 'waits',
     run: async ({ terminals }, target) => {

@@ -120,8 +120,10 @@ export class AssistantTerminal implements vscode.Pseudoterminal {
   }
 
   handleInput(data: string): void {
+    const typed = this.screen.typed(data);
+    if (typed === '' || this.state === 'closed') return;
     if (this.state === 'exited') this.end();
-    else if (this.state !== 'closed') this.input.push(data);
+    else this.input.push(typed);
   }
 
   /** Comes several times, and also while the terminal is still being opened. */

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import type { ParamsOf } from '../../../server/protocol/contract.ts';
 import type { TerminalId, TerminalInfo } from '../../../server/protocol/terminal.ts';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
-import { describeError } from '../log.ts';
+import { describeError, logFailure } from '../log.ts';
 import type { ServerClient } from '../server/serverClient.ts';
 import { AssistantTerminal, type TerminalOrigin, type TerminalServices } from './assistantTerminal.ts';
 import type { TerminalList } from './terminalList.ts';
@@ -24,9 +24,15 @@ export class AssistantTerminals implements TabKind, Disposable {
   private readonly awaited = new Set<AssistantTerminal>();
   private readonly identified = this.store.add(new vscode.EventEmitter<TerminalId>());
   readonly onDidIdentify = this.identified.event;
+  private readonly shownChanged = this.store.add(new vscode.EventEmitter<void>());
+  /** Fires when `isShown` may answer otherwise. */
+  readonly onDidChangeShown = this.shownChanged.event;
+  private isInFront = false;
 
   constructor(options: AssistantTerminalsOptions) {
     this.options = options;
+    this.identified.event(() => this.changedShown());
+    this.store.add(vscode.window.onDidChangeActiveTerminal(() => this.changedShown()));
     this.store.add(
       vscode.window.registerTerminalProfileProvider(profileId, {
         provideTerminalProfile: () => new vscode.TerminalProfile(this.optionsFor(this.newShell())),
@@ -66,6 +72,24 @@ export class AssistantTerminals implements TabKind, Disposable {
   get activeId(): TerminalId | undefined {
     const active = vscode.window.activeTerminal;
     return active && this.shown.get(active)?.sessionId;
+  }
+
+  /** The terminal of a tab that a menu was opened on, or, where it is no tab, of the one in front. */
+  idOfTab(target: unknown): TerminalId | undefined {
+    const tab = vscode.window.terminals.find((terminal) => terminal === target);
+    return tab ? this.keyOf(tab) : this.activeId;
+  }
+
+  /** Whether a tab of this window shows it. */
+  isShown(sessionId: TerminalId): boolean {
+    return this.find(sessionId) !== undefined;
+  }
+
+  /** Closes the tab that shows a terminal, whose shell goes on; false where there is none. */
+  detach(sessionId: TerminalId): boolean {
+    const shown = this.find(sessionId);
+    shown?.dispose();
+    return shown !== undefined;
   }
 
   /** Ends a terminal's program, or several. */
@@ -108,6 +132,18 @@ export class AssistantTerminals implements TabKind, Disposable {
     const pty = ptyOf(terminal);
     if (!pty || !this.awaited.delete(pty)) return;
     this.shown.set(terminal, pty);
+    this.changedShown();
+  }
+
+  private changedShown(): void {
+    this.shownChanged.fire();
+    const active = vscode.window.activeTerminal;
+    const isInFront = active !== undefined && this.shown.has(active);
+    if (isInFront === this.isInFront) return;
+    this.isInFront = isInFront;
+    // For the menus of terminals, which say nothing else of whose terminal they are opened on.
+    const told = vscode.commands.executeCommand('setContext', 'aiDevAssistant.isTerminalInFront', isInFront);
+    logFailure(this.options.log, 'Telling VS Code whose terminal is in front', told);
   }
 
   private changed(terminal: TerminalInfo): void {
@@ -120,6 +156,7 @@ export class AssistantTerminals implements TabKind, Disposable {
     const pty = this.shown.get(terminal);
     if (!pty) return;
     this.shown.delete(terminal);
+    this.changedShown();
     const reason = terminal.exitStatus?.reason;
     // The window closes or reloads: the shell goes on and is shown again.
     if (reason === vscode.TerminalExitReason.Shutdown) return;
@@ -128,8 +165,11 @@ export class AssistantTerminals implements TabKind, Disposable {
     if (!sessionId || pty.isOfAgent) return;
     // A tab that closed by itself because it could not show its terminal says nothing of the shell, which goes on.
     if (reason !== vscode.TerminalExitReason.User && !pty.hasEnded) return;
-    const { client, log } = this.options;
-    client.request('terminal/close', { sessionId }).then(undefined, (error: unknown) => {
+    const { client, hub, log } = this.options;
+    // VS Code says so as well, earlier or later; from now on this tab is none of the terminal's viewers.
+    pty.close();
+    if (hub.isWatched(sessionId)) return;
+    client.request('terminal/close', { sessionId, unlessWatched: true }).then(undefined, (error: unknown) => {
       log.debug(`Terminal ${sessionId} was not closed: ${describeError(error)}`);
     });
   }

@@ -68,7 +68,9 @@ export class ConversationTerminal implements vscode.Pseudoterminal {
   }
 
   handleInput(data: string): void {
-    if (this.running) this.input.push(data);
+    // What a command before this one was answered late is nobody's input either.
+    const typed = this.running ? this.running.screen.typed(data) : '';
+    if (typed !== '') this.input.push(typed);
   }
 
   setDimensions(dimensions: vscode.TerminalDimensions): void {

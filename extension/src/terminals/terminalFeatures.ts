@@ -6,6 +6,7 @@ import type { ServerClient } from '../server/serverClient.ts';
 import type { ServerSupervisor } from '../server/serverSupervisor.ts';
 import { AssistantTerminals } from './assistantTerminals.ts';
 import { ConversationTerminals } from './conversationTerminals.ts';
+import { IdleEndings } from './idleEndings.ts';
 import type { ShownTerminals } from './shownTerminals.ts';
 import type { TerminalHub } from './terminalHub.ts';
 import { TerminalList } from './terminalList.ts';
@@ -19,6 +20,8 @@ export interface TerminalFeaturesOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly memory: ShownTerminals;
+  /** For all windows of this person. */
+  readonly state: vscode.Memento;
 }
 
 /** All that VS Code shows of terminals outside our webviews: two kinds of tabs, their memory, the view. */
@@ -45,7 +48,8 @@ export class TerminalFeatures implements Disposable {
         onDidLayOut: laidOut.event,
       }),
     );
-    this.store.add(new TerminalsView({ ...services, list }));
+    this.store.add(new TerminalsView({ ...services, list, terminals: this.terminals }));
+    this.store.add(new IdleEndings({ ...services, list }));
   }
 
   dispose(): void {

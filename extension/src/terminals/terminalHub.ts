@@ -57,6 +57,11 @@ export class TerminalHub implements Disposable {
     return this.attachments.size;
   }
 
+  /** Whether anything in this window shows that terminal. */
+  isWatched(sessionId: TerminalId): boolean {
+    return this.attachments.has(sessionId);
+  }
+
   /** Starts giving a terminal's output to `viewer`, from `fromOffset` or from the screen as it is now. */
   async watch(sessionId: TerminalId, viewer: TerminalViewer, fromOffset?: number): Promise<TerminalWatch> {
     const attachment = this.attachments.get(sessionId) ?? this.add(sessionId);

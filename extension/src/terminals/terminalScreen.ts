@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import type { TerminalId, TerminalScreenData } from '../../../server/protocol/terminal.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Disposable } from '../base/disposable.ts';
+import { takeAnswers } from './drainProbes.ts';
 import { PacedWriter } from './pacedWriter.ts';
 import type { TerminalHub } from './terminalHub.ts';
 import type { TerminalViewer, TerminalWatch } from './terminalViewer.ts';
@@ -56,6 +57,13 @@ export class TerminalScreen implements Disposable {
     this.tab = hub.showsInTab(sessionId);
     this.replace(watch.screen);
     return watch;
+  }
+
+  /** What was typed of `input`, which may also hold what VS Code's terminal has answered to the writer. */
+  typed(input: string): string {
+    const { typed, answered } = takeAnswers(input);
+    for (const mode of answered) this.writer.answered(mode);
+    return typed;
   }
 
   private replace(screen: TerminalScreenData | undefined): boolean {

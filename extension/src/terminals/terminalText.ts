@@ -30,6 +30,7 @@ export function lastCommandText({ lastCommand }: TerminalInfo): string | undefin
 export function stateText(terminal: TerminalInfo): string | undefined {
   const { status, waitsForInput, exitCode, signal } = terminal;
   if (status === 'lost') return vscode.l10n.t('lost');
+  if (terminal.endedIdle) return vscode.l10n.t('ended while idle');
   if (status === 'exited') return exitText(exitCode ?? null, signal);
   if (waitsForInput) return vscode.l10n.t('waits for input');
   return terminal.owner.kind === 'agent' ? vscode.l10n.t('running') : undefined;
@@ -42,7 +43,8 @@ export function summaryText(terminal: TerminalInfo): string {
 }
 
 /** The sign in front of a terminal. Ended and waiting ones are told apart by shape and not by colour alone. */
-export function iconOf({ status, waitsForInput, exitCode, owner }: TerminalInfo): vscode.ThemeIcon {
+export function iconOf({ status, waitsForInput, exitCode, endedIdle, owner }: TerminalInfo): vscode.ThemeIcon {
+  if (endedIdle) return new vscode.ThemeIcon('clock');
   if (status === 'lost') return icon('debug-disconnect', 'problemsWarningIcon.foreground');
   if (status === 'exited') {
     return exitCode === 0 ? icon('pass', 'testing.iconPassed') : icon('error', 'testing.iconFailed');
@@ -59,6 +61,8 @@ export function tooltipOf(terminal: TerminalInfo, conversationTitle: string | un
   line(name);
   const state = stateText(terminal);
   if (state !== undefined) line(state);
+  if (terminal.endedIdle)
+    line(vscode.l10n.t('Nothing ran in it, and no window was open for as long as the setting allows.'));
   if (waitsForInput && waitsForInput.prompt !== '') line(waitsForInput.prompt);
   line(vscode.l10n.t('Folder: {0}', terminal.currentFolder));
   if (owner.kind === 'agent') {

@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import { logFailure, type Log } from '../log.ts';
 import type { ServerClient } from '../server/serverClient.ts';
+import type { AssistantTerminals } from './assistantTerminals.ts';
 import type { TerminalList } from './terminalList.ts';
 import { iconOf, summaryText, tooltipOf } from './terminalText.ts';
 
@@ -21,6 +22,8 @@ type ConversationLine = Extract<TerminalNode, { kind: 'conversation' }>;
 export interface TerminalTreeOptions {
   readonly client: Pick<ServerClient, 'request' | 'onNotification' | 'onNewServer'>;
   readonly list: TerminalList;
+  /** The tabs of this window. */
+  readonly terminals: Pick<AssistantTerminals, 'isShown' | 'onDidChangeShown'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -41,6 +44,7 @@ export class TerminalTree implements vscode.TreeDataProvider<TerminalNode>, Disp
     this.options = options;
     const { client, list, log } = options;
     this.store.add(list.onChanged(() => this.redrawSoon()));
+    this.store.add(options.terminals.onDidChangeShown(() => this.redrawSoon()));
     this.store.add(client.onNewServer(() => logFailure(log, 'Looking for titles', this.fetchTitles())));
     this.store.add(
       client.onNotification('session/changed', ({ sessionId, session }) => {
@@ -82,7 +86,9 @@ export class TerminalTree implements vscode.TreeDataProvider<TerminalNode>, Disp
     item.iconPath = iconOf(terminal);
     item.tooltip = tooltipOf(terminal, this.titles.get(conversationOf(terminal) ?? ''));
     item.accessibilityInformation = { label: `${terminal.name}, ${summary}` };
-    item.contextValue = ['terminal', terminal.status, terminal.owner.kind].join(' ');
+    const isShown = this.options.terminals.isShown(node.sessionId);
+    const words = ['terminal', terminal.status, terminal.owner.kind, ...(isShown ? ['shown'] : [])];
+    item.contextValue = words.join(' ');
     item.command = { command: 'aiDevAssistant.attachTerminal', title: '', arguments: [node] };
     return item;
   }

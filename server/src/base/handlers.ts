@@ -15,6 +15,8 @@ export interface Client {
   readonly id: string;
   /** `editor`: answers `editor/*` and `secret/*`. */
   readonly kind: 'editor' | 'lsp' | 'http' | 'commandLine';
+  /** Which token it has shown, where it had to show one; never the token itself. Clients with the same share their limits. */
+  readonly tokenName?: string;
   /**
    * Sends a notification; dropped without a trace if the client is gone. Bytes in `params` are valid during the call
    * only: a client that does not write them out at once copies them.

@@ -29,11 +29,13 @@ const blankScreen = `${defaultModes}\x1b[H\x1b[2J`;
  */
 export class BorrowedScreen {
   private readonly write: (data: Uint8Array | string) => void;
-  private readonly filter = new SessionOutputFilter(blankScreen);
+  private readonly filter: SessionOutputFilter;
   private isEntered = false;
 
-  constructor(write: (data: Uint8Array | string) => void) {
+  /** `isReadOnly`: who only watches is given nothing beside what is to be seen. */
+  constructor(write: (data: Uint8Array | string) => void, { isReadOnly }: { isReadOnly: boolean }) {
     this.write = write;
+    this.filter = new SessionOutputFilter({ resetSequence: blankScreen, mayWriteClipboard: !isReadOnly });
   }
 
   enter(): void {

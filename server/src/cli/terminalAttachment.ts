@@ -41,7 +41,7 @@ export class TerminalAttachment {
   private readonly server: LocalServer;
   private readonly options: TerminalAttachmentOptions;
   private readonly sessionId: TerminalId;
-  private readonly screen = new BorrowedScreen((data) => void process.stdout.write(data));
+  private readonly screen: BorrowedScreen;
   private readonly store = new DisposableStore();
   private readonly over = Promise.withResolvers<AttachmentEnd>();
   private readonly decoder = new StringDecoder('utf8');
@@ -58,6 +58,7 @@ export class TerminalAttachment {
     this.options = options;
     this.server = options.server;
     this.sessionId = options.terminal.sessionId;
+    this.screen = new BorrowedScreen((data) => void process.stdout.write(data), options);
   }
 
   /** Resolves when it is over and the person's terminal is as it was before. Rejects where the terminal cannot be attached. */
@@ -186,7 +187,8 @@ export class TerminalAttachment {
     this.waitsForScreen = true;
     let screen: TerminalScreenData | undefined;
     try {
-      ({ screen } = await this.server.call('terminal/attach', { sessionId: this.sessionId }));
+      const canAnswer = !this.options.isReadOnly;
+      ({ screen } = await this.server.call('terminal/attach', { sessionId: this.sessionId, canAnswer }));
     } catch (error) {
       this.end({ kind: 'lost', reason: error instanceof CodedError ? error.message : 'the server failed' });
       return;

@@ -1,6 +1,7 @@
 import type { LanguageModel } from 'ai';
 import { CodedError } from '../../protocol/errors.ts';
 import type { Endpoint } from './endpoints.ts';
+import { loadModelLibraries } from './loadModelLibraries.ts';
 import type { HttpFetch } from './ports.ts';
 
 /** The AI SDK's half of a provider never takes a name: a name would go to a hosted gateway. */
@@ -9,12 +10,9 @@ export type ProviderModel = Exclude<LanguageModel, string>;
 /** More than any answer: a server that never stops is cut off here. */
 const maxAnswerBytes = 64 * 1024 * 1024;
 
-/**
- * Makes the AI SDK's model for an endpoint that speaks chat completions. The SDK is loaded by the first call, since
- * loading it takes longer than everything else at the start of the server.
- */
+/** Makes the AI SDK's model for an endpoint that speaks chat completions. */
 export async function createLanguageModel(endpoint: Endpoint, model: string, fetch: HttpFetch): Promise<ProviderModel> {
-  const { createOpenAICompatible } = await import('./modelLibraries.ts');
+  const { createOpenAICompatible } = await loadModelLibraries();
   const provider = createOpenAICompatible({
     name: endpoint.provider,
     baseURL: endpoint.chatBaseUrl,

@@ -5,6 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import { toDisposable, type Disposable } from '../base/disposable.ts';
 import type { Endpoint } from './endpoints.ts';
 import type { ProviderModel } from './languageModelFactory.ts';
+import { loadModelLibraries } from './loadModelLibraries.ts';
 
 /** How long a model may say nothing. Local models load for minutes before their first word. */
 export interface ModelCallLimits {
@@ -54,7 +55,7 @@ export interface ModelCallTarget {
  */
 export async function callModel(target: ModelCallTarget, request: ModelCallRequest): Promise<ModelCallAnswer> {
   (globalThis as { AI_SDK_LOG_WARNINGS?: boolean }).AI_SDK_LOG_WARNINGS = false;
-  const { streamText, jsonSchema } = await import('./modelLibraries.ts');
+  const { streamText, jsonSchema } = await loadModelLibraries();
   const tools: ToolSet = {};
   for (const { name, description, inputSchema } of request.tools) {
     // Without `execute`, so that the SDK ends after one step; without validation, which is the tool box's.

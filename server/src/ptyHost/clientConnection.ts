@@ -13,6 +13,7 @@ import {
 } from '../ptyProtocol/limits.ts';
 import type { PtyClientNotifications, PtyHandshake, PtyHostNotifications } from '../ptyProtocol/messages.ts';
 import { ClientSubscriptions } from './clientSubscriptions.ts';
+import { ClientViews } from './clientViews.ts';
 import { HostHandshake } from './hostHandshake.ts';
 import { handleRequest } from './requestHandlers.ts';
 import { ParamReader, readSubscriptionId } from './requestParams.ts';
@@ -47,6 +48,7 @@ export interface ClientContext {
 /** One client, from its first byte to its last. Whatever it does, it harms only its own connection. */
 export class ClientConnection implements ClientPort {
   readonly subscriptions = new ClientSubscriptions(this);
+  private readonly views = new ClientViews(this);
   /** When the client was last heard of, in the time of `performance.now()`. */
   lastReceivedMs = performance.now();
   private readonly socket: Socket;
@@ -105,6 +107,7 @@ export class ClientConnection implements ClientPort {
     clearTimeout(this.handshakeLimit);
     clearTimeout(this.endLimit);
     this.subscriptions.dispose();
+    this.views.dispose();
     this.socket.destroy();
     this.context.onClosed(this);
   }
@@ -177,9 +180,10 @@ export class ClientConnection implements ClientPort {
     const { id, method, params, notify } = message;
     if (typeof id === 'number' && Number.isInteger(id) && id > 0 && id <= 0xffff_ffff && typeof method === 'string') {
       const { sessions, onKeepAlive } = this.context;
-      const { subscriptions } = this;
+      const { subscriptions, views } = this;
       const setKeepAlive = (hours: number | undefined): void => onKeepAlive(this, hours);
-      return this.answer(id, () => handleRequest(method, params, { id, sessions, subscriptions, setKeepAlive }));
+      const context = { id, sessions, subscriptions, views, setKeepAlive };
+      return this.answer(id, () => handleRequest(method, params, context));
     }
     if (notify === 'acknowledge' || notify === 'typed') return this.notified(notify, new ParamReader(notify, params));
     throw new PtyProtocolError(
@@ -254,6 +258,7 @@ export class ClientConnection implements ClientPort {
     this.socket.resume();
     clearTimeout(this.handshakeLimit);
     this.subscriptions.dispose();
+    this.views.dispose();
     this.endLimit = setTimeout(() => this.close(), endLimitMs);
   }
 }

@@ -8,6 +8,7 @@ import { encodeControl } from '../ptyProtocol/frames.ts';
 import { writeHostRecord, type HostRecord } from '../ptyProtocol/hostRecord.ts';
 import { clientSilenceLimitMs } from '../ptyProtocol/limits.ts';
 import { ClientConnection, type ClientContext } from './clientConnection.ts';
+import { CheckpointTurns } from './checkpointTurns.ts';
 import { KeepAliveWishes } from './keepAliveWishes.ts';
 import type { Session } from './session.ts';
 import type { SessionTable } from './sessionTable.ts';
@@ -33,6 +34,7 @@ export interface HostServerOptions {
 /** Listens for clients where the record says, and goes on doing so even if the socket is deleted under it. */
 export class HostServer {
   private readonly wishes = new KeepAliveWishes<ClientConnection>();
+  private readonly checkpointTurns = new CheckpointTurns<Session, ClientConnection>();
   private readonly options: HostServerOptions;
   private readonly clients = new Set<ClientConnection>();
   private readonly listeners: Disposable[];
@@ -120,11 +122,14 @@ export class HostServer {
     this.clients.add(client);
   }
 
-  /** One client is enough, and one that reads the session anyway cares most about it. */
+  /** One client is enough, and one that reads the session anyway cares most about it; the next where it leaves none. */
   private askForCheckpoint(session: Session): void {
     const open = [...this.clients].filter((client) => client.isOpen);
-    const chosen = open.find((client) => client.subscriptions.reads(session)) ?? open[0];
-    const producedBytes = session.output.ring.end;
+    const readers = open.filter((client) => client.subscriptions.reads(session));
+    const candidates = [...readers, ...open.filter((client) => !readers.includes(client))];
+    const { ring, checkpointOffset } = session.output;
+    const chosen = this.checkpointTurns.choose(session, checkpointOffset, candidates);
+    const producedBytes = ring.end;
     chosen?.notify('checkpointDue', { sessionId: session.sessionId, producedBytes });
   }
 

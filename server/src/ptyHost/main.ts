@@ -89,7 +89,10 @@ async function serve({ dataFolder, paths, log, idleExitMs }: ServeOptions): Prom
       sessions: sessions.all.map((session) => ({
         hasExited: session.exit !== null,
         isIdle: () => isIdleShell(session),
-        end: () => endSession(session),
+        end: () => {
+          session.endedIdle = true;
+          return endSession(session);
+        },
       })),
     }),
     idleExitMs,

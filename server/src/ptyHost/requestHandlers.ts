@@ -3,6 +3,7 @@ import { encodeCheckpoint } from '../ptyProtocol/binaryFrames.ts';
 import { maxInputWaitMs } from '../ptyProtocol/limits.ts';
 import type { PtyMethod, PtyRequests } from '../ptyProtocol/messages.ts';
 import type { ClientSubscriptions } from './clientSubscriptions.ts';
+import type { ClientViews } from './clientViews.ts';
 import {
   ParamReader,
   readCreate,
@@ -11,6 +12,8 @@ import {
   readSize,
   readSubscribe,
   readSubscriptionId,
+  readView,
+  readViewerId,
 } from './requestParams.ts';
 import { signalSession } from './sessionSignals.ts';
 import type { SessionTable } from './sessionTable.ts';
@@ -22,6 +25,7 @@ export interface RequestContext {
   readonly subscriptions: ClientSubscriptions;
   /** Notes what the client wishes; undefined: nothing. */
   readonly setKeepAlive: (hours: number | undefined) => void;
+  readonly views: ClientViews;
 }
 
 /** A result to be sent as JSON, or a whole frame that is the answer. */
@@ -108,6 +112,17 @@ const handlers: { readonly [M in PtyMethod]: Handler<M> } = {
     const subscriptionId = readSubscriptionId(reader);
     return ({ subscriptions }) => {
       subscriptions.remove(subscriptionId);
+      return {};
+    };
+  }),
+  view: finished((reader) => {
+    const params = readView(reader);
+    return ({ sessions, views }) => views.add(sessions.get(params.sessionId), params);
+  }),
+  unview: finished((reader) => {
+    const viewerId = readViewerId(reader);
+    return ({ views }) => {
+      views.remove(viewerId);
       return {};
     };
   }),

@@ -70,7 +70,6 @@ export function readCreate(reader: ParamReader): PtyRequests['create']['params']
   const file = reader.text('file', 4_096);
   const isArguments = (value: unknown): value is string[] =>
     Array.isArray(value) && value.length <= maxArguments && value.every((item) => isText(item, maxTextChars));
-  const isSwitch = (value: unknown): value is boolean => typeof value === 'boolean';
   const isShell = reader.optional('isShell', () => reader.take('isShell', isSwitch, 'true or false'));
   const isSecret = (value: unknown): value is string =>
     typeof value === 'string' && /^[0-9a-zA-Z]{16,128}$/.test(value);
@@ -116,6 +115,18 @@ export function readSubscriptionId(reader: ParamReader): number {
   return reader.integer('subscriptionId', 1, maxUint32);
 }
 
+export function readView(reader: ParamReader): PtyRequests['view']['params'] {
+  return {
+    sessionId: reader.sessionId(),
+    viewerId: readViewerId(reader),
+    canAnswer: reader.take('canAnswer', isSwitch, 'true or false'),
+  };
+}
+
+export function readViewerId(reader: ParamReader): number {
+  return reader.integer('viewerId', 1, maxUint32);
+}
+
 /** The names are checked where the program is started, with an error of its own. */
 function readEnvironment(reader: ParamReader): Record<string, string> {
   const isObject = (value: unknown): value is object =>
@@ -127,6 +138,10 @@ function readEnvironment(reader: ParamReader): Record<string, string> {
   }
   // Without a prototype even a variable named __proto__ is only a variable.
   return Object.assign(Object.create(null) as Record<string, string>, Object.fromEntries(entries));
+}
+
+function isSwitch(value: unknown): value is boolean {
+  return typeof value === 'boolean';
 }
 
 function isText(value: unknown, maxChars: number): value is string {

@@ -5,6 +5,7 @@ import { InputRoom } from './inputRoom.ts';
 import { OutputFlow } from './outputFlow.ts';
 import type { PtyLaunch, PtyListener, PtyProcess } from './ptyProcess.ts';
 import { SessionMarks } from './sessionMarks.ts';
+import { SessionViewers } from './sessionViewers.ts';
 import { SizeHistory } from './sizeHistory.ts';
 
 /** What a session is made of. */
@@ -40,9 +41,12 @@ export class Session {
   readonly createdAtMs: number;
   readonly output: OutputFlow;
   metadata: string;
+  /** The host ends it because nobody has come back to it. */
+  endedIdle = false;
   private readonly pty: PtyProcess;
   private readonly input = new InputRoom(() => this.pty.pendingInputBytes);
   readonly marks: SessionMarks;
+  readonly viewers = new SessionViewers();
   private readonly sizes: SizeHistory;
   private readonly options: Pick<SessionOptions, 'onCheckpointDue'>;
   /** In the time of `performance.now()`. */
@@ -98,6 +102,8 @@ export class Session {
       ringStartOffset: this.output.ring.start,
       checkpointOffset: this.output.checkpointOffset,
       markCount: this.marks.count,
+      viewerCount: this.viewers.count,
+      endedIdle: this.endedIdle,
     };
   }
 

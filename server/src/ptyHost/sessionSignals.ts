@@ -53,12 +53,14 @@ export async function endSession(session: Session): Promise<void> {
   await waitUntil(() => session.exit !== null, killLimitMs);
 }
 
-/** Whether nothing but the shell itself runs in the foreground of an interactive shell. When in doubt it is busy. */
+/**
+ * Whether an interactive shell has nothing to do: no process but its own is there, neither in the foreground nor in the
+ * background. When in doubt it is busy.
+ */
 export async function isIdleShell(session: Session): Promise<boolean> {
   if (!session.isShell || isWindows) return false;
   if ((await readForegroundGroup(session.pid)) !== session.pid) return false;
-  const members = await listSessionProcesses(session.pid);
-  return !members.some(({ pid, group }) => pid !== session.pid && group === session.pid);
+  return (await listSessionProcesses(session.pid)).every(({ pid }) => pid === session.pid);
 }
 
 /** Those of `members` that live, and what they have started since; never a later process with a number used again. */

@@ -26,6 +26,10 @@ export interface PtySessionInfo {
   readonly checkpointOffset: number | null;
   /** Marks seen so far: the index that the next one will have. */
   readonly markCount: number;
+  /** How many look at it, by the word of their clients (`view`). Older hosts do not say it. */
+  readonly viewerCount?: number;
+  /** True where the host has ended it: an idle shell, after `keepAliveHours` without any client. */
+  readonly endedIdle?: boolean;
 }
 
 /**
@@ -107,6 +111,14 @@ export interface PtySubscribeResult {
   readonly sizes: readonly PtySizeAt[];
 }
 
+/** Somebody looks at a session. */
+export interface PtyViewParams extends OfSession {
+  /** Chosen by the client, unique among its viewers. */
+  readonly viewerId: number;
+  /** Whether it can answer what a program asks of its terminal. */
+  readonly canAnswer: boolean;
+}
+
 /**
  * Requests that travel as JSON, `{ id, method, params }`, each with its params and the result that stands in the answer
  * `{ id, result }`; a refused one is answered by `{ id, error: { code, message } }`. Input (WRITE) and screen checkpoints travel in binary
@@ -149,6 +161,12 @@ export interface PtyRequests {
   };
   subscribe: { params: PtySubscribeParams; result: PtySubscribeResult };
   unsubscribe: { params: { readonly subscriptionId: number }; result: object };
+  /**
+   * Tells of a viewer, until `unview`, the end of the session or of the connection. `answers`: it is the one, of all viewers of the
+   * session, that answers what its program asks of the terminal. Reading output alone makes no viewer.
+   */
+  view: { params: PtyViewParams; result: { readonly answers: boolean } };
+  unview: { params: { readonly viewerId: number }; result: object };
   /** The server has taken note that the session has exited; the host drops it. An active session is refused. */
   forget: { params: OfSession; result: object };
 }
@@ -175,6 +193,8 @@ export interface PtyHostNotifications {
   exited: PtyExit & { readonly subscriptionId: number; readonly sessionId: string; readonly endOffset: number };
   /** The session was closed or forgotten; the subscription is over. */
   ended: { readonly subscriptionId: number; readonly sessionId: string };
+  /** This viewer answers from now on: the one that did has gone. */
+  answering: { readonly viewerId: number; readonly sessionId: string };
   /** To every client: a session was created, has exited, was closed or forgotten (`removed`), or got new metadata. */
   sessionsChanged: { readonly sessionId: string; readonly change: PtySessionChange };
   /** To every client: a mark was seen in the output of a session. */

@@ -71,7 +71,10 @@ export class TerminalChanges implements Disposable {
       return;
     }
     this.refreshing = this.tell()
-      .catch((error: unknown) => this.options.logger.warn('The list of terminals could not be refreshed', { error }))
+      .catch((error: unknown) => {
+        // What is disposed meanwhile closes the connection itself.
+        if (!this.isDisposed) this.options.logger.warn('The list of terminals could not be refreshed', { error });
+      })
       .finally(() => {
         this.refreshing = undefined;
         if (!this.refreshAgain) return;

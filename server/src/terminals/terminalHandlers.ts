@@ -29,8 +29,8 @@ export function createTerminalHandlers(services: {
             : commands.filter(({ index }) => index >= fromIndex).slice(0, limit),
       };
     },
-    'terminal/attach': ({ sessionId, fromOffset }, { client, signal }) =>
-      viewers.attach(client, sessionId, fromOffset, signal),
+    'terminal/attach': ({ sessionId, fromOffset, canAnswer }, { client, signal }) =>
+      viewers.attach(client, { sessionId, fromOffset, canAnswer }, signal),
     'terminal/detach': ({ sessionId }, { client }) => {
       viewers.detach(client, sessionId);
       return {};
@@ -53,9 +53,10 @@ export function createTerminalHandlers(services: {
       return {};
     },
     'terminal/acknowledge': ({ sessionId, offset }, { client }) => viewers.acknowledge(client, sessionId, offset),
-    'terminal/close': async ({ sessionId }) => {
+    'terminal/close': async ({ sessionId, unlessWatched }, { client }) => {
+      if (unlessWatched && (await viewers.isWatchedByOthers(client, sessionId))) return { closed: false };
       await terminals.close(sessionId);
-      return {};
+      return { closed: true };
     },
   };
 }

@@ -64,6 +64,7 @@ export function terminalOf(session: PtySessionInfo): TerminalInfo {
     status: session.exit ? 'exited' : 'active',
     ...(session.exit ? { exitCode: session.exit.exitCode } : {}),
     ...(session.exit?.signal == null ? {} : { signal: session.exit.signal }),
+    ...(session.endedIdle && { endedIdle: true }),
     producedBytes: session.producedBytes,
     hasShellIntegration: false,
     currentFolder: metadata.cwd,

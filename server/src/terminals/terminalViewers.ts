@@ -11,6 +11,7 @@ import type { PtySubscription, PtySubscriptionEvent } from './hostClient/ptyHost
 import { maxCheckpointReplayBytes } from './screens/screenCheckpoint.ts';
 import type { Screens } from './screens/screens.ts';
 import type { TerminalService } from './terminalService.ts';
+import { ViewerSeat } from './viewerSeat.ts';
 
 /**
  * Bytes that a viewer may have unacknowledged: enough to keep a local viewer busy, and little enough that a key's echo in
@@ -43,6 +44,16 @@ interface Viewer {
   failures: number;
   /** When it last got a whole screen. */
   readonly screenAtMs: number;
+  /** Taken once it is known where it starts. */
+  seat?: ViewerSeat;
+}
+
+/** What a client wants to watch. */
+export interface Attaching {
+  readonly sessionId: TerminalId;
+  readonly fromOffset: number | undefined;
+  /** Whether it answers what programs ask of their terminal, as long as no other viewer does. */
+  readonly canAnswer: boolean;
 }
 
 /** Where a viewer starts, and what it shows first. */
@@ -83,8 +94,7 @@ export class TerminalViewers implements Disposable {
   /** Starts to send output to `client`. The first bytes are sent after this has resolved. */
   async attach(
     client: Client,
-    sessionId: TerminalId,
-    fromOffset: number | undefined,
+    { sessionId, fromOffset, canAnswer }: Attaching,
     signal: AbortSignal,
   ): Promise<Attachment> {
     if (client.kind === 'http') {
@@ -96,11 +106,13 @@ export class TerminalViewers implements Disposable {
     const lost = await this.options.terminals.findLost(sessionId);
     if (lost) return this.attachLost(lost, fromOffset, signal);
     const { viewer, screen } = await this.start(client, sessionId, fromOffset, signal);
+    const seat = await this.seat(viewer, canAnswer, signal);
     if (signal.aborted || this.store.isDisposed) {
       viewer.subscription.dispose();
+      if (seat !== this.seatOf(viewer)) seat.dispose();
       throw new CodedError('Cancelled', 'The terminal was not attached: the request was cancelled.');
     }
-    this.of(client).get(sessionId)?.subscription.dispose();
+    this.replace(viewer, seat);
     this.begin(viewer, screen);
     const terminal = this.options.terminals.describe(viewer.subscription.session);
     return { terminal, fromOffset: viewer.nextOffset, ...(screen && { screen }) };
@@ -108,8 +120,18 @@ export class TerminalViewers implements Disposable {
 
   detach(client: Client, sessionId: TerminalId): void {
     const own = this.viewers.get(client);
-    own?.get(sessionId)?.subscription.dispose();
+    const viewer = own?.get(sessionId);
+    if (viewer) release(viewer);
     own?.delete(sessionId);
+  }
+
+  /** Whether anybody but `client` looks at a terminal, through this server or another one. False where nobody can tell. */
+  async isWatchedByOthers(client: Client, sessionId: TerminalId): Promise<boolean> {
+    const host = await this.options.terminals.host();
+    const own = this.viewers.get(client)?.get(sessionId);
+    const ownSeats = own?.seat && own.host === host ? 1 : 0;
+    const session = (await host.list()).find((candidate) => candidate.sessionId === sessionId);
+    return (session?.viewerCount ?? 0) > ownSeats;
   }
 
   acknowledge(client: Client, sessionId: TerminalId, offset: number): void {
@@ -120,8 +142,33 @@ export class TerminalViewers implements Disposable {
 
   dispose(): void {
     this.store.dispose();
-    for (const own of this.viewers.values()) for (const { subscription } of own.values()) subscription.dispose();
+    for (const own of this.viewers.values()) for (const viewer of own.values()) release(viewer);
     this.viewers.clear();
+  }
+
+  /** The seat that the client has already, or a new one. One whose client comes back to the terminal keeps its turn. */
+  private async seat(viewer: Viewer, canAnswer: boolean, signal: AbortSignal): Promise<ViewerSeat> {
+    const { host, sessionId, subscription } = viewer;
+    const present = this.seatOf(viewer);
+    if (present?.fits({ host, canAnswer })) return present;
+    try {
+      return await ViewerSeat.take({ host, sessionId, canAnswer }, signal);
+    } catch (error) {
+      subscription.dispose();
+      throw error;
+    }
+  }
+
+  /** The seat of the viewer that is there now, whose place `viewer` is to take. */
+  private seatOf({ client, sessionId }: Viewer): ViewerSeat | undefined {
+    return this.viewers.get(client)?.get(sessionId)?.seat;
+  }
+
+  private replace(viewer: Viewer, seat: ViewerSeat): void {
+    const former = this.of(viewer.client).get(viewer.sessionId);
+    former?.subscription.dispose();
+    if (former?.seat !== seat) former?.seat?.dispose();
+    viewer.seat = seat;
   }
 
   /** All that is left of it: what it has shown last. */
@@ -202,7 +249,7 @@ export class TerminalViewers implements Disposable {
     const registration = this.store.add(
       client.onClosed(() => {
         this.viewers.delete(client);
-        for (const { subscription } of own.values()) subscription.dispose();
+        for (const viewer of own.values()) release(viewer);
         this.store.delete(registration);
       }),
     );
@@ -215,7 +262,11 @@ export class TerminalViewers implements Disposable {
       case 'output':
         viewer.nextOffset = event.offset + event.data.length;
         this.options.lastScreens.append(sessionId, event.offset, event.data);
-        client.notify('terminal/output', { sessionId, offset: event.offset, data: event.data });
+        client.notify('terminal/output', {
+          sessionId,
+          offset: event.offset,
+          data: viewer.seat?.shown(event.data, event.offset) ?? event.data,
+        });
         return;
       case 'gap':
         subscription.dispose();
@@ -235,6 +286,7 @@ export class TerminalViewers implements Disposable {
           this.resume(viewer).catch((error: unknown) => this.failed(viewer, error));
         } else {
           this.viewers.get(client)?.delete(sessionId);
+          viewer.seat?.dispose();
           if (!viewer.host.isClosed) this.options.lastScreens.forget(sessionId);
         }
     }
@@ -254,10 +306,13 @@ export class TerminalViewers implements Disposable {
   private async goOn(former: Viewer, fromOffset: number | undefined, signal: AbortSignal): Promise<void> {
     const { client, sessionId, nextOffset } = former;
     const { viewer, screen } = await this.start(client, sessionId, fromOffset, signal);
+    const seat = await this.seat(viewer, former.seat?.canAnswer ?? false, signal);
     if (!this.isCurrent(former)) {
       viewer.subscription.dispose();
+      if (seat !== this.seatOf(viewer)) seat.dispose();
       return;
     }
+    this.replace(viewer, seat);
     const toOffset = viewer.nextOffset;
     if (toOffset > nextOffset)
       client.notify('terminal/gap', { sessionId, fromOffset: nextOffset, toOffset, ...(screen && { screen }) });
@@ -292,6 +347,7 @@ export class TerminalViewers implements Disposable {
       return;
     }
     this.viewers.get(client)?.delete(sessionId);
+    viewer.seat?.dispose();
     if (isLost) return;
     if (isGone) client.notify('terminal/changed', { sessionId, terminal: null });
     else client.notify('terminal/detached', { sessionId });
@@ -300,4 +356,9 @@ export class TerminalViewers implements Disposable {
   private isCurrent(viewer: Viewer): boolean {
     return this.viewers.get(viewer.client)?.get(viewer.sessionId) === viewer && !this.store.isDisposed;
   }
+}
+
+function release({ subscription, seat }: Viewer): void {
+  subscription.dispose();
+  seat?.dispose();
 }

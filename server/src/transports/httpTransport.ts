@@ -152,6 +152,8 @@ export class HttpTransport implements Disposable {
     return {
       id: `http-${++this.nextClient}`,
       kind: 'http',
+      // There is one for the data folder.
+      tokenName: 'dataFolder',
       notify: () => undefined,
       request: (method) => {
         return Promise.reject(new CodedError('Unsupported', `A client over HTTP cannot answer ${method}.`));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { PersonTerminal } from '../../support/personTerminal.ts';
 import { endPtyHostsOf, ptyHostsOf } from '../../support/ptyHostOf.ts';
@@ -114,20 +114,6 @@ describe('ai-dev-assistant terminals', function () {
       assert.match(err, /There is no terminal "abc"; no terminal is open\./);
       assert.ok(!existsSync(path.join(dataFolder, 'ptyHost')));
       assert.deepEqual(ptyHostsOf(dataFolder), []);
-      other.remove();
-    });
-
-    it('finds no terminal behind the record of a host that was killed, and starts no other', async () => {
-      const other = temporaryFolder();
-      const stdio = new StdioServer(other.path);
-      await stdio.initialize();
-      await stdio.result('terminal/create', { shell: '/bin/sh' });
-      await stdio.stop();
-      for (const pid of ptyHostsOf(other.path)) process.kill(pid, 'SIGKILL');
-      await waitFor('the host to end', () => ptyHostsOf(other.path).length === 0);
-      assert.ok(readdirSync(path.join(other.path, 'ptyHost')).some((name) => /^host-\d+\.json$/.test(name)));
-      assert.deepEqual(call('list', '--data-dir', other.path), { code: 0, out: 'No terminal is open.\n', err: '' });
-      assert.deepEqual(ptyHostsOf(other.path), []);
       other.remove();
     });
 

@@ -138,29 +138,35 @@ describe('The life of the pty host', () => {
     await again.close(sessionId);
   });
 
-  it('ends idle shells that nobody came back to, and none in which a program runs', async () => {
+  it('ends idle shells that nobody came back to, and none in which a program runs, in the background neither', async () => {
     const launcher = world.launcher({ keepAliveHours: 0 });
     const client = await launcher.client();
     const shell = { file: '/bin/bash', args: ['--norc', '-i'], isShell: true };
     const idle = await client.create(createParams('', shell));
     const busy = await client.create(createParams('', shell));
     const command = await client.create(createParams('read forever'));
-    await client.write(busy.sessionId, Buffer.from('sleep 1000\n'));
-    const viewer = await Viewer.open(client, { sessionId: busy.sessionId });
-    await waitFor('the command line', () => viewer.text.includes('sleep 1000'));
-    await waitFor(
-      'sleep to run',
-      () =>
-        existsSync(`/proc/${busy.pid}/task/${busy.pid}/children`) &&
-        readFileSync(`/proc/${busy.pid}/task/${busy.pid}/children`, 'utf8').trim() !== '',
-    );
+    const withJob = await client.create(createParams('', shell));
+    const started = [
+      { shell: busy, line: 'sleep 1000' },
+      { shell: withJob, line: 'sleep 1000 & jobs' },
+    ];
+    for (const { shell: one, line } of started) {
+      await client.write(one.sessionId, Buffer.from(`${line}\n`));
+      const viewer = await Viewer.open(client, { sessionId: one.sessionId });
+      await waitFor('the command line', () => viewer.text.includes(line));
+      const children = `/proc/${one.pid}/task/${one.pid}/children`;
+      await waitFor('sleep to run', () => existsSync(children) && readFileSync(children, 'utf8').trim() !== '');
+    }
     launcher.dispose();
     await waitFor('the idle shell to end', () => !existsSync(`/proc/${idle.pid}`));
     const sessions = await (await world.client()).list();
     const byId = (sessionId: string) => sessions.find((session) => session.sessionId === sessionId);
     assert.deepEqual(byId(idle.sessionId)?.exit, { exitCode: null, signal: 1 });
-    assert.equal(byId(busy.sessionId)?.exit, null);
-    assert.equal(byId(command.sessionId)?.exit, null);
+    assert.equal(byId(idle.sessionId)?.endedIdle, true);
+    for (const { sessionId } of [busy, withJob, command]) {
+      assert.equal(byId(sessionId)?.exit, null);
+      assert.equal(byId(sessionId)?.endedIdle, false);
+    }
   }).timeout(40_000);
 
   it('keeps idle shells for as long as a client wishes that may change its mind, whoever else only looks', async () => {

@@ -154,18 +154,21 @@ describe('A command of an agent', function () {
   it('knows that a person typed into it by way of another server, and how much, but not what', async () => {
     const otherHost = new PtyHostLauncher(hostOptions);
     const other = new TerminalService({ ...serviceOptions, host: otherHost });
-    let terminal: TerminalId | undefined;
-    const running = run('stty -echo; echo ready; read -r answer; echo "got ${#answer}"', {
-      onStarted: (id) => (terminal = id),
-    });
-    const id = await waitFor('the terminal', () => terminal);
-    await waitFor('the prompt', () => runner.find(id)?.state.output.includes('ready'));
-    await other.write(id, 'from elsewhere\r');
-    const result = await running;
-    assert.match(result.output, /got 14/);
-    assert.deepEqual(result.typed, ['(14 characters in another window, not shown)']);
-    other.dispose();
-    otherHost.dispose();
+    try {
+      let terminal: TerminalId | undefined;
+      const running = run('stty -echo; echo ready; read -r answer; echo "got ${#answer}"', {
+        onStarted: (id) => (terminal = id),
+      });
+      const id = await waitFor('the terminal', () => terminal);
+      await waitFor('the prompt', () => runner.find(id)?.state.output.includes('ready'));
+      await other.write(id, 'from elsewhere\r');
+      const result = await running;
+      assert.match(result.output, /got 14/);
+      assert.deepEqual(result.typed, ['(14 characters in another window, not shown)']);
+    } finally {
+      other.dispose();
+      otherHost.dispose();
+    }
   });
 
   it('leaves out the middle of a long output', async () => {

@@ -110,6 +110,7 @@ for (const [shell, { status, rcFile, prompt, loop }] of Object.entries(dialects)
       const before = typed.finished.length;
       for (const line of loop) await typed.type(`${line}\r`);
       const command = await waitFor('its end', () => typed.finished[before]);
+      await typed.untilShown(command);
       assert.match(command.commandLine, /^for i in 1 2[\n;].*echo \$i[\n;].*(?:done|end)$/s);
       assert.equal(plainText(typed.outputOf(command)).trim(), '1\n2');
       await typed.close();

@@ -6,6 +6,7 @@ import { measureCreation } from './creation.ts';
 import { measureLatency } from './latency.ts';
 import { canMeasureProcesses, measureIdleCpu, measureMemory } from './processCosts.ts';
 import { milliseconds, rateRow, sizeRow, timeRow, type Row } from './reportRows.ts';
+import { measureRecovery } from './recovery.ts';
 import { measureRequests } from './requests.ts';
 import { writeSampleFile } from './sampleFile.ts';
 import { measureSlowViewer } from './slowViewer.ts';
@@ -32,6 +33,7 @@ export const parts: Readonly<Record<string, (options: PartOptions) => Promise<Me
   creation,
   requests,
   attach,
+  recovery,
   slowViewer,
   processes,
 };
@@ -110,6 +112,21 @@ async function attach({ rounds, folder }: PartOptions): Promise<Measured> {
   const rows = [row('all of it printed again', raw.raw)];
   if (raw.tmux.ms.length > 0) rows.push(row('tmux capture-pane', raw.tmux));
   return { rows, raw };
+}
+
+/** The extension's own part, which notices the end of the server, is in `performance:baseline`. */
+async function recovery({ rounds }: PartOptions): Promise<Measured> {
+  const raw = await measureRecovery(5 * rounds);
+  const row: Row = {
+    what: 'terminals alive after those kills; peer: bare node-pty, whose terminals end with it',
+    ours: `${raw.alive} of ${raw.of}`,
+    peer: `${raw.bareAlive} of 20`,
+    ratio: '–',
+    target: 'all',
+    reached: raw.alive === raw.of,
+  };
+  const what = 'kill -9 of the server → the next one, all of 20 terminals answer a key';
+  return { rows: [timeRow(what, 95, { ours: raw.ms }, { atMostMs: 2_000 }), row], raw };
 }
 
 /** What the window of a viewer and the ring of a terminal may hold, and what a garbage collector leaves for later. */

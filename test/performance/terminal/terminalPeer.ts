@@ -108,6 +108,10 @@ export class OurPeer extends ForkedPeer {
     return peer;
   }
 
+  get process(): ChildProcess {
+    return this.child;
+  }
+
   get serverPid(): number {
     return this.child.pid ?? 0;
   }

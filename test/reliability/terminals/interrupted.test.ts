@@ -121,6 +121,10 @@ describe('The pty host', function () {
     // Threads that are started late, the watchdog's for one, were installed with what is gone now.
     const isOldEnough = async () => (await before.call('server/health', {})).uptimeMs > 2_000;
     await waitFor('the server to have started its threads', isOldEnough);
+    const saysSo = async () => (await before.call('server/health', {})).components['installation'];
+    const { status, message } = await waitFor('the health to say so', saysSo, 15_000);
+    assert.equal(status, 'degraded');
+    assert.match(message ?? '', /updated or removed while this server ran.*Reload the window/);
     const other = await before.call('terminal/create', waiting);
     await before.kill();
     const after = await openWindow({ bundle: updated.bundle });
@@ -132,6 +136,28 @@ describe('The pty host', function () {
       [pid, other.pid],
     );
     assert.ok(terminals.every(({ status }) => status === 'active'));
+  });
+
+  it('keeps its terminals when the extension goes before the server has loaded all of it, which says what to do', async () => {
+    const old = installed('1.2');
+    const window = await openWindow({ bundle: old.bundle });
+    const { sessionId } = await window.call('terminal/create', {
+      shell: '/bin/sh',
+      args: ['-c', 'echo here; read end'],
+    });
+    rmSync(old.folder, { recursive: true });
+    // A screen is computed by a worker, which has not been started yet.
+    await assert.rejects(window.call('terminal/snapshot', { sessionId }), {
+      reason: 'Conflict',
+      message: /updated or removed while this server ran.*Reload the window/,
+    });
+    let text = '';
+    window.onNotification = ({ method, params }) => {
+      if (method === 'terminal/output' && params.data instanceof Uint8Array)
+        text += Buffer.from(params.data).toString();
+    };
+    await window.call('terminal/attach', { sessionId });
+    await waitFor('the output, without a screen', () => text.includes('here'));
   });
 
   it('is reported as not answering while it is stopped, and found again with its terminals when it goes on', async function () {

@@ -1,7 +1,10 @@
 import * as assert from 'node:assert/strict';
 import * as fc from 'fast-check';
+import headless from '@xterm/headless';
+import { takeAnswers } from '../../../extension/src/terminals/drainProbes.ts';
 import { InputQueue } from '../../../extension/src/terminals/inputQueue.ts';
 import { PacedWriter } from '../../../extension/src/terminals/pacedWriter.ts';
+import { SafePlaces } from '../../../extension/src/terminals/safePlaces.ts';
 import { FakeClock, settle } from './fakeClock.ts';
 
 describe('Output on its way to a VS Code terminal', () => {
@@ -71,6 +74,176 @@ describe('Output on its way to a VS Code terminal', () => {
     await clock.advance(1_000);
     assert.equal(written.at(-1), '[end]');
     assert.equal(written.join('').length, 200_000 + '[end]'.length);
+  });
+});
+
+describe('A flood on its way to a VS Code terminal', () => {
+  /** A terminal that parses what it is given when it is told to, and answers like VS Code's does. */
+  class SlowTerminal {
+    readonly typed: string[] = [];
+    text = '';
+    private readonly terminal = new headless.Terminal({ cols: 80, rows: 24, allowProposedApi: true });
+    private unparsed = '';
+    private readonly onAnswer: (input: string) => void;
+
+    constructor(onAnswer: (input: string) => void) {
+      this.onAnswer = onAnswer;
+      this.terminal.onData((data) => this.onAnswer(data));
+    }
+
+    get backlog(): number {
+      return this.unparsed.length;
+    }
+
+    write(text: string): void {
+      this.text += text;
+      this.unparsed += text;
+    }
+
+    async parse(chars: number): Promise<void> {
+      const text = this.unparsed.slice(0, chars);
+      this.unparsed = this.unparsed.slice(chars);
+      await new Promise<void>((resolve) => this.terminal.write(text, resolve));
+    }
+
+    dispose(): void {
+      this.terminal.dispose();
+    }
+  }
+
+  const line = 'a line with \x1b[31mcolour\x1b[0m and \x1b]0;a title\x07 in it, 漢字\r\n';
+  const flood = Buffer.from(line.repeat(160_000));
+
+  function start(): {
+    clock: FakeClock;
+    terminal: SlowTerminal;
+    writer: PacedWriter;
+    typed: string[];
+    consumed: () => number;
+  } {
+    const clock = new FakeClock();
+    const typed: string[] = [];
+    let end = 0;
+    const terminal: SlowTerminal = new SlowTerminal((input) => {
+      const taken = takeAnswers(input);
+      if (taken.typed !== '') typed.push(taken.typed);
+      for (const mode of taken.answered) writer.answered(mode);
+    });
+    const writer = new PacedWriter(
+      clock,
+      (text) => terminal.write(text),
+      (offset) => (end = offset),
+    );
+    return { clock, terminal, writer, typed, consumed: () => end };
+  }
+
+  it('waits for one that parses slowly, so that its backlog stays small, and loses nothing', async () => {
+    const { clock, terminal, writer, typed, consumed } = start();
+    writer.push(flood, 0);
+    let greatest = 0;
+    while (consumed() < flood.length || terminal.backlog > 0) {
+      await clock.advance(16);
+      greatest = Math.max(greatest, terminal.backlog);
+      // A quarter of the pace at which it would be written.
+      await terminal.parse(16_384);
+    }
+    assert.ok(flood.length > 9_000_000, 'it is many times what may be on its way');
+    assert.ok(greatest < 2_600_000, `${greatest} characters were on their way`);
+    const [first, ...afterQuestions] = terminal.text.split('\x1b[?52');
+    const unasked = [first, ...afterQuestions.map((text) => text.slice('000$p'.length))].join('');
+    assert.ok(afterQuestions.length > 10 && unasked === flood.toString());
+    assert.deepEqual(typed, [], 'no answer is left over for the shell');
+    writer.dispose();
+    terminal.dispose();
+    assert.equal(clock.pendingTimers, 0);
+  });
+
+  it('goes on a little, but only a little, while one answers nothing, and at full pace once it does', async () => {
+    const { clock, terminal, writer, consumed } = start();
+    writer.push(flood, 0);
+    await clock.advance(5_000);
+    const stopped = consumed();
+    assert.ok(stopped > 1_500_000 && stopped < 2_600_000, `it stopped after ${stopped} bytes`);
+    await clock.advance(60_000);
+    const later = consumed() - stopped;
+    assert.ok(later > 0 && later <= 7 * 65_536, `${later} bytes in a minute`);
+    await terminal.parse(terminal.backlog);
+    const before = consumed();
+    await clock.advance(160);
+    assert.ok(consumed() - before >= 10 * 65_536);
+    writer.dispose();
+    terminal.dispose();
+  });
+
+  it('asks only where it changes nothing of what is shown, wherever the output is cut', async () => {
+    const pieces = [
+      ...[
+        'a',
+        '漢',
+        'e\u0301',
+        '\r\n',
+        '\x1b',
+        '\x1b[',
+        '1;3',
+        'm',
+        '\x1b]',
+        '0;t',
+        '\x07',
+        '\x1bP',
+        'q',
+        '\x1b\\',
+        '\u009b',
+        '\x18',
+      ],
+      ...['\x1b[3b', '\x1b[5C', 'word '],
+    ];
+    const show = async (text: string): Promise<{ lines: string[]; answers: string[] }> => {
+      const terminal = new headless.Terminal({ cols: 40, rows: 6, allowProposedApi: true, logLevel: 'off' });
+      const answers: string[] = [];
+      terminal.onData((answer) => answers.push(answer));
+      await new Promise<void>((resolve) => terminal.write(text, resolve));
+      const { active } = terminal.buffer;
+      const lines = Array.from({ length: 6 }, (_, row) => active.getLine(row)?.translateToString(true) ?? '');
+      terminal.dispose();
+      return { lines, answers };
+    };
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.constantFrom(...pieces), { maxLength: 30 }), fc.nat(60), async (tokens, cut) => {
+        const text = tokens.join('');
+        const places = new SafePlaces();
+        const [first, second] = [text.slice(0, cut), text.slice(cut)];
+        const plain = await show(text);
+        for (const [start, place] of [[0, places.last(first)] as const, [first.length, places.last(second)] as const]) {
+          if (place === undefined) continue;
+          const at = start + place;
+          const asked = await show(`${text.slice(0, at)}\x1b[?52000$p${text.slice(at)}`);
+          assert.deepEqual(asked.lines, plain.lines);
+          assert.deepEqual(asked.answers, ['\x1b[?52000;0$y']);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('is told apart from what is typed, and from what a program is answered', () => {
+    assert.deepEqual(takeAnswers('typed\x1b[?52001;0$ymore\x1b[?52002;0$y'), {
+      typed: 'typedmore',
+      answered: [52_001, 52_002],
+    });
+    for (const input of ['\x1b[?2026;2$y', '\x1b[3;1R', '52001', 'x'])
+      assert.deepEqual(takeAnswers(input), { typed: input, answered: [] });
+  });
+
+  it('is not asked about while there are pauses', async () => {
+    const { clock, terminal, writer } = start();
+    for (let count = 0; count < 30; count++) {
+      writer.push(Buffer.from(line.repeat(900)), count * 900 * Buffer.byteLength(line));
+      await clock.advance(1_100);
+    }
+    assert.ok(terminal.text.length > 1_000_000);
+    assert.doesNotMatch(terminal.text, /\$p/);
+    writer.dispose();
+    terminal.dispose();
   });
 });
 

@@ -316,7 +316,7 @@ describe('The terminals that a window watches', () => {
     assert.equal(hub.size, 0);
   });
 
-  it('are attached again after growing pauses, and when that is in vain the viewers are told once', async () => {
+  it('are attached again after growing pauses, also where the server gave up, and in vain the viewers are told once', async () => {
     const viewer = await join();
     terminal.produce(1_000);
     terminal.isUnavailable = true;
@@ -334,8 +334,12 @@ describe('The terminals that a window watches', () => {
     terminal.produce(1_000);
     terminal.restart();
     await settle();
-    viewer.check(terminal.content);
     assert.equal(viewer.lost, 1);
+    terminal.cursor = undefined;
+    terminal.produce(1_000);
+    terminal.fire('terminal/detached', { sessionId });
+    await clock.advance(10_000);
+    viewer.check(terminal.content);
   });
 
   it('are attached no more once the last viewer has left during a pause', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { monotonicClock } from '../../../server/src/base/clock.ts';
 import { HostLifetime, type LivingSession } from '../../../server/src/ptyHost/hostLifetime.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
 import { recordingLogger } from '../../support/recordingLogger.ts';
@@ -93,6 +94,18 @@ describe('The lifetime of the pty host', () => {
     await checkAfter(1_000 * hourMs);
     assert.equal(idle.ended, false);
     assert.deepEqual(ends, []);
+  });
+
+  it('counts by a clock that is not moved by who sets the time of day', () => {
+    const timeOfDay = Date.now;
+    const before = monotonicClock.now();
+    Date.now = () => timeOfDay() + 365 * 24 * hourMs;
+    try {
+      const passedMs = monotonicClock.now() - before;
+      assert.ok(passedMs >= 0 && passedMs < 60_000, String(passedMs));
+    } finally {
+      Date.now = timeOfDay;
+    }
   });
 
   it('ends after seven days without a client, whatever still runs', async () => {

@@ -65,12 +65,14 @@ describe('The rate limit of new terminals and commands', () => {
     assert.equal(passed(client, 50), 10);
   });
 
-  it('counts each connection for itself, and everybody over HTTP together', () => {
+  it('counts each connection for itself, and all that have shown the same token together, however often they come', () => {
     const { passed } = create();
     assert.equal(passed(new TestClient('lsp'), 11), 10);
     assert.equal(passed(new TestClient('lsp'), 11), 10);
-    assert.equal(passed(new TestClient('http'), 7), 7);
-    assert.equal(passed(new TestClient('http'), 7), 3);
+    assert.equal(passed(new TestClient('http', 'one'), 7), 7);
+    assert.equal(passed(new TestClient('http', 'one'), 7), 3);
+    assert.equal(passed(new TestClient('lsp', 'one'), 7), 0);
+    assert.equal(passed(new TestClient('http', 'another'), 7), 7);
     assert.equal(passed(new TestClient('commandLine'), 11), 10);
   });
 

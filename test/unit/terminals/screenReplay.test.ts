@@ -157,8 +157,11 @@ function assertSame(one: ScreenTerminal, other: ScreenTerminal): void {
   assert.deepEqual(actual, expected);
 }
 
-// eslint-disable-next-line no-control-regex -- the sequences that save the cursor or go to the alternate screen
-const keepsAside = /\x1b(?:7|\[s|\[\?(?:47|104[789])h)/;
+// eslint-disable-next-line no-control-regex -- the sequences that save the cursor, go to the alternate screen or set a tab stop, maybe behind the last column
+const keepsAside = /\x1b(?:[7H]|\[s|\[!p|\[\?(?:47|104[789])h)/;
+const wide = /[\u{1100}-\u{fefe}\u{1f000}-\u{1ffff}]/u;
+// eslint-disable-next-line no-control-regex -- the sequence that sets colours
+const colours = /\x1b\[[\d;:]*m/;
 
 describe('The replay of a screen', function () {
   this.timeout(120_000);
@@ -185,8 +188,11 @@ describe('The replay of a screen', function () {
         fc.pre(!one.includes('\x1b]8;'));
         // A resize moves a saved cursor, and what the alternate screen hides, by rules of the library that a replay
         // cannot follow: there they may be off by a cell or a line.
+        // And a wide character that finds no room at the end of a line leaves a cell there which, in a colour, no replay
+        // can tell from a blank that was printed: with one of them the line is a cell longer after a resize.
         const isSameSize = from.cols === to.cols && from.rows === to.rows;
-        fc.pre(isSameSize || !keepsAside.test(one.toString('latin1')));
+        const leavesColour = wide.test(one.toString('utf8')) && colours.test(one.toString('latin1'));
+        fc.pre(isSameSize || !(keepsAside.test(one.toString('latin1')) || leavesColour));
         const first = await computeScreen(jobOf(one, from));
         const rest = one.subarray(one.length - first.unfinishedBytes);
         const { cols, rows, replay } = first;

@@ -13,6 +13,10 @@ describe('The tree of terminals', () => {
   let list: TerminalList;
   let tree: TerminalTree;
   let redrawings = 0;
+  /** This tree has no tabs of its own; the window's are named in the tree of the extension. */
+  const shown = new Set<TerminalId>();
+  const shownChanged = new vscode.EventEmitter<void>();
+  const tabs = { isShown: (sessionId: TerminalId) => shown.has(sessionId), onDidChangeShown: shownChanged.event };
   const before_ = new Set(vscode.window.terminals);
   const started: TerminalId[] = [];
 
@@ -30,7 +34,7 @@ describe('The tree of terminals', () => {
       },
     };
     list = new TerminalList({ client, log });
-    tree = new TerminalTree({ client, list, clock: systemClock, log });
+    tree = new TerminalTree({ client, list, terminals: tabs, clock: systemClock, log });
     tree.onDidChangeTreeData(() => (redrawings += 1));
     await until('the list is there', () => list.isComplete);
   });
@@ -43,6 +47,7 @@ describe('The tree of terminals', () => {
     }
     await until('our terminals are gone from the list', () => started.every((sessionId) => !list.get(sessionId)));
     tree.dispose();
+    shownChanged.dispose();
     list.dispose();
     log.dispose();
     assert.deepEqual(newTerminals(), [], 'a terminal is left');
@@ -76,6 +81,15 @@ describe('The tree of terminals', () => {
     await until('it is drawn again', () => redrawings > drawn);
     const tooltip = (tree.getTreeItem(node).tooltip as vscode.MarkdownString).value;
     assert.match(tooltip, /^\\\*second\\\*/, 'a name is text and not Markdown');
+  });
+
+  it('says to the menus whether a tab of this window shows it', async () => {
+    const node = await start('in a tab', ['-c', 'read line']);
+    const drawn = redrawings;
+    shown.add(node.sessionId);
+    shownChanged.fire();
+    await until('it is drawn again', () => redrawings > drawn);
+    assert.equal(tree.getTreeItem(node).contextValue, 'terminal active person shown');
   });
 
   it('says how a program has ended, in words and by the shape of its icon', async () => {

@@ -5,6 +5,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Disposable } from '../../base/disposable.ts';
 import type { CommandOutputFiles } from './commandOutputFiles.ts';
 import type { CommandOutputs } from './commandOutputs.ts';
+import { CommandPace } from './commandPace.ts';
 import type { CommandRequest, CommandResult, CommandRunner } from './commandRunner.ts';
 import { plainText } from './plainText.ts';
 import { readLines, type OutputLines } from './outputReading.ts';
@@ -38,6 +39,7 @@ export class AgentCommands {
   private readonly files: CommandOutputFiles;
   private readonly terminals: TerminalService;
   private readonly clock: Clock;
+  private readonly pace: CommandPace;
 
   constructor(options: {
     runner: CommandRunner;
@@ -51,9 +53,12 @@ export class AgentCommands {
     this.files = options.files;
     this.terminals = options.terminals;
     this.clock = options.clock;
+    this.pace = new CommandPace(options.clock);
   }
 
-  run(request: CommandRequest): Promise<CommandResult> {
+  /** Runs a command. Rejects with `RateLimited` where a conversation starts more than 20 within 10 s. */
+  async run(request: CommandRequest): Promise<CommandResult> {
+    this.pace.check(request.conversationId);
     return this.runner.run(request);
   }
 

@@ -22,6 +22,12 @@ export interface PtyCheckpoint {
   readonly data: Uint8Array;
 }
 
+/** A viewer that the host knows of, until it is disposed. */
+export interface PtyView extends Disposable {
+  /** Whether this viewer answers what the program asks of its terminal. */
+  readonly answers: boolean;
+}
+
 /** Where to read from. The bytes sent and not yet acknowledged never exceed `windowBytes` (default 1 MiB). */
 export interface PtySubscribeOptions {
   readonly sessionId: string;
@@ -52,6 +58,9 @@ export class PtyHostClient implements Disposable {
   private readonly typedElsewhere: Emitter<PtyHostNotifications['typed']>;
   private readonly closed: Emitter<CodedError>;
   private nextSubscriptionId = 1;
+  /** By the number of the viewer. */
+  private readonly onAnswering = new Map<number, () => void>();
+  private nextViewerId = 1;
   /** The end of each session's queue of writes, so that one input never lands in the middle of another. */
   private readonly writes = new Map<string, Promise<void>>();
 
@@ -262,6 +271,34 @@ export class PtyHostClient implements Disposable {
     }
   }
 
+  /**
+   * Tells the host that somebody looks at a session. `onAnswering` is called if this one is to answer later on. A host of an
+   * older version knows no viewers: there everybody answers who can.
+   */
+  async view(
+    { sessionId, canAnswer, onAnswering }: { sessionId: string; canAnswer: boolean; onAnswering: () => void },
+    signal?: AbortSignal,
+  ): Promise<PtyView> {
+    const viewerId = this.nextViewerId++;
+    const end = (): void => {
+      if (!this.onAnswering.delete(viewerId) || this.isClosed) return;
+      this.ignoreFailure('unview', this.connection.request('unview', { viewerId }));
+    };
+    this.onAnswering.set(viewerId, onAnswering);
+    try {
+      const params = { sessionId, viewerId, canAnswer };
+      const onLateResult = () => this.ignoreFailure('unview', this.connection.request('unview', { viewerId }));
+      const { answers } = await this.connection.request('view', params, { signal, onLateResult });
+      return { answers, dispose: end };
+    } catch (error) {
+      this.onAnswering.delete(viewerId);
+      if (error instanceof CodedError && error.reason === 'Unsupported') {
+        return { answers: canAnswer, dispose: () => undefined };
+      }
+      throw error;
+    }
+  }
+
   dispose(): void {
     this.connection.dispose();
     for (const emitter of [this.sessionsChanged, this.marked, this.checkpointDue, this.typedElsewhere])
@@ -281,6 +318,9 @@ export class PtyHostClient implements Disposable {
       return this.sessionsChanged.fire(told as PtyHostNotifications['sessionsChanged']);
     }
     if (method === 'marked') return this.marked.fire(told as PtyHostNotifications['marked']);
+    if (method === 'answering') {
+      return this.onAnswering.get((told as PtyHostNotifications['answering']).viewerId)?.();
+    }
     if (method === 'checkpointDue') return this.checkpointDue.fire(told as PtyHostNotifications['checkpointDue']);
     if (method === 'typed') return this.typedElsewhere.fire(told as PtyHostNotifications['typed']);
     const subscriptionId = params['subscriptionId'];

@@ -5,7 +5,7 @@ const reasons: Readonly<Record<PtyErrorCode, ErrorReason>> = {
   ProtocolViolation: 'Internal',
   VersionMismatch: 'Unavailable',
   Unauthenticated: 'Unavailable',
-  UnknownMethod: 'Internal',
+  UnknownMethod: 'Unsupported',
   InvalidParams: 'InvalidParams',
   InvalidFile: 'InvalidShell',
   InvalidCwd: 'InvalidCwd',

@@ -122,7 +122,8 @@ export class ReplayWriter {
   wrap({ lastOfThis, firstOfNext }: WrapPlace): void {
     this.flushNewLines();
     const isFull = this.column === this.cols;
-    if ((isFull || this.wrapsWide(firstOfNext)) && this.printsPlainly(firstOfNext)) {
+    const showsTheSame = this.printsPlainly(firstOfNext) || leavesByWrap(lastOfThis, firstOfNext);
+    if ((isFull || this.wrapsWide(firstOfNext)) && showsTheSame) {
       // The next character wraps by itself.
       this.column = 0;
       this.row = Math.min(this.row + 1, this.rows - 1);
@@ -196,4 +197,11 @@ export class ReplayWriter {
   private properties(chars: string): number {
     return this.screen.internals.unicodeService.charProperties(chars.codePointAt(0) ?? 0, this.joinState);
   }
+}
+
+/** Whether the last cell of a line is as a wide character leaves it that finds no room there and goes to the next line. */
+export function leavesByWrap(lastOfThis: ScreenCell, firstOfNext: ScreenCell): boolean {
+  const isEmpty = lastOfThis.getChars() === '' && lastOfThis.getWidth() === 1;
+  const isWide = firstOfNext.getWidth() === 2 && !hasBackground(firstOfNext);
+  return isEmpty && isWide && isSameStyle(lastOfThis, firstOfNext);
 }

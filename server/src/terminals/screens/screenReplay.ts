@@ -1,4 +1,5 @@
-import { ReplayWriter } from './replayWriter.ts';
+import { backgroundOf, isSameStyle } from './cellStyle.ts';
+import { leavesByWrap, ReplayWriter } from './replayWriter.ts';
 import { charsetDesignator, modeSequences } from './screenModes.ts';
 import type { ScreenBuffer, ScreenCell, ScreenTerminal } from './screenTerminal.ts';
 
@@ -51,13 +52,14 @@ function writeBuffer(
   for (let row = 0; row < lineCount; row++) {
     const line = view.getLine(first + row);
     if (!line) break;
+    const next = row + 1 < lineCount ? view.getLine(first + row + 1) : undefined;
+    const firstOfNext = next?.isWrapped ? (next.getCell(0, nextCell) as ScreenCell | undefined) : undefined;
     for (let column = 0; column < terminal.cols; column++) {
       const found = line.getCell(column, cell) as ScreenCell | undefined;
-      if (found) writer.cell(found, column);
+      const isLeftByWrap = column === terminal.cols - 1 && found && firstOfNext && leavesByWrap(found, firstOfNext);
+      if (found && !isLeftByWrap) writer.cell(found, column);
     }
     if (row + 1 === lineCount) break;
-    const next = view.getLine(first + row + 1);
-    const firstOfNext = next?.isWrapped ? (next.getCell(0, nextCell) as ScreenCell | undefined) : undefined;
     if (firstOfNext) {
       const lastOfThis = line.getCell(terminal.cols - 1, cell) as ScreenCell | undefined;
       writer.wrap({ lastOfThis: lastOfThis ?? cell, firstOfNext });
@@ -126,5 +128,14 @@ function writeCursor(screen: ScreenTerminal, writer: ReplayWriter, isAbsolute: b
   else writer.moveTo(active.y, column);
   if (!isPastEnd) return;
   const cell = line?.getCell(column) as ScreenCell | undefined;
-  if (cell) writer.print(cell.getChars() || ' ', cell);
+  if (!cell) return;
+  // Of a line without a character the one that brought the cursor there is erased again, and the cursor stays.
+  const background = backgroundOf(cell);
+  const cells = Array.from({ length: terminal.cols }, (_, index) => line?.getCell(index) as ScreenCell | undefined);
+  const isErased = cells.every((one) => one?.getChars() === '' && isSameStyle(one, background));
+  writer.print(cell.getChars() || ' ', cell);
+  if (isErased) {
+    writer.style(background);
+    writer.control('\x1b[1K');
+  }
 }

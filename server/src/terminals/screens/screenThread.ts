@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { CodedError } from '../../../protocol/errors.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Disposable } from '../../base/disposable.ts';
+import { isPartMissing, replacedArguments, replacedText } from '../../base/lateParts.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { ComputedScreen, ScreenJob } from './screenJob.ts';
 import type { ScreenAnswer, ScreenRequest } from './screenWorker.ts';
@@ -122,7 +123,11 @@ export class ScreenThread implements Disposable {
     this.options.logger.warn('The worker that computes screens has failed; the next screen gets a new one', {
       error: cause,
     });
-    this.running.settle(unavailable('the worker has failed', cause));
+    this.running.settle(
+      isPartMissing(cause)
+        ? new CodedError('Conflict', replacedText, { args: replacedArguments, cause })
+        : unavailable('the worker has failed', cause),
+    );
   }
 
   private endWorker(reason?: Error): void {

@@ -3,6 +3,7 @@ import type { PtyHostClient } from '../hostClient/ptyHostClient.ts';
 import { readRing, type RingContent } from '../hostClient/ringReading.ts';
 import { decodeCheckpoint } from './screenCheckpoint.ts';
 import type { ComputedScreen, ScreenJob, ScreenPiece } from './screenJob.ts';
+import { ScreenTurns } from './screenTurns.ts';
 
 /** A terminal's screen at a place of its output. */
 export interface Screen extends Omit<ComputedScreen, 'unfinishedBytes'> {
@@ -32,10 +33,11 @@ export interface ScreenComputer {
 
 /**
  * Terminals' screens, each computed when it is asked for, from the checkpoint that a server left with the pty host and
- * the output kept since. Nothing is held here, and no output is followed.
+ * the output kept since. Nothing is held here but for the two that are being computed, and no output is followed.
  */
 export class Screens {
   private readonly computer: ScreenComputer;
+  private readonly turns = new ScreenTurns();
 
   constructor(computer: ScreenComputer) {
     this.computer = computer;
@@ -43,9 +45,14 @@ export class Screens {
 
   /** The screen of a session as it is now. Rejects with `NotFound`, `Unavailable`, `TimedOut` or `Cancelled`. */
   async of(target: ScreenTarget, options: ScreenOptions, signal: AbortSignal): Promise<Screen> {
-    const { ring, ...reading } = await this.read(target, signal);
-    ring.dispose();
-    return this.compute({ ring, ...reading }, options, signal);
+    const turn = await this.turns.take(signal);
+    try {
+      const { ring, ...reading } = await this.read(target, signal);
+      ring.dispose();
+      return await this.compute({ ring, ...reading }, options, signal);
+    } finally {
+      turn.dispose();
+    }
   }
 
   /**
@@ -57,11 +64,16 @@ export class Screens {
     options: ScreenOptions & { readonly signal: AbortSignal },
     use: (screen: Screen) => Promise<T>,
   ): Promise<T> {
-    const reading = await this.read(target, options.signal);
+    const turn = await this.turns.take(options.signal);
     try {
-      return await use(await this.compute(reading, options, options.signal));
+      const reading = await this.read(target, options.signal);
+      try {
+        return await use(await this.compute(reading, options, options.signal));
+      } finally {
+        reading.ring.dispose();
+      }
     } finally {
-      reading.ring.dispose();
+      turn.dispose();
     }
   }
 
