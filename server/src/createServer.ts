@@ -42,6 +42,8 @@ import { createHealthHandlers } from './health/healthHandlers.ts';
 import { DataFolderWatch } from './health/dataFolderWatch.ts';
 import { HealthService } from './health/healthService.ts';
 import { InstallationWatch } from './health/installationWatch.ts';
+import { readMemory } from './health/memoryGauges.ts';
+import { MemoryWatch } from './health/memoryWatch.ts';
 import { RateLimiter } from './rpc/rateLimiter.ts';
 import { Router } from './rpc/router.ts';
 import { SecretService } from './settings/secretService.ts';
@@ -231,6 +233,18 @@ export function createServer(options: ServerOptions): Server {
     clock: systemClock,
     logger,
   });
+  store.add(
+    new MemoryWatch({
+      health,
+      clock: systemClock,
+      logger,
+      read: readMemory,
+      shed: (level) => {
+        if (level === 'critical') void sessions.closeUnused();
+        return cache.shed(level === 'critical' ? 1 : 0.5) + lastScreens.shed((sessionId) => viewers.isNeeded(sessionId));
+      },
+    }),
+  );
   const backupSystem = {
     dataFolder,
     productVersion: version,

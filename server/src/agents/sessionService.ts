@@ -231,8 +231,13 @@ export class SessionService {
     });
   }
 
-  private async closeIdle(): Promise<void> {
-    const deadline = this.options.clock.now() - closeAfterIdleMs;
+  /** Closes what nobody watches and nothing runs in, however short a time that has been so. Never rejects. */
+  closeUnused(): Promise<void> {
+    return this.closeIdle(0);
+  }
+
+  private async closeIdle(afterMs = closeAfterIdleMs): Promise<void> {
+    const deadline = this.options.clock.now() - afterMs;
     for (const conversation of [...this.opened.values()]) {
       if ((conversation.idleSince ?? Infinity) > deadline) continue;
       try {
