@@ -241,7 +241,9 @@ export function createServer(options: ServerOptions): Server {
       read: readMemory,
       shed: (level) => {
         if (level === 'critical') void sessions.closeUnused();
-        return cache.shed(level === 'critical' ? 1 : 0.5) + lastScreens.shed((sessionId) => viewers.isNeeded(sessionId));
+        return (
+          cache.shed(level === 'critical' ? 1 : 0.5) + lastScreens.shed((sessionId) => viewers.isNeeded(sessionId))
+        );
       },
     }),
   );

@@ -136,7 +136,10 @@ export class TerminalViewers implements Disposable {
 
   /** Whether anybody watches a terminal that can still be watched, or it is lost, so that nothing else shows it. */
   isNeeded(sessionId: TerminalId): boolean {
-    return [...this.viewers.values()].some((own) => own.has(sessionId)) || this.options.terminals.lost.get(sessionId) !== undefined;
+    return (
+      [...this.viewers.values()].some((own) => own.has(sessionId)) ||
+      this.options.terminals.lost.get(sessionId) !== undefined
+    );
   }
 
   acknowledge(client: Client, sessionId: TerminalId, offset: number): void {

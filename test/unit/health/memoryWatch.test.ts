@@ -71,8 +71,14 @@ describe('The watch over the memory', () => {
   it('looks at the memory of the machine or container, by share on a small one and by amount on a large one', () => {
     const levelWith = (availableBytes: number, totalBytes: number) =>
       judgeMemory({ ...plenty, availableBytes, totalBytes }, 'normal').level;
-    assert.deepEqual([levelWith(150e6, 1_000e6), levelWith(90e6, 1_000e6), levelWith(30e6, 1_000e6)], ['normal', 'elevated', 'critical']);
-    assert.deepEqual([levelWith(600e6, 64e9), levelWith(500e6, 64e9), levelWith(200e6, 64e9)], ['normal', 'elevated', 'critical']);
+    assert.deepEqual(
+      [levelWith(150e6, 1_000e6), levelWith(90e6, 1_000e6), levelWith(30e6, 1_000e6)],
+      ['normal', 'elevated', 'critical'],
+    );
+    assert.deepEqual(
+      [levelWith(600e6, 64e9), levelWith(500e6, 64e9), levelWith(200e6, 64e9)],
+      ['normal', 'elevated', 'critical'],
+    );
     reading = { ...plenty, availableBytes: 100e6 };
     clock.advance(3_000);
     assert.match(message(), /Only 100 MB of memory are left on this machine/);
