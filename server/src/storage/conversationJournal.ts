@@ -32,6 +32,14 @@ export interface ConversationJournal {
   /** The newest events that could be read, in order; all of them but in a very long conversation. Kinds that this version does not know are left out. */
   events(): readonly SessionEvent[];
   /**
+   * The events with numbers below `sequence`, from memory and from the file, in slices: each in order, the newest slice
+   * first. Bounded in memory, and in the time for which a slice keeps others waiting. Rejects with `Unavailable`, or the
+   * signal's reason.
+   */
+  eventsBefore(sequence: number, signal: AbortSignal): AsyncIterable<readonly SessionEvent[]>;
+  /** All events, the oldest first, read from the file in such slices as it stands when reading begins. */
+  allEvents(signal: AbortSignal): AsyncIterable<readonly SessionEvent[]>;
+  /**
    * Resolves with the numbered events once they would survive a loss of power. Rejects with a `CodedError`:
    * `Unavailable` (the disk refused; a later append may succeed), `ResourceLimit` (too much is waiting), `TooLarge`,
    * `InvalidParams`, or `Conflict` (read-only, or closed).

@@ -63,6 +63,15 @@ export function storageClosed(): CodedError {
   );
 }
 
+/** Another process has put a shorter file in the place of the journal, and that has not been read yet. */
+export function journalExchanged(fileName: string): CodedError {
+  return new CodedError(
+    'Unavailable',
+    `${fileName} is being compacted by another window or program, so earlier messages cannot be read right now. Try again in a moment.`,
+    { args: { fileName } },
+  );
+}
+
 /** More is waiting for the disk than may be kept in memory. */
 export function tooMuchWaiting(waitingBytes: number): CodedError {
   return new CodedError(

@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import type { SessionEvent } from '../../protocol/sessionEvents.ts';
 import { writeFully, type FileSystem, type OpenFile } from '../base/fileSystem.ts';
 import { compactedJson, JournalFold, leaseJson } from './journalFormat.ts';
+import { JournalMarks } from './journalMarks.ts';
 import type { JournalPlace } from './journalSystem.ts';
 import type { CompactionLimits, TurnCompactor } from './ports.ts';
 import { encodeRecord, limitedTo, scanRecords } from './recordCodec.ts';
@@ -25,6 +26,7 @@ export interface NewJournalFile {
   readonly file: OpenFile;
   readonly identity: string;
   readonly endBytes: number;
+  readonly marks: JournalMarks;
 }
 
 interface CompactionOptions {
@@ -60,6 +62,7 @@ export class JournalCompaction {
   private readonly newPath: string;
   private copiedBytes = 0;
   private newBytes = 0;
+  private marks = new JournalMarks();
 
   constructor(options: CompactionOptions) {
     this.options = options;
@@ -102,27 +105,27 @@ export class JournalCompaction {
       const { identity } = await fileSystem.stat(this.newPath);
       await checkLease();
       await fileSystem.rename(this.newPath, place.path);
-      return { file, identity, endBytes: total };
+      return { file, identity, endBytes: total, marks: this.marks };
     } catch (error) {
       await file.close();
       throw error;
     }
   }
 
-  private async scan(file: OpenFile, endBytes: number, take: (json: string) => Promise<void>): Promise<void> {
+  private async scan(file: OpenFile, endBytes: number, take: (json: string, endBytes: number) => Promise<void>): Promise<void> {
     // A slice at a time: records are taken out of the scanner before what becomes of them is written.
     for (let position = 0; position < endBytes;) {
       this.options.signal.throwIfAborted();
-      const jsons: string[] = [];
+      const records: { json: string; end: number }[] = [];
       let chars = 0;
-      const { goodEnd, damaged } = await scanRecords(limitedTo(file, endBytes), position, (json) => {
-        jsons.push(json);
+      const { goodEnd, damaged } = await scanRecords(limitedTo(file, endBytes), position, (json, end) => {
+        records.push({ json, end });
         chars += json.length;
         return chars < writeBytes;
       });
       if (damaged.length > 0 || goodEnd === position) throw unlike(this.options.place.fileName);
       position = goodEnd;
-      for (const json of jsons) await take(json);
+      for (const { json, end } of records) await take(json, end);
     }
   }
 
@@ -130,8 +133,8 @@ export class JournalCompaction {
   private async verify(target: OpenFile, writing: Writing): Promise<void> {
     const fold = new JournalFold(this.options.place.fileName);
     const found = createHash('sha256');
-    await this.scan(target, this.newBytes, (json) => {
-      fold.take(json);
+    await this.scan(target, this.newBytes, (json, end) => {
+      fold.take(json, end);
       for (const event of fold.events.splice(0)) found.update(JSON.stringify(event));
       return Promise.resolve();
     });
@@ -141,6 +144,7 @@ export class JournalCompaction {
       fold.epoch === writing.fold.epoch &&
       fold.passedOver === 0;
     if (!isSame) throw unlike(this.options.place.fileName);
+    this.marks = fold.marks;
   }
 }
 

@@ -4,6 +4,7 @@ import type { OpenFile } from '../base/fileSystem.ts';
 import type { ProcessIdentity } from '../base/processTable.ts';
 import type { JournalHeader } from './conversationJournal.ts';
 import { unreadableHeader, unsupportedFormat } from './errors.ts';
+import { JournalMarks, journalStart, type JournalMark } from './journalMarks.ts';
 import { maxKeptChars, RecentEvents } from './recentEvents.ts';
 import { scanRecords, type ScanResult } from './recordCodec.ts';
 
@@ -70,24 +71,36 @@ export function conversationOf(fileName: string): ConversationId | undefined {
  */
 export class JournalFold {
   readonly recent: RecentEvents;
+  /** Places in the file, as far as `take` was told where records end. */
+  readonly marks = new JournalMarks();
   /**
    * Records with a right checksum that were passed over: of an unknown kind, with a number that was used before, or
    * written by somebody who had lost the lease.
    */
   passedOver = 0;
   private foundHeader: JournalHeader | undefined;
-  private last = 0;
-  private newestEpoch = 0;
+  private last: number;
+  private newestEpoch: number;
   private compacted = 0;
   private sinceCompaction = 0;
   private bytesAfterCompaction = 0;
   private readonly fileName: string;
 
-  /** `knownHeader` is given where reading begins behind the header, `recent` where not all events are to be kept. */
-  constructor(fileName: string, knownHeader?: JournalHeader, recent = new RecentEvents()) {
+  /**
+   * `knownHeader` is given where reading begins behind the header, `recent` where not all events are to be kept, and
+   * `from` where what stands before that place is to be taken as read.
+   */
+  constructor(
+    fileName: string,
+    knownHeader?: JournalHeader,
+    recent = new RecentEvents(),
+    from: JournalMark = journalStart,
+  ) {
     this.fileName = fileName;
     this.recent = recent;
     this.foundHeader = knownHeader;
+    this.last = from.lastSequence;
+    this.newestEpoch = from.epoch;
   }
 
   get events(): SessionEvent[] {
@@ -128,8 +141,8 @@ export class JournalFold {
     return this.sinceCompaction;
   }
 
-  /** Throws if the first record is no header of a version that can be read. */
-  readonly take = (json: string): boolean => {
+  /** `endBytes` is where the record ends in the file. Throws if the first record is no header of a version that can be read. */
+  readonly take = (json: string, endBytes?: number): boolean => {
     const value = parseJson(json);
     if (this.foundHeader === undefined) {
       this.foundHeader = this.parseHeader(value);
@@ -137,6 +150,7 @@ export class JournalFold {
     }
     if (typeof value === 'object' && value !== null && !('sequence' in value)) this.takeMark(value);
     else this.takeEvent(value, json.length);
+    if (endBytes !== undefined) this.marks.note(endBytes, this.last, this.newestEpoch);
     return true;
   };
 

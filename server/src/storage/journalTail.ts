@@ -4,6 +4,7 @@ import { toDisposable, type Disposable } from '../base/disposable.ts';
 import type { FileSystem, OpenFile } from '../base/fileSystem.ts';
 import type { Logger } from '../base/logger.ts';
 import { JournalFold } from './journalFormat.ts';
+import type { JournalExtent } from './journalSlices.ts';
 import { maxKeptChars, RecentEvents } from './recentEvents.ts';
 import { scanRecords } from './recordCodec.ts';
 
@@ -33,6 +34,8 @@ export class JournalTail {
   private position: number;
   private file: OpenFile;
   private identity: string;
+  /** Of the file that `fold` was read from; behind `identity` while the next file is read. */
+  private foldedIdentity: string;
   private reported: number;
   private watcher: Disposable;
   private timer: Disposable | undefined;
@@ -47,6 +50,7 @@ export class JournalTail {
     this.position = options.goodEnd;
     this.file = options.file;
     this.identity = options.identity;
+    this.foldedIdentity = options.identity;
     this.reported = options.fold.lastSequence;
     this.watcher = this.watch();
     this.schedule();
@@ -62,6 +66,15 @@ export class JournalTail {
 
   events(): readonly SessionEvent[] {
     return this.fold.events;
+  }
+
+  get recent(): RecentEvents {
+    return this.fold.recent;
+  }
+
+  /** What stands in the file, as far as it has been read. */
+  get extent(): JournalExtent {
+    return { marks: this.fold.marks, identity: this.foldedIdentity, endBytes: this.position };
   }
 
   async close(): Promise<void> {
@@ -142,8 +155,10 @@ export class JournalTail {
 
   private async startOver(): Promise<void> {
     const fold = new JournalFold(this.options.fileName, undefined, new RecentEvents(maxKeptChars));
+    const { identity } = this;
     const scan = await scanRecords(this.file, 0, fold.take);
     this.fold = fold;
+    this.foldedIdentity = identity;
     this.position = scan.goodEnd;
   }
 

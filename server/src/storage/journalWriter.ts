@@ -8,6 +8,8 @@ import type { ConversationLock } from './conversationLock.ts';
 import { eventTooLarge, invalidUpdate, journalClosed, leaseLost, storageFailed, tooMuchWaiting } from './errors.ts';
 import type { NewJournalFile } from './journalCompaction.ts';
 import { eventJson, leaseJson } from './journalFormat.ts';
+import type { JournalMarks } from './journalMarks.ts';
+import type { JournalExtent } from './journalSlices.ts';
 import { encodeRecord, maxRecordBytes } from './recordCodec.ts';
 
 /** What may wait for the disk, in bytes of JSON. */
@@ -42,6 +44,8 @@ interface WriterOptions {
   readonly identity: string;
   /** Where the last good record ends. */
   readonly endBytes: number;
+  /** Of that file; goes on growing. */
+  readonly marks: JournalMarks;
   readonly lastSequence: number;
   readonly lock: ConversationLock;
   /** Higher than that of any lease before. */
@@ -70,6 +74,7 @@ export class JournalWriter {
   private file: OpenFile;
   private identity: string;
   private end: number;
+  private marks: JournalMarks;
   /** The file has a new name that a loss of power could take back. */
   private hasUnsyncedName = false;
   private exchanges: Exchange[] = [];
@@ -92,6 +97,7 @@ export class JournalWriter {
     this.file = options.file;
     this.identity = options.identity;
     this.end = options.endBytes;
+    this.marks = options.marks;
     this.lastSequence = options.lastSequence;
   }
 
@@ -125,6 +131,11 @@ export class JournalWriter {
   /** Where the last record ends that was acknowledged. */
   get endBytes(): number {
     return this.end;
+  }
+
+  /** What stands in the file now. */
+  get extent(): JournalExtent {
+    return { marks: this.marks, identity: this.identity, endBytes: this.end };
   }
 
   /** Lets what was appended reach the disk, for at most 10 s, and closes the file. */
@@ -194,6 +205,7 @@ export class JournalWriter {
       throw error;
     }
     this.lastSequence = sequence;
+    this.marks.note(this.end, sequence, epoch);
     // Parsed from the very text that was written: what is shown now is what a replay will show.
     const answers = jsons.map((texts) =>
       texts.map((text) => {
@@ -213,7 +225,7 @@ export class JournalWriter {
       await this.prepare();
       const former = this.file;
       const next = await run(this.end);
-      [this.file, this.identity, this.end] = [next.file, next.identity, next.endBytes];
+      [this.file, this.identity, this.end, this.marks] = [next.file, next.identity, next.endBytes, next.marks];
       this.hasUnsyncedName = true;
       await former.close();
       resolve();

@@ -5,6 +5,7 @@ import type { Disposable } from '../base/disposable.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { ConversationJournal, JournalHeader } from './conversationJournal.ts';
 import { journalClosed } from './errors.ts';
+import { readBackward, readForward, type SlicedJournal } from './journalSlices.ts';
 import type { JournalPlace, OpenedJournal, Surroundings } from './journalSystem.ts';
 import { JournalTail } from './journalTail.ts';
 import { LeaseWatch } from './leaseWatch.ts';
@@ -19,6 +20,7 @@ export class ReadableJournal implements ConversationJournal {
   private readonly stale: Emitter<undefined>;
   private readonly tail: JournalTail;
   private readonly watch: LeaseWatch | undefined;
+  private readonly sliced: SlicedJournal;
   private readonly onClosed: () => void;
   private readonly conversationId: string;
   private closing: Promise<void> | undefined;
@@ -54,6 +56,13 @@ export class ReadableJournal implements ConversationJournal {
       goodEnd: scan.goodEnd,
       onEvents: (events) => events.forEach((event) => this.appended.fire(event)),
     });
+    this.sliced = {
+      ...place,
+      fileSystem: around.system.fileSystem,
+      header: fold.header,
+      extent: () => this.tail.extent,
+      recent: () => this.tail.recent,
+    };
   }
 
   get compactedThrough(): number {
@@ -66,6 +75,14 @@ export class ReadableJournal implements ConversationJournal {
 
   events(): readonly SessionEvent[] {
     return this.tail.events();
+  }
+
+  eventsBefore(sequence: number, signal: AbortSignal): AsyncIterable<readonly SessionEvent[]> {
+    return readBackward(this.sliced, sequence, signal);
+  }
+
+  allEvents(signal: AbortSignal): AsyncIterable<readonly SessionEvent[]> {
+    return readForward(this.sliced, signal);
   }
 
   append(): Promise<readonly SessionEvent[]> {

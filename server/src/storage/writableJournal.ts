@@ -5,6 +5,7 @@ import { Emitter } from '../base/emitter.ts';
 import type { ConversationJournal, JournalHeader } from './conversationJournal.ts';
 import type { ConversationLock } from './conversationLock.ts';
 import { compactionLimits, JournalCompaction, removeUnfinished } from './journalCompaction.ts';
+import { readBackward, readForward, type SlicedJournal } from './journalSlices.ts';
 import type { JournalPlace, JournalSystem, OpenedJournal, Surroundings } from './journalSystem.ts';
 import { JournalWriter } from './journalWriter.ts';
 import type { RecentEvents } from './recentEvents.ts';
@@ -20,6 +21,7 @@ export class WritableJournal implements ConversationJournal {
   private readonly appended: Emitter<SessionEvent>;
   private readonly stale: Emitter<undefined>;
   private readonly writer: JournalWriter;
+  private readonly sliced: SlicedJournal;
   private readonly release: () => Promise<void>;
   /** What cannot be read, or is not understood, would get lost. */
   private readonly canBeCompacted: boolean;
@@ -52,6 +54,7 @@ export class WritableJournal implements ConversationJournal {
       file,
       identity,
       endBytes: scan.goodEnd,
+      marks: fold.marks,
       lastSequence: fold.lastSequence,
       lock: around.lock,
       epoch: fold.epoch + 1,
@@ -64,6 +67,13 @@ export class WritableJournal implements ConversationJournal {
         this.stale.fire(undefined);
       },
     });
+    this.sliced = {
+      ...place,
+      fileSystem,
+      header: fold.header,
+      extent: () => this.writer.extent,
+      recent: () => this.recent,
+    };
     this.release = async () => {
       this.stopping.abort();
       await this.compacting;
@@ -92,6 +102,14 @@ export class WritableJournal implements ConversationJournal {
 
   events(): readonly SessionEvent[] {
     return this.recent.list;
+  }
+
+  eventsBefore(sequence: number, signal: AbortSignal): AsyncIterable<readonly SessionEvent[]> {
+    return readBackward(this.sliced, sequence, signal);
+  }
+
+  allEvents(signal: AbortSignal): AsyncIterable<readonly SessionEvent[]> {
+    return readForward(this.sliced, signal);
   }
 
   append(updates: readonly SessionUpdate[]): Promise<readonly SessionEvent[]> {
