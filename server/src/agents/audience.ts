@@ -9,6 +9,8 @@ export interface Attachment {
   /** Forget what you have and fold `events` from nothing; else go on. */
   readonly isSnapshot: boolean;
   readonly hasEarlier: boolean;
+  /** Of a snapshot: what is before this number was left out, `session/events` gives it. */
+  readonly earliestSequence?: number;
   /** Number of the newest event contained. */
   readonly sequence: number;
   readonly events: SessionEvent[];
@@ -53,9 +55,15 @@ export class Audience implements Disposable {
         ? undefined
         : missedSince(events, fromSequence);
     if (missed) return { isSnapshot: false, hasEarlier: false, sequence, events: missed };
-    const { events: compacted, hasEarlier } = compactEvents(events);
-    const isCut = hasEarlier || journal.droppedThrough > 0;
-    return { isSnapshot: true, hasEarlier: isCut, sequence, events: [...compacted] };
+    const { droppedThrough } = journal;
+    const { events: compacted, ...cut } = compactEvents(events);
+    return {
+      isSnapshot: true,
+      hasEarlier: cut.hasEarlier || droppedThrough > 0,
+      earliestSequence: Math.max(cut.earliestSequence, droppedThrough + 1),
+      sequence,
+      events: [...compacted],
+    };
   }
 
   detach(client: Client): void {

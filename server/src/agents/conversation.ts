@@ -16,6 +16,8 @@ import type { Logger } from '../base/logger.ts';
 import { Audience, type Attachment } from './audience.ts';
 import { CommandFollower } from './commandFollower.ts';
 import { ConversationState } from './conversationState.ts';
+import { earlierPage, type EarlierPage } from './earlierPage.ts';
+import { heldElsewhere, turnIsRunning } from './errors.ts';
 import { instructionsFor } from './instructions.ts';
 import { pastCommands } from './pastCommands.ts';
 import { Permissions } from './permissions.ts';
@@ -159,6 +161,12 @@ export class Conversation {
     this.audience.detach(client);
   }
 
+  /** A page of what stands before an event, from the journal where it is held no longer. */
+  earlier(beforeSequence: number, limit: number, signal: AbortSignal): Promise<EarlierPage> {
+    this.touch();
+    return earlierPage(this.journal.eventsBefore(beforeSequence, signal), beforeSequence, limit);
+  }
+
   /** The last commands that have ended, the oldest first. */
   pastCommands(limit: number): ResultOf<'session/commands'>['commands'] {
     this.touch();
@@ -233,9 +241,7 @@ export class Conversation {
 
   private async startTurn(client: Client, opening: () => SessionUpdate[]): Promise<TurnResult> {
     if (this.running?.isEnding) await this.running.done;
-    if (this.running) {
-      throw new CodedError('Conflict', 'A turn is running in this conversation. Wait for its end, or stop it first.');
-    }
+    if (this.running) throw turnIsRunning();
     const running: RunningTurn = {
       controller: new AbortController(),
       client,
@@ -340,15 +346,7 @@ export class Conversation {
   private async takeWriteAccess(): Promise<void> {
     this.touch();
     await this.lookForWriteAccess();
-    if (this.journal.access === 'read') {
-      throw (
-        this.storageRefusal ??
-        new CodedError(
-          'Conflict',
-          'Another window holds this conversation, so here it can only be read. Go on there, or close it there.',
-        )
-      );
-    }
+    if (this.journal.access === 'read') throw this.storageRefusal ?? heldElsewhere();
   }
 
   private async reopen(): Promise<void> {

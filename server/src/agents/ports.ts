@@ -26,6 +26,8 @@ export interface ConversationJournal {
   readonly droppedThrough: number;
   /** The newest events, in order; all of them but in a very long conversation. */
   events(): readonly SessionEvent[];
+  /** The events with numbers below `sequence`, also those no longer in memory: in slices, the newest slice first. */
+  eventsBefore(sequence: number, signal: AbortSignal): AsyncIterable<readonly SessionEvent[]>;
   /** Resolves once the events are durable. The order of calls is kept. */
   append(updates: readonly SessionUpdate[]): Promise<readonly SessionEvent[]>;
   /** Calls `listener` for each event after it is durable, whoever wrote it. */

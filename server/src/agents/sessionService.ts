@@ -8,6 +8,7 @@ import type { Disposable } from '../base/disposable.ts';
 import type { Client, RequestContext } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
 import { Conversation, type ConversationPorts } from './conversation.ts';
+import type { EarlierPage } from './earlierPage.ts';
 import type { Broadcaster, ConversationJournal, JournalSummary } from './ports.ts';
 
 const maxOpenConversations = 32;
@@ -85,6 +86,15 @@ export class SessionService {
 
   detach(id: ConversationId, client: Client): void {
     this.opened.get(id)?.detach(client);
+  }
+
+  /** What stands before an event; rejects with the signal's reason once nobody waits for it. */
+  async earlier(
+    id: ConversationId,
+    wanted: { readonly beforeSequence: number; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<EarlierPage> {
+    return (await this.get(id)).earlier(wanted.beforeSequence, wanted.limit, signal);
   }
 
   async commands(id: ConversationId, limit: number): Promise<ResultOf<'session/commands'>['commands']> {

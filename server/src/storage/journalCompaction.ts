@@ -112,7 +112,11 @@ export class JournalCompaction {
     }
   }
 
-  private async scan(file: OpenFile, endBytes: number, take: (json: string, endBytes: number) => Promise<void>): Promise<void> {
+  private async scan(
+    file: OpenFile,
+    endBytes: number,
+    take: (json: string, endBytes: number) => Promise<void>,
+  ): Promise<void> {
     // A slice at a time: records are taken out of the scanner before what becomes of them is written.
     for (let position = 0; position < endBytes;) {
       this.options.signal.throwIfAborted();

@@ -233,11 +233,15 @@ describe('Compaction of events', () => {
     }));
     const events = number([{ sessionUpdate: 'turn_started', turnId: 't', model: 'm' }, ...calls]);
     const limits = { maxTurns: 5, maxEvents: 2_000, maxChars: 500_000 };
-    const { events: compacted, hasEarlier } = compactEvents(events, limits);
+    const { events: compacted, hasEarlier, earliestSequence } = compactEvents(events, limits);
     assert.equal(hasEarlier, true);
     assert.equal(compacted[0]?.update.sessionUpdate, 'turn_started');
     assert.equal(compacted.at(-1)?.sequence, events.length);
-    assert.equal(compacted.length, 501);
+    const end = compacted.slice(1);
+    const chars = end.reduce((sum, event) => sum + JSON.stringify(event).length, 0);
+    assert.ok(chars <= limits.maxChars && chars > limits.maxChars - 2_000, `${chars} characters`);
+    assert.equal(earliestSequence, end[0]?.sequence);
+    assert.equal(end.length, events.length - earliestSequence + 1);
   });
 });
 

@@ -7,7 +7,13 @@ import { compactTurn } from '../../../server/src/agents/compactEvents.ts';
 import { eventsToMessages } from '../../../server/src/agents/eventsToMessages.ts';
 import { nodeFileSystem } from '../../../server/src/base/fileSystem.ts';
 import type { ConversationJournal } from '../../../server/src/storage/conversationJournal.ts';
-import { compactedJson, eventJson, headerJson, JournalFold, leaseJson } from '../../../server/src/storage/journalFormat.ts';
+import {
+  compactedJson,
+  eventJson,
+  headerJson,
+  JournalFold,
+  leaseJson,
+} from '../../../server/src/storage/journalFormat.ts';
 import { readBackward, readForward, type SlicedJournal } from '../../../server/src/storage/journalSlices.ts';
 import { RecentEvents } from '../../../server/src/storage/recentEvents.ts';
 import { encodeRecord, scanRecords } from '../../../server/src/storage/recordCodec.ts';
@@ -143,7 +149,9 @@ describe('slices of a journal', () => {
       sequencesOf(all.toReversed().flat()),
       Array.from({ length: last }, (_, index) => index + 1),
     );
-    const [ofReader, ofWriter] = await Promise.all([reader, writer].map((each) => gather(each.eventsBefore(200, always))));
+    const [ofReader, ofWriter] = await Promise.all(
+      [reader, writer].map((each) => gather(each.eventsBefore(200, always))),
+    );
     assert.deepEqual(ofReader?.toReversed().flat(), ofWriter?.toReversed().flat());
 
     const before = await oldMessages(writer);
