@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import * as path from 'node:path';
+import type { CodedError } from '../../protocol/errors.ts';
 import { conversationId as conversationIdSchema, type ConversationId } from '../../protocol/sessionEvents.ts';
 import type { Clock } from '../base/clock.ts';
 import { errorCode, nodeFileSystem, type FileSystem } from '../base/fileSystem.ts';
@@ -16,6 +17,7 @@ import type { JournalSystem } from './journalSystem.ts';
 import { openJournal } from './openJournal.ts';
 import type { CompactionLimits, TurnCompactor } from './ports.ts';
 import { encodeRecord } from './recordCodec.ts';
+import { ReleasedClaims } from './releasedClaims.ts';
 import { realFolders, workspaceKey } from './workspaceKey.ts';
 
 interface JournalStoreOptions {
@@ -49,10 +51,14 @@ export class JournalStore {
   constructor({ dataFolder, index, ...parts }: JournalStoreOptions) {
     this.root = path.join(dataFolder, 'conversations');
     this.index = index;
-    this.system = {
+    const around = {
       logger: parts.logger,
       clock: parts.clock,
       fileSystem: parts.fileSystem ?? nodeFileSystem,
+    };
+    this.system = {
+      ...around,
+      released: new ReleasedClaims(around),
       processes: parts.processes ?? createProcessTable(),
       compactTurn: parts.compactTurn,
       compactionLimits: parts.compactionLimits,
@@ -110,10 +116,11 @@ export class JournalStore {
       const lock = await acquireLock(folder, conversationId, this.system);
       if (lock === undefined) throw heldElsewhere(conversationId);
       try {
-        await fileSystem.remove(path.join(folder, fileName));
+        // The journal goes last: as long as it is there, whoever was refused half way can try again.
         for (const sibling of await fileSystem.list(folder)) {
           if (sibling.startsWith(`${fileName}.`)) await fileSystem.remove(path.join(folder, sibling));
         }
+        await fileSystem.remove(path.join(folder, fileName));
         await fileSystem.syncFolder(folder);
       } finally {
         await lock.release();
@@ -129,6 +136,7 @@ export class JournalStore {
   async dispose(): Promise<void> {
     this.disposed = true;
     await Promise.all([...this.openings.keys()].map((id) => this.closeIfOpen(id)));
+    this.system.released.dispose();
   }
 
   private async openAnew(conversationId: ConversationId): Promise<ConversationJournal> {
@@ -171,13 +179,19 @@ export class JournalStore {
     if (!id.success) throw conversationNotFound(conversationId.slice(0, 64));
     const known = this.folderOf.get(id.data);
     if (known !== undefined && (await this.has(known, id.data))) return known;
+    let refusal: CodedError | undefined;
     for (const key of await this.workspaceKeys()) {
       const folder = path.join(this.root, key);
-      if (!(await this.has(folder, id.data))) continue;
-      this.folderOf.set(id.data, folder);
-      return folder;
+      try {
+        if (!(await this.has(folder, id.data))) continue;
+        this.folderOf.set(id.data, folder);
+        return folder;
+      } catch (error) {
+        // One workspace that cannot be looked into must not keep the conversations of the others from being opened.
+        refusal ??= storageFailed('look for the conversation', error);
+      }
     }
-    throw conversationNotFound(id.data);
+    throw refusal ?? conversationNotFound(id.data);
   }
 
   private async has(folder: string, conversationId: string): Promise<boolean> {

@@ -5,6 +5,7 @@ import type { ProcessTable } from '../base/processTable.ts';
 import type { JournalFold } from './journalFormat.ts';
 import type { CompactionLimits, TurnCompactor } from './ports.ts';
 import type { ScanResult } from './recordCodec.ts';
+import type { ReleasedClaims } from './releasedClaims.ts';
 
 /** What a journal needs of its surroundings. */
 export interface JournalSystem {
@@ -12,6 +13,7 @@ export interface JournalSystem {
   readonly processes: ProcessTable;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly released: ReleasedClaims;
   /** Without it journals are not compacted. */
   readonly compactTurn: TurnCompactor | undefined;
   readonly compactionLimits: CompactionLimits | undefined;

@@ -5,6 +5,7 @@ import { errorCode, type FileSystem } from '../base/fileSystem.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ProcessTable } from '../base/processTable.ts';
 import { liveClaims } from './conversationLock.ts';
+import type { ReleasedClaims } from './releasedClaims.ts';
 
 /** Whether the claim is still there is asked this often: one look at one file. */
 const lookEveryMs = 1_000;
@@ -16,6 +17,7 @@ interface LeaseWatchOptions {
   readonly conversationId: string;
   readonly fileSystem: FileSystem;
   readonly processes: ProcessTable;
+  readonly released: ReleasedClaims;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Called once, when nobody holds the lease any more. Whether one gets it oneself is another question. */
@@ -61,11 +63,11 @@ export class LeaseWatch implements Disposable {
   }
 
   private async isFree(): Promise<boolean> {
-    const { folder, fileSystem, processes, conversationId } = this.options;
+    const { folder, fileSystem } = this.options;
     this.looks += 1;
     const mayBeDead = this.looks % looksBetweenQuestions === 0;
     if (!mayBeDead && this.claims.length > 0 && (await this.areThere())) return false;
-    this.claims = await liveClaims(conversationId, await fileSystem.list(folder), processes);
+    this.claims = await liveClaims(this.options, await fileSystem.list(folder), this.options);
     return this.claims.length === 0;
   }
 

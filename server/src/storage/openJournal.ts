@@ -57,8 +57,9 @@ async function openForWriting(
     noteReading(place, opened, damage, around.system.logger);
     return new WritableJournal(place, opened, { ...around, lock, damage });
   } catch (error) {
-    await file?.close();
+    // Whatever closing says: who keeps the claim keeps everybody from writing.
     await lock.release();
+    await file?.close();
     throw error;
   }
 }
@@ -71,8 +72,9 @@ async function openForReading(
   const { fileSystem, logger } = around.system;
   let file: OpenFile | undefined;
   try {
-    file = await fileSystem.open(place.path, 'read');
+    // In this order: if another file takes its place in between, that is noticed at the first look.
     const { identity } = await fileSystem.stat(place.path);
+    file = await fileSystem.open(place.path, 'read');
     const opened = { ...(await readJournal(file, place.fileName)), file, identity };
     const siblings = await fileSystem.list(path.dirname(place.path));
     const damage = unkeptDamage(place.path, opened.scan.damaged, siblings);

@@ -110,6 +110,23 @@ describe('Conversations', () => {
     assert.ok(world.sessions.openCount <= 32);
   });
 
+  it('stay open for clients that are just attaching, however little memory is left', async () => {
+    const { sessionId } = await world.sessions.create(world.workspaceFolder);
+    await world.restart();
+    let isAttached = false;
+    const attaching = world.sessions.attach(sessionId, undefined, world.client).finally(() => (isAttached = true));
+    while (!isAttached) {
+      await world.sessions.closeUnused();
+      await new Promise(setImmediate);
+    }
+    await attaching;
+    await world.sessions.rename(sessionId, 'Told to those who watch');
+    await world.update('session_info_update');
+    world.sessions.detach(sessionId, world.client);
+    await world.sessions.closeUnused();
+    assert.equal(world.sessions.openCount, 0);
+  });
+
   it('tell that the disk is full, and go on once it is not', async () => {
     const sessionId = await world.begin({
       stream: [{ text: 'Half ' }, { waitMs: 300 }, { text: 'more' }, { finish: 'stop' }],

@@ -5,8 +5,9 @@ import { CodedError } from '../../../protocol/errors.ts';
 import { errorCode } from '../../base/fileSystem.ts';
 import { ensureFolder } from '../../base/folders.ts';
 import type { ProcessTable } from '../../base/processTable.ts';
-import { acquireLock, type ConversationLock } from '../conversationLock.ts';
+import { acquireLock } from '../conversationLock.ts';
 import { storageFailed } from '../errors.ts';
+import { ReleasedClaims } from '../releasedClaims.ts';
 import { sha256Of, type BackupManifest, type SavedFile } from './backupManifest.ts';
 import { verifyBackup, writeBackupTo } from './backupReading.ts';
 import { BackupStore, summaryOf, type BackupSystem, type Progress } from './backupStore.ts';
@@ -45,17 +46,18 @@ export class BackupService {
   private readonly swap: FolderSwap;
   private readonly servers: RunningServers;
   private readonly folder: string;
+  private readonly released: ReleasedClaims;
   private readonly ending = new AbortController();
   private readonly works = new Set<Promise<unknown>>();
   private starting: Promise<void> | undefined;
   private lastLocked: Promise<unknown> = Promise.resolve();
-  private unreleased: ConversationLock | undefined;
 
   constructor(options: BackupServiceOptions) {
     this.options = options;
     this.store = new BackupStore(options);
     this.swap = new FolderSwap(options);
     this.servers = new RunningServers(options);
+    this.released = new ReleasedClaims(options);
     this.folder = path.join(options.dataFolder, 'backups');
   }
 
@@ -152,6 +154,7 @@ export class BackupService {
   /** Takes the mark away: this process uses the data folder no longer. */
   async dispose(): Promise<void> {
     await this.stop();
+    this.released.dispose();
     try {
       await this.servers.leave();
     } catch (error) {
@@ -282,9 +285,7 @@ export class BackupService {
       either.throwIfAborted();
       const { fileSystem, processes } = this.options;
       await ensureFolder(this.folder, fileSystem);
-      if (this.unreleased !== undefined) await this.unreleased.release();
-      this.unreleased = undefined;
-      const lock = await acquireLock(this.folder, 'backup', { fileSystem, processes });
+      const lock = await acquireLock(this.folder, 'backup', { fileSystem, processes, released: this.released });
       if (lock === undefined) {
         throw new CodedError(
           'Conflict',
@@ -294,21 +295,11 @@ export class BackupService {
       try {
         return await work(either);
       } finally {
-        await this.release(lock);
+        await lock.release();
       }
     });
     this.lastLocked = running.catch(() => undefined);
     return running;
-  }
-
-  /** Never rejects: the work is done by then. What could not be released is before the next work. */
-  private async release(lock: ConversationLock): Promise<void> {
-    try {
-      await lock.release().catch(() => lock.release());
-    } catch (error) {
-      this.unreleased = lock;
-      this.options.logger.warn('The lock of the backups could not be released yet', { error });
-    }
   }
 
   /** Work that ends with the service, and whose failures are told in words. */

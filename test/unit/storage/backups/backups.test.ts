@@ -4,7 +4,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { FakeClock } from '../../../support/fakeClock.ts';
 import { openFilesUnder } from '../../../support/openFiles.ts';
-import { FaultyFileSystem } from '../../cache/faultyFileSystem.ts';
+import { FaultyFileSystem } from '../../../support/faultyFileSystem.ts';
 import { message, StorageFixture, textsOf } from '../storageFixture.ts';
 import { backupServiceOn, filesBelow, savedState, writeTree } from './backupWorld.ts';
 
