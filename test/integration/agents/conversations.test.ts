@@ -113,13 +113,9 @@ describe('Conversations', () => {
   it('stay open for clients that are just attaching, however little memory is left', async () => {
     const { sessionId } = await world.sessions.create(world.workspaceFolder);
     await world.restart();
-    let isAttached = false;
-    const attaching = world.sessions.attach(sessionId, undefined, world.client).finally(() => (isAttached = true));
-    while (!isAttached) {
-      await world.sessions.closeUnused();
-      await new Promise(setImmediate);
-    }
-    await attaching;
+    const attaching = world.sessions.attach(sessionId, undefined, world.client).then(() => 'attached');
+    const closing = (): Promise<string> => world.sessions.closeUnused().then(() => 'closed');
+    while ((await Promise.race([attaching, closing()])) === 'closed') await new Promise(setImmediate);
     await world.sessions.rename(sessionId, 'Told to those who watch');
     await world.update('session_info_update');
     world.sessions.detach(sessionId, world.client);

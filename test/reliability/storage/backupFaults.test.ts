@@ -7,14 +7,15 @@ import { openFilesUnder } from '../../support/openFiles.ts';
 import { backupServiceOn, filesBelow, savedState, writeTree } from '../../unit/storage/backups/backupWorld.ts';
 import { StorageFixture } from '../../unit/storage/storageFixture.ts';
 
-type Kind = 'EIO' | 'ENOSPC' | 'EROFS' | 'EFBIG' | 'torn';
-const kinds: readonly Kind[] = ['EIO', 'ENOSPC', 'EROFS', 'EFBIG', 'torn'];
+/** `unseen`: not what changes something fails, but a stat, a list or a read. */
+type Kind = 'EIO' | 'ENOSPC' | 'EROFS' | 'EFBIG' | 'torn' | 'unseen';
+const kinds: readonly Kind[] = ['EIO', 'ENOSPC', 'EROFS', 'EFBIG', 'torn', 'unseen'];
 const retryLimitMs = 20_000;
 /** Errors take the same way through the program whatever they are: one kind goes through every n, others through some. */
 const stepOf = (kind: Kind): number =>
-  process.env['STORAGE_EVERY_FAULT'] !== undefined || kind === 'EIO' || kind === 'torn' ? 1 : 5;
+  process.env['STORAGE_EVERY_FAULT'] !== undefined || kind === 'EIO' || kind === 'torn' || kind === 'unseen' ? 1 : 5;
 
-/** The machine's file system, of which the n-th operation that changes something fails, `torn` after half a write. */
+/** The machine's file system, of which the n-th operation fails, `torn` after half a write. */
 class FailingFileSystem {
   operations = 0;
   private readonly at: number;
@@ -29,8 +30,11 @@ class FailingFileSystem {
     ...nodeFileSystem,
     open: async (file, mode) => {
       if (mode === 'createNew') this.count();
+      else this.look();
       return this.counted(await nodeFileSystem.open(file, mode));
     },
+    stat: (file) => this.afterLook(() => nodeFileSystem.stat(file)),
+    list: (folder) => this.afterLook(() => nodeFileSystem.list(folder)),
     createFolder: (folder) => this.after(() => nodeFileSystem.createFolder(folder)),
     rename: (from, to) => this.after(() => nodeFileSystem.rename(from, to)),
     remove: (file) => this.after(() => nodeFileSystem.remove(file)),
@@ -41,6 +45,7 @@ class FailingFileSystem {
   private counted(open: OpenFile): OpenFile {
     return {
       ...open,
+      read: (into, position) => this.afterLook(() => open.read(into, position)),
       write: async (data, position) => {
         if (this.isNext() && this.kind === 'torn') await open.write(data.subarray(0, data.byteLength >> 1), position);
         this.count();
@@ -55,13 +60,26 @@ class FailingFileSystem {
     return work();
   }
 
+  private async afterLook<T>(work: () => Promise<T>): Promise<T> {
+    this.look();
+    return work();
+  }
+
   private isNext(): boolean {
     return this.operations + 1 === this.at;
   }
 
   private count(): void {
+    if (this.kind !== 'unseen') this.next();
+  }
+
+  private look(): void {
+    if (this.kind === 'unseen') this.next();
+  }
+
+  private next(): void {
     this.operations += 1;
-    const code = this.kind === 'torn' ? 'EIO' : this.kind;
+    const code = this.kind === 'torn' || this.kind === 'unseen' ? 'EIO' : this.kind;
     if (this.operations === this.at) throw Object.assign(new Error(`${code}: made to fail`), { code });
   }
 }

@@ -80,13 +80,16 @@ describe('compaction and the disk', function () {
     fixture.remove();
   });
 
-  async function withFaultAtEach(kind: Fault['kind'], check: (run: Run, at: number) => Promise<void>): Promise<number> {
+  async function withFaultAtEach(
+    fault: Omit<Fault, 'at'>,
+    check: (run: Run, at: number) => Promise<void>,
+  ): Promise<number> {
     for (let at = 1; ; at += 1) {
       const each = new StorageFixture();
       try {
-        const run = await work(each, { at, kind });
+        const run = await work(each, { at, ...fault });
         await check(run, at);
-        if (run.fileSystem.operations < at) return at;
+        if (run.fileSystem.counted < at) return at;
       } finally {
         await each.close();
         each.remove();
@@ -105,7 +108,7 @@ describe('compaction and the disk', function () {
 
   for (const [outcome, luck] of Object.entries(lucks)) {
     it(`leaves the journal before or after if the power goes at any operation and ${outcome}`, async () => {
-      const runs = await withFaultAtEach('powerLoss', async (run, at) => {
+      const runs = await withFaultAtEach({ kind: 'powerLoss' }, async (run, at) => {
         const survivors = path.join(run.fixture.folder, 'survivors');
         run.fileSystem.writeSurvivors(survivors, luck);
         await verify(run, path.join(survivors, 'data'), `power lost at operation ${at}`);
@@ -116,7 +119,7 @@ describe('compaction and the disk', function () {
 
   for (const kind of diskErrors) {
     it(`leaves the journal before or after if any one operation fails with ${kind}, then the power goes`, async () => {
-      const runs = await withFaultAtEach(kind, async (run, at) => {
+      const runs = await withFaultAtEach({ kind }, async (run, at) => {
         const survivors = path.join(run.fixture.folder, 'survivors');
         run.fileSystem.writeSurvivors(survivors, () => 0);
         await verify(run, path.join(survivors, 'data'), `${kind} at operation ${at}, then the power`);
@@ -125,4 +128,14 @@ describe('compaction and the disk', function () {
       assert.ok(runs > 60);
     });
   }
+
+  it('leaves the journal before or after if any one stat, list or read fails, then the power goes', async () => {
+    const runs = await withFaultAtEach({ kind: 'EIO', among: 'looks' }, async (run, at) => {
+      const survivors = path.join(run.fixture.folder, 'survivors');
+      run.fileSystem.writeSurvivors(survivors, () => 0);
+      await verify(run, path.join(survivors, 'data'), `EIO at look ${at}, then the power`);
+      await verify(run, run.fixture.dataFolder, `EIO at look ${at}`);
+    });
+    assert.ok(runs > 60);
+  });
 });

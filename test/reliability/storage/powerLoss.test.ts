@@ -6,7 +6,7 @@ import { encodeRecord } from '../../../server/src/storage/recordCodec.ts';
 import type { JournalStore } from '../../../server/src/storage/journalStore.ts';
 import { openFilesUnder } from '../../support/openFiles.ts';
 import { message, StorageFixture, textsOf } from '../../unit/storage/storageFixture.ts';
-import { bootedAs, diskErrors, lucks, RecordingFileSystem, type Fault } from './recordingFileSystem.ts';
+import { bootedAs, diskErrors, lookErrors, lucks, RecordingFileSystem, type Fault } from './recordingFileSystem.ts';
 
 /** What the program was told, and what it tried, whether told or not. */
 interface Account {
@@ -111,16 +111,16 @@ describe('journals and the disk', function () {
 
   /** Runs the work with a fault at each operation in turn until one run meets no fault; answers the number of runs. */
   async function withFaultAtEach(
-    kind: Fault['kind'],
+    fault: Omit<Fault, 'at'>,
     check: (run: StorageFixture, fileSystem: RecordingFileSystem, account: Account, at: number) => Promise<void>,
   ): Promise<number> {
     for (let at = 1; ; at += 1) {
       const run = new StorageFixture();
       try {
-        const fileSystem = new RecordingFileSystem(run.folder, { at, kind });
+        const fileSystem = new RecordingFileSystem(run.folder, { at, ...fault });
         const account = await work(run, fileSystem);
         await check(run, fileSystem, account, at);
-        if (fileSystem.operations < at) return at;
+        if (fileSystem.counted < at) return at;
       } finally {
         await run.close();
         run.remove();
@@ -137,7 +137,7 @@ describe('journals and the disk', function () {
 
   for (const [outcome, luck] of Object.entries(lucks)) {
     it(`keeps every acknowledged event if the power goes at any operation and ${outcome}`, async () => {
-      const runs = await withFaultAtEach('powerLoss', async (run, fileSystem, account, at) => {
+      const runs = await withFaultAtEach({ kind: 'powerLoss' }, async (run, fileSystem, account, at) => {
         const survivors = path.join(run.folder, 'survivors');
         fileSystem.writeSurvivors(survivors, luck);
         await verify(path.join(survivors, 'data'), run, account, `power lost at operation ${at}`);
@@ -149,7 +149,7 @@ describe('journals and the disk', function () {
   for (const kind of diskErrors) {
     it(`keeps every acknowledged event if any one operation fails with ${kind}, then the power goes`, async () => {
       let failed = 0;
-      const runs = await withFaultAtEach(kind, async (run, fileSystem, account, at) => {
+      const runs = await withFaultAtEach({ kind }, async (run, fileSystem, account, at) => {
         if (account.acknowledged.size < 8) failed += 1;
         const survivors = path.join(run.folder, 'survivors');
         fileSystem.writeSurvivors(survivors, () => 0);
@@ -158,6 +158,20 @@ describe('journals and the disk', function () {
       });
       // An error costs what was being done, not what comes after it.
       assert.ok(failed > 5 && runs > 20);
+    });
+  }
+
+  for (const kind of lookErrors) {
+    it(`keeps every acknowledged event if any one stat, list or read fails with ${kind}, then the power goes`, async () => {
+      let failed = 0;
+      const runs = await withFaultAtEach({ kind, among: 'looks' }, async (run, fileSystem, account, at) => {
+        if (account.acknowledged.size < 8) failed += 1;
+        const survivors = path.join(run.folder, 'survivors');
+        fileSystem.writeSurvivors(survivors, () => 0);
+        await verify(path.join(survivors, 'data'), run, account, `${kind} at look ${at}, then the power`);
+        await verify(run.dataFolder, run, account, `${kind} at look ${at}`);
+      });
+      assert.ok(failed > 5 && runs > 20, `${failed} of ${runs} failed`);
     });
   }
 

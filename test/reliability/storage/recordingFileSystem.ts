@@ -18,14 +18,19 @@ interface Folder {
 
 /** What a disk may answer. A write that fails with it has happened by half. */
 export const diskErrors = ['EIO', 'ENOSPC', 'EROFS', 'EFBIG'] as const;
-type DiskError = (typeof diskErrors)[number];
+type DiskError = (typeof diskErrors)[number] | 'EACCES';
 
 /** What shall go wrong at the n-th operation, counted from 1. */
 export interface Fault {
   readonly at: number;
   /** `powerLoss`: it happens by half, and nothing after it happens at all. Else the code of the error. */
   readonly kind: 'powerLoss' | DiskError;
+  /** Which operations are counted: those that change something (the default), or those that only look. */
+  readonly among?: 'changes' | 'looks';
 }
+
+/** What a disk may answer to who only looks: to stat, list and read. */
+export const lookErrors = ['EIO', 'EACCES'] as const;
 
 /** How many of the unsynced operations, from 0 to all of them, the disk had done by itself when the power went. */
 export type Luck = (unsynced: number) => number;
@@ -50,6 +55,7 @@ export function bootedAs(boot: string): ProcessTable {
  */
 export class RecordingFileSystem implements FileSystem {
   operations = 0;
+  looks = 0;
   private readonly root: string;
   private readonly fault: Fault | undefined;
   private readonly folders = new Map<string, Folder>();
@@ -70,12 +76,24 @@ export class RecordingFileSystem implements FileSystem {
     return nodeFileSystem.watch(...parameters);
   }
 
+  /** How many operations there were of those that the fault is among. */
+  get counted(): number {
+    return this.fault?.among === 'looks' ? this.looks : this.operations;
+  }
+
   stat(file: string): ReturnType<FileSystem['stat']> {
-    return nodeFileSystem.stat(file);
+    return this.looked(() => nodeFileSystem.stat(file));
   }
 
   list(folder: string): ReturnType<FileSystem['list']> {
-    return nodeFileSystem.list(folder);
+    return this.looked(() => nodeFileSystem.list(folder));
+  }
+
+  /** Counts an operation that only looks. */
+  async looked<T>(work: () => Promise<T>): Promise<T> {
+    this.looks += 1;
+    if (this.fault?.among === 'looks' && this.fault.at === this.looks) throw errorOf(this.fault);
+    return work();
   }
 
   async open(file: string, mode: OpenMode): Promise<OpenFile> {
@@ -150,7 +168,7 @@ export class RecordingFileSystem implements FileSystem {
 
   private recorded(open: OpenFile, inode: Inode): OpenFile {
     return {
-      read: (into, position) => open.read(into, position),
+      read: (into, position) => this.looked(() => open.read(into, position)),
       write: async (data, position) => {
         const fault = this.nextFault();
         // A write that fails may have happened by half.
@@ -191,7 +209,7 @@ export class RecordingFileSystem implements FileSystem {
   private nextFault(): Fault | undefined {
     this.dieIfDead();
     this.operations += 1;
-    if (this.fault?.at !== this.operations) return undefined;
+    if (this.fault?.at !== this.operations || this.fault.among === 'looks') return undefined;
     this.isDead = this.fault.kind === 'powerLoss';
     return this.fault;
   }

@@ -146,7 +146,9 @@ export class BackupStore {
     const { files, unreadable } = await this.copyAll(listed.files, newest, { onProgress, signal });
     unreadable.push(...listed.unreadable);
     this.carryOver(files, unreadable, newest);
-    if (newest !== undefined && unreadable.length === 0 && sameContent(files, newest.files)) return newest;
+    // One that lacks something is not the same as one that lacks nothing, even if it got the same content from before.
+    const lacksNothing = unreadable.length === 0 && newest?.unreadable.length === 0;
+    if (lacksNothing && sameContent(files, newest.files)) return newest;
     await this.parts.sync();
     const number = (stored[0]?.number ?? 0) + 1;
     const createdAt = clock.now();
