@@ -97,7 +97,7 @@ export class SessionService {
     wanted: { readonly beforeSequence: number; readonly limit: number },
     signal: AbortSignal,
   ): Promise<EarlierPage> {
-    return (await this.get(id)).earlier(wanted.beforeSequence, wanted.limit, signal);
+    return this.use(id, (conversation) => conversation.earlier(wanted.beforeSequence, wanted.limit, signal));
   }
 
   async commands(id: ConversationId, limit: number): Promise<ResultOf<'session/commands'>['commands']> {

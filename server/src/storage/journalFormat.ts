@@ -58,6 +58,11 @@ export function compactedJson(
   return JSON.stringify({ compacted: through, last, sizeBytes, at });
 }
 
+/** The number of the event that a record's JSON text is; 0 if it is none. */
+export function sequenceOf(json: string): number {
+  return numbered.safeParse(parseJson(json)).data?.sequence ?? 0;
+}
+
 /** The id that a file name stands for, or undefined if it is no journal's. */
 export function conversationOf(fileName: string): ConversationId | undefined {
   if (!fileName.endsWith(journalSuffix)) return undefined;

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { toDisposable, type Disposable } from '../base/disposable.ts';
 import type { FileSystem, OpenFile } from '../base/fileSystem.ts';
 import type { Logger } from '../base/logger.ts';
+import { checksumBefore } from './checksumBefore.ts';
 import { JournalFold } from './journalFormat.ts';
 import type { JournalExtent } from './journalSlices.ts';
 import { maxKeptChars, RecentEvents } from './recentEvents.ts';
@@ -21,6 +22,8 @@ interface TailOptions {
   /** What was read when the journal was opened; goes on growing. */
   readonly fold: JournalFold;
   readonly goodEnd: number;
+  /** What `checksumBefore` gave there. */
+  readonly endChecksum: number;
   readonly fileSystem: FileSystem;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -36,7 +39,10 @@ export class JournalTail {
   private identity: string;
   /** Of the file that `fold` was read from; behind `identity` while the next file is read. */
   private foldedIdentity: string;
+  private endChecksum: number;
   private reported: number;
+  /** Something up to this number was reported that its writer has taken back. */
+  private takenBackThrough = 0;
   private watcher: Disposable;
   private timer: Disposable | undefined;
   private failures = 0;
@@ -51,13 +57,15 @@ export class JournalTail {
     this.file = options.file;
     this.identity = options.identity;
     this.foldedIdentity = options.identity;
+    this.endChecksum = options.endChecksum;
     this.reported = options.fold.lastSequence;
     this.watcher = this.watch();
     this.schedule();
   }
 
   get compactedThrough(): number {
-    return this.fold.compactedThrough;
+    // Who knows what was taken back cannot go on from there either.
+    return Math.max(this.fold.compactedThrough, this.takenBackThrough);
   }
 
   get droppedThrough(): number {
@@ -129,13 +137,13 @@ export class JournalTail {
 
   private async readNew(): Promise<void> {
     const { sizeBytes, identity } = await this.options.fileSystem.stat(this.options.path);
-    const isOther = identity !== this.identity;
-    if (isOther) await this.followToOtherFile(identity);
-    else if (sizeBytes === this.position) return;
-    const scan = isOther || sizeBytes < this.position ? undefined : await this.scanOn();
-    // Another file, shorter than before, or other bytes where a record should begin: the writer took back an append that failed.
+    if (identity !== this.identity) await this.followToOtherFile(identity);
+    // Another file, shorter than before, or other bytes than were read: the writer took back an append that failed.
+    const goesOn = sizeBytes >= this.position && (await checksumBefore(this.file, this.position)) === this.endChecksum;
+    if (goesOn && sizeBytes === this.position) return;
+    const scan = goesOn ? await scanRecords(this.file, this.position, this.fold.take) : undefined;
     if (scan === undefined || scan.damaged.length > 0) await this.startOver();
-    else this.position = scan.goodEnd;
+    else [this.position, this.endChecksum] = [scan.goodEnd, await checksumBefore(this.file, scan.goodEnd)];
     this.report();
   }
 
@@ -144,22 +152,25 @@ export class JournalTail {
     const former = this.file;
     this.file = await this.options.fileSystem.open(this.options.path, 'read');
     this.identity = identity;
+    // Where reading stopped means nothing here, even if what follows fails.
+    this.position = Infinity;
     this.watcher.dispose();
     this.watcher = this.watch();
     await former.close();
-  }
-
-  private async scanOn(): ReturnType<typeof scanRecords> {
-    return scanRecords(this.file, this.position, this.fold.take);
   }
 
   private async startOver(): Promise<void> {
     const fold = new JournalFold(this.options.fileName, undefined, new RecentEvents(maxKeptChars));
     const { identity } = this;
     const scan = await scanRecords(this.file, 0, fold.take);
+    const endChecksum = await checksumBefore(this.file, scan.goodEnd);
     this.fold = fold;
     this.foldedIdentity = identity;
-    this.position = scan.goodEnd;
+    [this.position, this.endChecksum] = [scan.goodEnd, endChecksum];
+    const isKept =
+      this.reported <= Math.max(fold.compactedThrough, fold.recent.droppedThrough) ||
+      fold.events.findLast(({ sequence }) => sequence <= this.reported)?.sequence === this.reported;
+    if (!isKept) this.takenBackThrough = this.reported + 1;
   }
 
   private report(): void {

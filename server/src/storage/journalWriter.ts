@@ -7,10 +7,10 @@ import type { Logger } from '../base/logger.ts';
 import type { ConversationLock } from './conversationLock.ts';
 import { eventTooLarge, invalidUpdate, journalClosed, leaseLost, storageFailed, tooMuchWaiting } from './errors.ts';
 import type { NewJournalFile } from './journalCompaction.ts';
-import { eventJson, leaseJson } from './journalFormat.ts';
+import { eventJson, leaseJson, sequenceOf } from './journalFormat.ts';
 import type { JournalMarks } from './journalMarks.ts';
 import type { JournalExtent } from './journalSlices.ts';
-import { encodeRecord, maxRecordBytes } from './recordCodec.ts';
+import { encodeRecord, limitedTo, maxRecordBytes, scanRecords } from './recordCodec.ts';
 
 /** What may wait for the disk, in bytes of JSON. */
 const maxWaitingBytes = 32 * 1024 * 1024;
@@ -185,12 +185,12 @@ export class JournalWriter {
   }
 
   private async commit(batch: readonly Waiting[]): Promise<SessionEvent[][]> {
-    let sequence = this.lastSequence;
     const { epoch } = this.options;
+    await this.prepare();
+    let sequence = this.lastSequence;
     const jsons = batch.map(({ at, updateJsons }) =>
       updateJsons.map((updateJson) => eventJson((sequence += 1), at, updateJson, epoch)),
     );
-    await this.prepare();
     try {
       await this.write(jsons.flat());
     } catch (error) {
@@ -266,10 +266,24 @@ export class JournalWriter {
     // More than was written here: a holder that had lost the lease went on for a moment. Nothing of that was acknowledged,
     // and what stands before the first record of this lease would count.
     if (!this.needsCut && sizeBytes === this.end) return;
+    await this.skipNumbersSeen(sizeBytes);
     await file.truncate(this.end);
     // Else what was refused could be there again after a loss of power.
     await file.datasync();
     this.needsCut = false;
+  }
+
+  /**
+   * Others may have read what is going to be cut off: its numbers are not given again, and one more is left out, so that
+   * they notice a hole.
+   */
+  private async skipNumbersSeen(sizeBytes: number): Promise<void> {
+    let highest = 0;
+    await scanRecords(limitedTo(this.file, sizeBytes), this.end, (json) => {
+      highest = Math.max(highest, sequenceOf(json));
+      return true;
+    });
+    if (highest > this.lastSequence) this.lastSequence = highest + 1;
   }
 
   /** The length of the journal. Rejects if the lease was lost, or the file is no longer where it was. */

@@ -2,6 +2,7 @@ import * as path from 'node:path';
 import { CodedError } from '../../protocol/errors.ts';
 import { errorCode, type OpenFile } from '../base/fileSystem.ts';
 import type { Logger } from '../base/logger.ts';
+import { checksumBefore } from './checksumBefore.ts';
 import type { ConversationJournal } from './conversationJournal.ts';
 import { acquireLock, type ConversationLock } from './conversationLock.ts';
 import { heldElsewhere, storageFailed } from './errors.ts';
@@ -79,7 +80,8 @@ async function openForReading(
     const siblings = await fileSystem.list(path.dirname(place.path));
     const damage = unkeptDamage(place.path, opened.scan.damaged, siblings);
     noteReading(place, opened, damage, logger);
-    return new ReadableJournal(place, opened, { ...around, refusal, damage });
+    const endChecksum = await checksumBefore(file, opened.scan.goodEnd);
+    return new ReadableJournal(place, opened, { ...around, refusal, damage, endChecksum });
   } catch (error) {
     await file?.close();
     if (errorCode(error) === 'ENOENT')

@@ -28,7 +28,12 @@ export class ReadableJournal implements ConversationJournal {
   constructor(
     place: JournalPlace,
     { fold, scan, file, identity }: OpenedJournal,
-    around: Surroundings & { readonly refusal: CodedError; readonly damage: readonly string[] },
+    around: Surroundings & {
+      readonly refusal: CodedError;
+      readonly damage: readonly string[];
+      /** What `checksumBefore` gave where reading ended. */
+      readonly endChecksum: number;
+    },
   ) {
     const { logger } = around.system;
     this.header = fold.header;
@@ -54,6 +59,7 @@ export class ReadableJournal implements ConversationJournal {
       identity,
       fold,
       goodEnd: scan.goodEnd,
+      endChecksum: around.endChecksum,
       onEvents: (events) => events.forEach((event) => this.appended.fire(event)),
     });
     this.sliced = {

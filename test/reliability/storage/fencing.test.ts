@@ -47,12 +47,10 @@ describe('a holder that is stopped, and goes on after its conversation was taken
       await store.dispose();
       const again = await fixture.store().open(id);
       const [found, sequences] = [textsOf(again.events()), sequencesOf(again.events())];
-      assert.deepEqual(
-        sequences,
-        sequences.map((_, index) => index + 1),
-      );
+      // Numbers of what was taken back are left out, since others may have seen them.
+      assert.ok(sequences.every((number, index) => number > (sequences[index - 1] ?? 0)));
       assert.deepEqual(found.slice(-ownEvents), [...texts.slice(1), texts[0]]);
-      for (const [sequence, text] of former.acknowledged(id)) assert.equal(found[sequence - 1], text);
+      for (const [sequence, text] of former.acknowledged(id)) assert.equal(found[sequences.indexOf(sequence)], text);
       await again.close();
     }
   });

@@ -243,6 +243,42 @@ describe('journal store', () => {
     assert.equal(writer.access, 'write');
   });
 
+  it('shows a reader what is appended after an append that was taken back, although it saw that', async () => {
+    const stop = Promise.withResolvers<undefined>();
+    let isRefusing = false;
+    const refusing: FileSystem = {
+      ...nodeFileSystem,
+      async open(file, mode) {
+        const open = await nodeFileSystem.open(file, mode);
+        const refuse = (): Promise<never> =>
+          stop.promise.then(() => Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' })));
+        return { ...open, datasync: () => (isRefusing ? ((isRefusing = false), refuse()) : open.datasync()) };
+      },
+    };
+    const writer = await fixture.store({ fileSystem: refusing }).create(fixtureFolders(fixture));
+    await writer.append([message('one')]);
+    const reader = await fixture.store().open(writer.header.conversationId);
+    const seen: number[] = [];
+    reader.onAppended(({ sequence }) => seen.push(sequence));
+    isRefusing = true;
+    const refused = assert.rejects(writer.append([message('AAA')]), { reason: 'Unavailable' });
+    await eventually('the reader saw it', () => seen.includes(2));
+    stop.resolve(undefined);
+    await refused;
+    // As long as the one that was taken back, so that the file has the length that the reader knows.
+    const [next] = await writer.append([message('BBB')]);
+    await eventually('the reader sees it', () => seen.at(-1) === next?.sequence);
+    assert.deepEqual(
+      [textsOf(reader.events()), seen],
+      [
+        ['one', 'BBB'],
+        [2, 4],
+      ],
+    );
+    // Whoever has seen the number that is gone gets a snapshot.
+    assert.ok(reader.compactedThrough > 2);
+  });
+
   it('lists a workspace’s conversations, the newest first, and reads again only what changed', async () => {
     const { id: older } = await fixture.written(['a first message\nin two lines']);
     const { id: newer, file } = await fixture.written(['x']);
