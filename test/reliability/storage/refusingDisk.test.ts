@@ -3,7 +3,8 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { openFilesUnder } from '../../support/openFiles.ts';
-import { message, sequencesOf, StorageFixture, textsOf } from '../../unit/storage/storageFixture.ts';
+import { message, StorageFixture, textsOf } from '../../unit/storage/storageFixture.ts';
+import { fillDisk } from './fillDisk.ts';
 
 /** Real disks that are full or read-only: a tmpfs of 1 MiB, which only root may mount. */
 describe('journals on a disk that refuses', function () {
@@ -48,24 +49,6 @@ describe('journals on a disk that refuses', function () {
     assert.deepEqual([textsOf(again.events()), again.damage], [['before', 'after'], []]);
   });
 
-  it('goes on after the disk was full for long, with the numbers and the bytes that it would have had', async () => {
-    const dataFolder = path.join(disk ?? '', 'data');
-    const store = fixture.store({ dataFolder });
-    const journal = await store.create({ cwd: '/', workspaceFolders: [] });
-    const filler = path.join(disk ?? '', 'filler');
-    await journal.append([message('before')]);
-    fillDisk(filler);
-    for (let attempt = 0; attempt < 60; attempt += 1) {
-      await assert.rejects(journal.append([message('x'.repeat(5_000))]), { reason: 'Unavailable' });
-    }
-    fs.rmSync(filler);
-    await Promise.all([1, 2, 3].map((number) => journal.append([message(`after ${number}`)])));
-    await store.dispose();
-    const again = await fixture.store({ dataFolder }).open(journal.header.conversationId);
-    assert.deepEqual([sequencesOf(again.events()), again.damage], [[1, 2, 3, 4], []]);
-    assert.deepEqual(textsOf(again.events()), ['before', 'after 1', 'after 2', 'after 3']);
-  });
-
   it('opens a conversation on a read-only disk for reading and says why nothing can be written', async () => {
     const dataFolder = path.join(disk ?? '', 'data');
     const store = fixture.store({ dataFolder });
@@ -85,14 +68,3 @@ describe('journals on a disk that refuses', function () {
     assert.equal((await store.list([])).length, 1);
   });
 });
-
-function fillDisk(file: string): void {
-  const handle = fs.openSync(file, 'w');
-  try {
-    for (;;) fs.writeSync(handle, Buffer.alloc(4_096));
-  } catch (error) {
-    assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
-  } finally {
-    fs.closeSync(handle);
-  }
-}
