@@ -62,7 +62,10 @@ describe('a minute on a full disk', function () {
       await looked.close();
       assert.equal(await texts.fetch(`key ${second}`, () => Promise.resolve('answered')), 'answered');
     }
-    await eventually('the cache leaves the disk alone', () => health.components.get('cacheDisk')?.status === 'degraded');
+    await eventually(
+      'the cache leaves the disk alone',
+      () => health.components.get('cacheDisk')?.status === 'degraded',
+    );
     fs.rmSync(path.join(root, 'filler'));
     await open.append([message('after')]);
     const again = await store.open(closed.header.conversationId);
