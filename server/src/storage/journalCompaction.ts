@@ -97,11 +97,19 @@ export class JournalCompaction {
     const { fileSystem, file: journal, place, checkLease } = this.options;
     const file = await fileSystem.open(this.newPath, 'append');
     try {
-      const tail = await readRange(journal, this.copiedBytes, endBytes);
-      await writeFully(file, tail, this.newBytes);
+      const total = this.newBytes + endBytes - this.copiedBytes;
+      // In pieces, since appends may have been quicker than the copying.
+      for (let from = this.copiedBytes, to = this.newBytes; to < total;) {
+        const piece = await this.readPiece(journal, from, endBytes);
+        await writeFully(file, piece, to);
+        [from, to] = [from + piece.byteLength, to + piece.byteLength];
+      }
       await file.datasync();
-      const total = this.newBytes + tail.byteLength;
-      if (!(await readRange(file, this.newBytes, total)).equals(tail)) throw unlike(place.fileName);
+      for (let from = this.copiedBytes, to = this.newBytes; to < total;) {
+        const piece = await this.readPiece(journal, from, endBytes);
+        if (!(await this.readPiece(file, to, to + piece.byteLength)).equals(piece)) throw unlike(place.fileName);
+        [from, to] = [from + piece.byteLength, to + piece.byteLength];
+      }
       const { identity } = await fileSystem.stat(this.newPath);
       await checkLease();
       await fileSystem.rename(this.newPath, place.path);
@@ -110,6 +118,14 @@ export class JournalCompaction {
       await file.close();
       throw error;
     }
+  }
+
+  /** Some bytes, at least one, from `start` on and before `end`. */
+  private async readPiece(file: OpenFile, start: number, end: number): Promise<Buffer> {
+    const piece = Buffer.allocUnsafe(Math.min(copyBytes, end - start));
+    const count = await file.read(piece, start);
+    if (count === 0) throw unlike(this.options.place.fileName);
+    return piece.subarray(0, count);
   }
 
   private async scan(
@@ -230,18 +246,6 @@ class Writing {
     await writeFully(this.target, data, this.writtenBytes);
     this.writtenBytes += data.byteLength;
   }
-}
-
-async function readRange(file: OpenFile, start: number, end: number): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  for (let position = start; position < end;) {
-    const part = Buffer.allocUnsafe(Math.min(copyBytes, end - position));
-    const count = await file.read(part, position);
-    if (count === 0) break;
-    parts.push(part.subarray(0, count));
-    position += count;
-  }
-  return Buffer.concat(parts);
 }
 
 function unlike(fileName: string): Error {

@@ -125,6 +125,24 @@ describe('journal store', () => {
     assert.match(fs.readFileSync(path.join(path.dirname(file), aside[0]!), 'utf8'), /"Two"/i);
   });
 
+  it('keeps a bounded number of damaged places aside, and tells of the others together and once', async () => {
+    const texts = Array.from({ length: 150 }, (_, index) => `text ${index}`);
+    const { id, file } = await fixture.written(texts.flatMap((text) => [text, 'good']));
+    const damaged = fs.readFileSync(file, 'latin1').replaceAll('"text ', '"Text ');
+    fs.writeFileSync(file, damaged, 'latin1');
+    const journal = await fixture.store().open(id);
+    assert.equal(journal.events().length, 150);
+    assert.deepEqual(
+      [journal.damage.length, journal.damage.at(-1)],
+      [101, '50 further places are damaged and were passed over, too.'],
+    );
+    await fixture.close();
+    const aside = fs.readdirSync(path.dirname(file)).filter((name) => name.includes('.damaged-'));
+    assert.equal(aside.length, 100);
+    assert.deepEqual((await fixture.store().open(id)).damage, []);
+    assert.equal(fs.readFileSync(file, 'latin1').startsWith(damaged), true);
+  });
+
   it('refuses a newer format by name and leaves the file alone', async () => {
     const { id, file } = await fixture.written([]);
     const header = JSON.stringify({ format: 'ai-dev-assistant conversation', version: 2, other: true });
