@@ -136,7 +136,7 @@ export class JournalStore {
   async dispose(): Promise<void> {
     this.disposed = true;
     await Promise.all([...this.openings.keys()].map((id) => this.closeIfOpen(id)));
-    this.system.released.dispose();
+    await this.system.released.close();
   }
 
   private async openAnew(conversationId: ConversationId): Promise<ConversationJournal> {

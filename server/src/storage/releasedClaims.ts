@@ -16,12 +16,12 @@ interface ReleasedClaimsOptions {
  * Claims that were given back and that the disk did not let be removed. Here they count no more; other processes go on
  * seeing them, so their removal is tried again until it succeeds.
  */
-export class ReleasedClaims implements Disposable {
+export class ReleasedClaims {
   private readonly options: ReleasedClaimsOptions;
   private readonly paths = new Set<string>();
   private timer: Disposable | undefined;
   private failures = 0;
-  private isDisposed = false;
+  private isClosed = false;
 
   constructor(options: ReleasedClaimsOptions) {
     this.options = options;
@@ -31,46 +31,49 @@ export class ReleasedClaims implements Disposable {
     return this.paths.has(claimPath);
   }
 
-  /** Never rejects: what cannot be removed now is removed later. */
+  /** Never rejects: what cannot be removed now, at a second try either, is removed later. */
   async remove(claimPath: string): Promise<void> {
     this.paths.add(claimPath);
-    try {
-      await this.options.fileSystem.remove(claimPath);
-    } catch (error) {
-      if (!isGone(error)) {
-        this.options.logger.warn('A claim could not be removed yet', { claimPath, error });
-        this.schedule();
-        return;
-      }
-    }
-    this.paths.delete(claimPath);
+    await this.tryOnce(claimPath);
+    if (this.has(claimPath)) await this.tryOnce(claimPath);
+    if (this.has(claimPath)) this.schedule();
   }
 
-  /** What is still there then ends with the process. */
-  dispose(): void {
-    this.isDisposed = true;
+  /** Tries for the last time. What is still there then ends with the process. */
+  async close(): Promise<void> {
+    this.isClosed = true;
     this.timer?.dispose();
+    await this.tryAll();
   }
 
   private schedule(): void {
-    if (this.isDisposed || this.timer !== undefined) return;
+    if (this.isClosed || this.timer !== undefined) return;
     const delayMs = Math.min(firstRetryMs * 2 ** this.failures, slowestRetryMs);
     this.timer = this.options.clock.after(delayMs, () => void this.retry());
   }
 
   /** Never rejects. */
   private async retry(): Promise<void> {
-    for (const claimPath of [...this.paths]) {
-      try {
-        await this.options.fileSystem.remove(claimPath);
-      } catch (error) {
-        if (!isGone(error)) continue;
-      }
-      this.paths.delete(claimPath);
-    }
+    await this.tryAll();
     this.timer = undefined;
     this.failures = this.paths.size > 0 ? this.failures + 1 : 0;
     if (this.paths.size > 0) this.schedule();
+  }
+
+  private async tryAll(): Promise<void> {
+    for (const claimPath of [...this.paths]) await this.tryOnce(claimPath);
+  }
+
+  private async tryOnce(claimPath: string): Promise<void> {
+    try {
+      await this.options.fileSystem.remove(claimPath);
+    } catch (error) {
+      if (!isGone(error)) {
+        this.options.logger.info('A claim could not be removed yet', { claimPath, error });
+        return;
+      }
+    }
+    this.paths.delete(claimPath);
   }
 }
 

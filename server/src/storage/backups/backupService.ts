@@ -154,7 +154,7 @@ export class BackupService {
   /** Takes the mark away: this process uses the data folder no longer. */
   async dispose(): Promise<void> {
     await this.stop();
-    this.released.dispose();
+    await this.released.close();
     try {
       await this.servers.leave();
     } catch (error) {

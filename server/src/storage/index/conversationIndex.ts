@@ -111,7 +111,7 @@ export class ConversationIndex {
     await Promise.all([this.thread?.dispose(), this.successor?.dispose()]);
     await this.saving;
     await this.lock?.release();
-    this.system.released.dispose();
+    await this.system.released.close();
   }
 
   private async ask<T>(question: (thread: IndexThread) => Promise<T>, none: T): Promise<IndexAnswer<T>> {
