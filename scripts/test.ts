@@ -36,7 +36,7 @@ async function main(): Promise<number> {
     const lacks = suite.needs.find((need) => missing.has(need));
     if (!isAvailable(suite)) parts.push(notRun(suite, 'not available on Windows', 'skipped'));
     else if (lacks) parts.push(notRun(suite, `there is no ${lacks}`, 'failed'));
-    else parts.push(await runSuite(suite));
+    else parts.push(await runSuite(suite, names.length > 0 ? suite.alone : undefined));
   }
   const sum = (key: keyof Totals) => parts.reduce((total, part) => total + part[key], 0);
   console.log(`\n${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`);
@@ -80,7 +80,8 @@ const preparations: Readonly<Record<Preparation, () => Promise<string>>> = {
 };
 
 /** Runs a suite to its end and returns its totals; a suite that breaks off counts as one more failure. */
-async function runSuite(suite: Suite): Promise<Totals> {
+async function runSuite(suite: Suite, alone: Suite['alone']): Promise<Totals> {
+  const { limitMs, environment } = { limitMs: suite.limitMs, environment: {}, ...alone };
   const startedAt = Date.now();
   const totalsFile = path.join(testOutputFolder, 'totals', `${suite.name}.json`);
   await fs.rm(totalsFile, { force: true });
@@ -88,8 +89,8 @@ async function runSuite(suite: Suite): Promise<Totals> {
   const args = suite.runner ? [...nodeFlags, suite.runner] : [...mocha, ...suiteFiles(suite)];
   const result = await runCommand(process.execPath, args, {
     cwd: projectFolder,
-    env: { ...process.env, [totalsFileVariable]: totalsFile },
-    timeoutMs: suite.limitMs,
+    env: { ...environment, ...process.env, [totalsFileVariable]: totalsFile },
+    timeoutMs: limitMs,
     output: 'shown',
   });
   console.log(`(${((Date.now() - startedAt) / 1000).toFixed(0)} s)`);
@@ -97,7 +98,7 @@ async function runSuite(suite: Suite): Promise<Totals> {
   if (result.exitCode === 0 && totals.passed + totals.skipped > 0) return totals;
   if (totals.failed > 0 && !result.timedOut) return totals;
   const reason = result.timedOut
-    ? `did not end within ${suite.limitMs / 60_000} minutes`
+    ? `did not end within ${limitMs / 60_000} minutes`
     : `broke off with exit code ${result.exitCode}`;
   console.log(`✖ the ${suite.name} tests ${reason}`);
   return { ...totals, failed: totals.failed + 1 };

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { backup } from './backup.ts';
 import { cache } from './cache.ts';
 import { command } from './command.ts';
 import type { NotificationDeclaration, RequestDeclaration } from './declaration.ts';
@@ -23,6 +24,7 @@ export const contract = {
   ...model,
   ...cache,
   ...security,
+  ...backup,
   ...editor,
 } as const;
 

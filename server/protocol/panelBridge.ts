@@ -22,6 +22,7 @@ export const methodsForViews = [
   'session/new',
   'session/list',
   'session/attach',
+  'session/events',
   'session/detach',
   'session/prompt',
   'session/continue',

@@ -75,12 +75,37 @@ export const session = {
       isSnapshot: z.boolean(),
       /** Older turns exist that this snapshot leaves out. */
       hasEarlier: z.boolean(),
+      /** Of a snapshot: nothing from this number on was left out. `session/events` gives what is before it. */
+      earliestSequence: z.int().min(1).optional(),
       /** Sequence number of the newest event contained. */
       sequence: z.int().min(0),
       events: z.array(sessionEvent),
       configOptions: z.array(configOption),
     }),
     errors: ['NotFound'],
+    scope: 'read',
+    timeoutMs: 30_000,
+  }),
+  'session/events': request({
+    summary:
+      'What stands before an event in a conversation, however long that is ago: whole turns, or the end of one that is ' +
+      'too long, with the chunks of a message joined. Asked again with `earliestSequence`, it goes on further back.',
+    params: z.strictObject({
+      ...named,
+      /** Only events with smaller numbers are answered. */
+      beforeSequence: z.int().min(1),
+      /** Most events to answer; 1 MiB of them in any case, unless a single one is larger. */
+      limit: z.int().min(1).max(2_000).default(500),
+    }),
+    result: z.object({
+      /** In order. They go in front of what is known; what they say of title, options and usage has been replaced since. */
+      events: z.array(sessionEvent),
+      /** Everything from this number on, up to the one asked with, is contained. */
+      earliestSequence: z.int().min(1),
+      /** There is more before it. */
+      hasMore: z.boolean(),
+    }),
+    errors: ['NotFound', 'Unavailable'],
     scope: 'read',
     timeoutMs: 30_000,
   }),

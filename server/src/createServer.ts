@@ -7,6 +7,7 @@ import { ClientRegistry } from './base/clientRegistry.ts';
 import { coarseClock, systemClock } from './base/clock.ts';
 import { DisposableStore, type Disposable } from './base/disposable.ts';
 import { nodeFileSystem } from './base/fileSystem.ts';
+import { createProcessTable } from './base/processTable.ts';
 import type { Client } from './base/handlers.ts';
 import type { Logger } from './base/logger.ts';
 import { createCacheHandlers } from './cache/cacheHandlers.ts';
@@ -25,7 +26,12 @@ import { TokenStore } from './security/tokens/tokenStore.ts';
 import { PolicyGate } from './security/policyGate.ts';
 import { createConversationHandlers } from './storage/conversationHandlers.ts';
 import { ConversationIndex } from './storage/index/conversationIndex.ts';
+import { compactTurn } from './agents/compactEvents.ts';
 import { JournalStore } from './storage/journalStore.ts';
+import { AutomaticBackups } from './storage/backups/automaticBackups.ts';
+import { createBackupHandlers } from './storage/backups/backupHandlers.ts';
+import { BackupService } from './storage/backups/backupService.ts';
+import { gatedJournals, StorageGate } from './storage/backups/storageGate.ts';
 import { AgentCommands } from './terminals/commands/agentCommands.ts';
 import { createCommandHandlers } from './terminals/commands/commandHandlers.ts';
 import { CommandOutputFiles } from './terminals/commands/commandOutputFiles.ts';
@@ -38,6 +44,8 @@ import { createHealthHandlers } from './health/healthHandlers.ts';
 import { DataFolderWatch } from './health/dataFolderWatch.ts';
 import { HealthService } from './health/healthService.ts';
 import { InstallationWatch } from './health/installationWatch.ts';
+import { readMemory } from './health/memoryGauges.ts';
+import { MemoryWatch } from './health/memoryWatch.ts';
 import { RateLimiter } from './rpc/rateLimiter.ts';
 import { Router } from './rpc/router.ts';
 import { SecretService } from './settings/secretService.ts';
@@ -69,6 +77,8 @@ export interface ServerOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** False: terminals are only looked for, and no pty host is started for want of one. Default true. */
   readonly startsPtyHost?: boolean;
+  /** True: a backup is made before an upgrade and once a day. Default false, for what runs only a moment. */
+  readonly makesBackups?: boolean;
 }
 
 /** A companion server without its doors: transports are attached to it from outside. */
@@ -92,7 +102,7 @@ export interface Server {
 
 /** The composition root: builds the services, joins their ports, registers their handlers. */
 export function createServer(options: ServerOptions): Server {
-  const { dataFolder, logger, environment, startsPtyHost = true } = options;
+  const { dataFolder, logger, environment, startsPtyHost = true, makesBackups = false } = options;
   const store = new DisposableStore();
   const version = readVersion();
   const instanceId = randomBytes(6).toString('hex');
@@ -215,9 +225,10 @@ export function createServer(options: ServerOptions): Server {
     onProgress: (done, total) => clients.notifyAll('conversation/indexProgressed', { done, total }),
     onTrouble: (message) => health.setComponent('search', message === undefined ? 'ready' : 'degraded', message),
   });
-  const journals = new JournalStore({ dataFolder, logger, clock: systemClock, index });
+  const journals = new JournalStore({ dataFolder, logger, clock: systemClock, index, compactTurn });
+  const gate = new StorageGate(systemClock);
   const sessions = new SessionService({
-    journals,
+    journals: gatedJournals(journals, gate),
     models: new LanguageModels({ ...models, catalog }),
     tools,
     settings,
@@ -226,6 +237,37 @@ export function createServer(options: ServerOptions): Server {
     clock: systemClock,
     logger,
   });
+  store.add(
+    new MemoryWatch({
+      health,
+      clock: systemClock,
+      logger,
+      read: readMemory,
+      shed: (level) => {
+        if (level === 'critical') void sessions.closeUnused();
+        return (
+          cache.shed(level === 'critical' ? 1 : 0.5) + lastScreens.shed((sessionId) => viewers.isNeeded(sessionId))
+        );
+      },
+    }),
+  );
+  const backupSystem = {
+    dataFolder,
+    productVersion: version,
+    fileSystem: nodeFileSystem,
+    clock: systemClock,
+    logger,
+    onTrouble: (message?: string) =>
+      health.setComponent('backups', message === undefined ? 'ready' : 'degraded', message),
+  };
+  const backups = new BackupService({
+    ...backupSystem,
+    processes: createProcessTable(),
+    gate,
+    closeConversations: () => sessions.closeAll(),
+  });
+  backups.start();
+  const automaticBackups = makesBackups ? new AutomaticBackups({ ...backupSystem, backups }) : undefined;
 
   const router: Router = new Router({
     handlers: {
@@ -243,6 +285,7 @@ export function createServer(options: ServerOptions): Server {
       ...createConversationHandlers({ index, conversations: sessions, workspace }),
       ...createCacheHandlers(cache),
       ...createTokenHandlers(tokens),
+      ...createBackupHandlers(backups, systemClock),
     },
     limiter: new RateLimiter(settings, systemClock),
     logger,
@@ -273,12 +316,15 @@ export function createServer(options: ServerOptions): Server {
     async dispose() {
       // Commands go on without their turns, which end first, while they can still write how they ended.
       runner.letGo();
+      await automaticBackups?.dispose();
+      await backups.stop();
       await sessions.close();
       await journals.dispose();
       await index.dispose();
       await runner.dispose();
       store.dispose();
       await cache.close();
+      await backups.dispose();
     },
   };
 }

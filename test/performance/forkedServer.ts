@@ -1,8 +1,9 @@
-import { fork, type ChildProcess } from 'node:child_process';
+import { execFile, fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import {
   createMessageConnection,
@@ -47,6 +48,12 @@ export class ForkedServer {
 
   initialize(): Promise<unknown> {
     return this.connection.sendRequest('initialize', { processId: process.pid, rootUri: null, capabilities: {} });
+  }
+
+  /** Megabytes of memory that the process takes of the machine. */
+  async residentMegabytes(): Promise<number> {
+    const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(this.child.pid)]);
+    return (Number(stdout) * 1024) / 1e6;
   }
 
   async end(): Promise<void> {

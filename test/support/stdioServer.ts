@@ -31,8 +31,9 @@ export class StdioServer {
   stderr = '';
   private nextId = 1;
 
-  constructor(dataFolder: string) {
-    this.child = spawn(process.execPath, [serverBundle, 'lsp', '--stdio'], {
+  /** `nodeArguments` go to Node itself, such as a limit of its memory. */
+  constructor(dataFolder: string, nodeArguments: readonly string[] = []) {
+    this.child = spawn(process.execPath, [...nodeArguments, serverBundle, 'lsp', '--stdio'], {
       env: serverEnvironment(dataFolder),
       stdio: ['pipe', 'pipe', 'pipe'],
     });

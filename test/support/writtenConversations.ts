@@ -28,7 +28,7 @@ export function journalBytes(
     createdAt: at,
     workspaceFolders: [workspaceFolder],
   };
-  const events = updates.map((update, index) => eventJson(index + 1, at + index * 1000, JSON.stringify(update)));
+  const events = updates.map((update, index) => eventJson(index + 1, at + index * 1000, JSON.stringify(update), 1));
   return Buffer.concat([headerJson(header), ...events].map(encodeRecord));
 }
 

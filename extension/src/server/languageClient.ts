@@ -49,6 +49,7 @@ const serverNotifications: Readonly<Record<ServerNotification, true>> = {
   'session/update': true,
   'session/changed': true,
   'conversation/indexProgressed': true,
+  'backup/progressed': true,
   'model/changed': true,
 };
 

@@ -37,6 +37,7 @@ const repeatable: ReadonlySet<ClientToServerMethod> = new Set<ClientToServerMeth
   'conversation/search',
   'conversation/usage',
   'session/attach',
+  'session/events',
   'session/commands',
   'model/list',
   'model/status',

@@ -2,6 +2,7 @@ import { includesScope } from '../../protocol/declaration.ts';
 import type { ConversationId, SessionEvent } from '../../protocol/sessionEvents.ts';
 import type { Disposable } from '../base/disposable.ts';
 import type { Client } from '../base/handlers.ts';
+import type { ConversationJournal } from './ports.ts';
 import { compactEvents, countChars, snapshotLimits } from './compactEvents.ts';
 
 /** What a client gets that begins to watch. */
@@ -9,6 +10,8 @@ export interface Attachment {
   /** Forget what you have and fold `events` from nothing; else go on. */
   readonly isSnapshot: boolean;
   readonly hasEarlier: boolean;
+  /** Of a snapshot: what is before this number was left out, `session/events` gives it. */
+  readonly earliestSequence?: number;
   /** Number of the newest event contained. */
   readonly sequence: number;
   readonly events: SessionEvent[];
@@ -41,21 +44,32 @@ export class Audience implements Disposable {
   /** Attaching again replaces the former attachment. `onGone` is called if the client goes away by itself. */
   attach(
     client: Client,
-    events: readonly SessionEvent[],
+    journal: Pick<ConversationJournal, 'events' | 'compactedThrough' | 'droppedThrough'>,
     fromSequence: number | undefined,
     onGone: () => void,
   ): Attachment {
     this.detach(client);
+    const events = journal.events();
     const sequence = events.at(-1)?.sequence ?? 0;
     const closing = client.onClosed(() => {
       this.detach(client);
       onGone();
     });
     this.members.set(client.id, { client, closing, sentSequence: sequence });
-    const missed = fromSequence === undefined ? undefined : missedSince(events, fromSequence);
+    const missed =
+      fromSequence === undefined || fromSequence < Math.max(journal.compactedThrough, journal.droppedThrough)
+        ? undefined
+        : missedSince(events, fromSequence);
     if (missed) return { isSnapshot: false, hasEarlier: false, sequence, events: missed };
-    const { events: compacted, hasEarlier } = compactEvents(events);
-    return { isSnapshot: true, hasEarlier, sequence, events: [...compacted] };
+    const { droppedThrough } = journal;
+    const { events: compacted, ...cut } = compactEvents(events);
+    return {
+      isSnapshot: true,
+      hasEarlier: cut.hasEarlier || droppedThrough > 0,
+      earliestSequence: Math.max(cut.earliestSequence, droppedThrough + 1),
+      sequence,
+      events: [...compacted],
+    };
   }
 
   detach(client: Client): void {

@@ -1,11 +1,14 @@
 import type { SessionEvent, SessionUpdate } from '../../protocol/sessionEvents.ts';
 
-/** How much a snapshot may hold. Where the last turn alone is larger, its end is kept. */
-export interface SnapshotLimits {
-  readonly maxTurns: number;
+/** How much of a conversation is handed out at a time. Where the last turn alone is larger, its end is kept. */
+export interface EventLimits {
   readonly maxEvents: number;
-  /** Characters of text in all events together. */
+  /** Characters of the JSON of all events together. A single event may be longer: then it is alone. */
   readonly maxChars: number;
+}
+
+export interface SnapshotLimits extends EventLimits {
+  readonly maxTurns: number;
 }
 
 export const snapshotLimits: SnapshotLimits = { maxTurns: 100, maxEvents: 2_000, maxChars: 4 * 1024 * 1024 };
@@ -17,6 +20,8 @@ export interface CompactedEvents {
   readonly events: readonly SessionEvent[];
   /** Older turns were left out. */
   readonly hasEarlier: boolean;
+  /** Of the events from this number on nothing was left out. */
+  readonly earliestSequence: number;
 }
 
 /**
@@ -36,13 +41,17 @@ export function compactEvents(
   let at = turns.length - 1;
   for (; at >= 0 && kept.length < limits.maxTurns; at--) {
     const turn = compactTurn(turns[at] ?? []);
-    const turnChars = turn.reduce((sum, event) => sum + charsOf(event.update), 0);
+    const turnChars = countChars(turn);
     if (eventCount + turn.length > limits.maxEvents || chars + turnChars > limits.maxChars) {
-      if (kept.length === 0) {
-        kept.push(endOf(turn, limits));
-        return { events: [...settledBefore(turns.slice(0, at)), ...kept.flat()], hasEarlier: true };
-      }
-      break;
+      if (kept.length > 0) break;
+      const [first, ...rest] = turns[at] ?? [];
+      const end = endOf(rest, limits);
+      return {
+        // That and how the turn began is told in any case.
+        events: [...settledBefore(turns.slice(0, at)), ...(first ? [first] : []), ...end],
+        hasEarlier: true,
+        earliestSequence: end[0]?.sequence ?? 1,
+      };
     }
     kept.unshift(turn);
     eventCount += turn.length;
@@ -52,6 +61,7 @@ export function compactEvents(
   return {
     events: [...settledBefore(leftOut), ...kept.flat()],
     hasEarlier: leftOut.flat().some(({ update }) => replacementKey(update) === undefined),
+    earliestSequence: turns[at + 1]?.[0]?.sequence ?? 1,
   };
 }
 
@@ -87,7 +97,11 @@ function replacementKey(update: SessionUpdate): string | undefined {
   }
 }
 
-function compactTurn(events: readonly SessionEvent[]): SessionEvent[] {
+/**
+ * Does that for the events of one turn, or of a piece of one. What a model is told, and what the server itself has to
+ * know of the conversation, stays the same too.
+ */
+export function compactTurn(events: readonly SessionEvent[]): SessionEvent[] {
   const result: (SessionEvent | undefined)[] = [];
   const indexByKey = new Map<string, number>();
   const calls = new Map<string, { index: number; status: string }>();
@@ -103,7 +117,8 @@ function compactTurn(events: readonly SessionEvent[]): SessionEvent[] {
       const call = calls.get(update.toolCallId);
       const kept = call && result[call.index];
       const status = update.status ?? call?.status;
-      if (update.sessionUpdate === 'tool_call_update' && kept && status === call.status) {
+      const isUpdate = update.sessionUpdate === 'tool_call_update';
+      if (isUpdate && kept && status === call.status && canMerge(kept, update, kept === previous)) {
         result[call.index] = { ...kept, update: mergeToolCall(kept.update, update) };
         continue;
       }
@@ -118,6 +133,29 @@ function compactTurn(events: readonly SessionEvent[]): SessionEvent[] {
     result.push(event);
   }
   return result.filter((event) => event !== undefined);
+}
+
+/**
+ * Of a call itself nobody expects a result: that is in its updates. And what a result says of the shell is worth what it
+ * says in its place among those of other calls, and all of it.
+ */
+function canMerge(
+  { update: kept }: SessionEvent,
+  update: Extract<SessionUpdate, { sessionUpdate: 'tool_call_update' }>,
+  isNeighbour: boolean,
+): boolean {
+  if (kept.sessionUpdate === 'tool_call') {
+    const holdsTerminal = update.content?.some(({ type }) => type === 'terminal') === true;
+    return update.rawOutput === undefined && update.noteForModel === undefined && !holdsTerminal;
+  }
+  if (kept.sessionUpdate !== 'tool_call_update' || update.rawOutput === undefined) return true;
+  const later = update.rawOutput;
+  const isWhole = keysOf(kept.rawOutput).every((key) => keysOf(later).includes(key));
+  return isNeighbour && isWhole;
+}
+
+function keysOf(value: unknown): string[] {
+  return typeof value === 'object' && value !== null ? Object.keys(value) : [];
 }
 
 /** An update that changes no status becomes part of the event of its call before it. */
@@ -153,40 +191,34 @@ function isTextChunk(update: SessionUpdate): update is TextChunk {
   }
 }
 
-/** The last events of a turn that is too large as a whole, under its first one. */
-function endOf(turn: readonly SessionEvent[], limits: SnapshotLimits): SessionEvent[] {
-  const [first, ...rest] = turn;
-  if (!first) return [];
-  const kept: SessionEvent[] = [];
-  let chars = charsOf(first.update);
-  for (const event of rest.reverse()) {
-    chars += charsOf(event.update);
-    if (kept.length + 2 > limits.maxEvents || chars > limits.maxChars) break;
-    kept.unshift(event);
+/**
+ * The end of a turn, or of a part of one, that is too large as a whole, compacted. It is cut between messages and calls,
+ * where a journal that is compacted keeps its numbers. What is cut off may be what others had become part of, so the rest
+ * is compacted by itself; that can make more of it, and the cut is then made again.
+ */
+export function endOf(turn: readonly SessionEvent[], { maxEvents, maxChars }: EventLimits): SessionEvent[] {
+  for (let rest = turn; ;) {
+    const events = compactTurn(rest);
+    let chars = 0;
+    let start = events.length;
+    while (start > 0 && events.length - start < maxEvents) {
+      chars += countChars(events.slice(start - 1, start));
+      if (chars > maxChars && start < events.length) break;
+      start--;
+    }
+    // The first one may be the rest of a message whose beginning is further up: whoever asks for that gets it whole.
+    if (rest === turn && start === 0 && events.length > 1) start = 1;
+    const first = events[start];
+    if (start === 0 || first === undefined) return events;
+    rest = rest.filter(({ sequence }) => sequence >= first.sequence);
   }
-  return [first, ...kept];
 }
 
-function charsOf(update: SessionUpdate): number {
-  const contents = 'content' in update ? update.content : undefined;
-  if (!contents) return 0;
-  const blocks = Array.isArray(contents) ? contents : [{ content: contents }];
-  let chars = 0;
-  for (const block of blocks) {
-    const { content } = block as { content?: unknown };
-    if (typeof content !== 'object' || content === null) continue;
-    const { text, resource } = content as { text?: unknown; resource?: { text?: unknown } };
-    if (typeof text === 'string') chars += text.length;
-    if (typeof resource?.text === 'string') chars += resource.text.length;
-  }
-  return chars;
-}
-
-/** Characters of text that `events` hold together; counting ends beyond `enough`. */
-export function countChars(events: readonly SessionEvent[], enough: number): number {
+/** Characters of JSON that `events` have together; counting ends beyond `enough`. */
+export function countChars(events: readonly SessionEvent[], enough = Infinity): number {
   let chars = 0;
   for (const event of events) {
-    chars += charsOf(event.update);
+    chars += JSON.stringify(event).length;
     if (chars > enough) break;
   }
   return chars;

@@ -2,21 +2,29 @@ import { randomUUID } from 'node:crypto';
 import type { ResultOf } from '../../protocol/contract.ts';
 import { CodedError } from '../../protocol/errors.ts';
 import type { ConversationSummary } from '../../protocol/session.ts';
-import type { ContentBlock, ConversationId, SessionEvent, SessionUpdate } from '../../protocol/sessionEvents.ts';
+import type {
+  ContentBlock,
+  ConversationId,
+  SessionEvent,
+  SessionUpdate,
+  SessionUpdateKind,
+} from '../../protocol/sessionEvents.ts';
 import type { Clock } from '../base/clock.ts';
-import type { Disposable } from '../base/disposable.ts';
+import { toDisposable, type Disposable } from '../base/disposable.ts';
 import type { Client } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
 import { Audience, type Attachment } from './audience.ts';
 import { CommandFollower } from './commandFollower.ts';
 import { ConversationState } from './conversationState.ts';
+import { earlierPage, type EarlierPage } from './earlierPage.ts';
+import { heldElsewhere, turnIsRunning } from './errors.ts';
 import { instructionsFor } from './instructions.ts';
 import { pastCommands } from './pastCommands.ts';
 import { Permissions } from './permissions.ts';
 import type { ConversationJournal, JournalStore, Models, SettingsSource, ToolBox, WorkspaceSource } from './ports.ts';
 import { titleOf } from './promptTitle.ts';
 import { TurnBudget } from './turnBudget.ts';
-import { TurnLoop, TurnStopped, type TurnEnding, type TurnOutcome } from './turnLoop.ts';
+import { TurnLoop, turnResultOf, TurnStopped, type TurnEnding } from './turnLoop.ts';
 
 /** What a conversation works with. */
 export interface ConversationPorts {
@@ -28,6 +36,8 @@ export interface ConversationPorts {
   readonly clock: Clock;
   readonly logger: Logger;
 }
+
+const changesSummary: ReadonlySet<SessionUpdateKind> = new Set(['turn_started', 'turn_ended', 'session_info_update']);
 
 type TurnResult = ResultOf<'session/prompt'>;
 
@@ -54,6 +64,7 @@ export class Conversation {
   private running: RunningTurn | undefined;
   private lastUsedAt: number;
   private reopening: Promise<void> | undefined;
+  private mending: Promise<void> | undefined;
 
   /** `onChanged` is called when a summary says something new. */
   constructor(
@@ -65,7 +76,7 @@ export class Conversation {
     this.ports = ports;
     this.onChanged = onChanged;
     this.journal = journal;
-    this.state = foldState(journal);
+    this.state = ConversationState.of(journal);
     this.audience = new Audience(this.id);
     this.permissions = new Permissions({
       append: (updates) => this.append(updates),
@@ -134,19 +145,26 @@ export class Conversation {
    */
   async endInterruptedTurn(): Promise<void> {
     if (this.journal.access !== 'write' || this.running) return;
-    await this.mendOpenTurn();
+    this.mending ??= this.mendOpenTurn().finally(() => (this.mending = undefined));
+    await this.mending;
     this.commands.follow();
   }
 
   /** Starts notifications for `client` and gives what it has missed, in one go: no event falls in between. */
   attach(client: Client, fromSequence: number | undefined): Attachment {
     this.touch();
-    return this.audience.attach(client, this.journal.events(), fromSequence, () => this.touch());
+    return this.audience.attach(client, this.journal, fromSequence, () => this.touch());
   }
 
   detach(client: Client): void {
     this.touch();
     this.audience.detach(client);
+  }
+
+  /** A page of what stands before an event, from the journal where it is held no longer. */
+  earlier(beforeSequence: number, limit: number, signal: AbortSignal): Promise<EarlierPage> {
+    this.touch();
+    return earlierPage(this.journal.eventsBefore(beforeSequence, signal), beforeSequence, limit);
   }
 
   /** The last commands that have ended, the oldest first. */
@@ -212,6 +230,7 @@ export class Conversation {
     this.stop({ stopReason: 'interrupted' });
     await this.running?.done;
     this.audience.dispose();
+    await this.reopening?.catch(() => undefined);
     this.listening.dispose();
     await this.journal.close();
   }
@@ -222,9 +241,7 @@ export class Conversation {
 
   private async startTurn(client: Client, opening: () => SessionUpdate[]): Promise<TurnResult> {
     if (this.running?.isEnding) await this.running.done;
-    if (this.running) {
-      throw new CodedError('Conflict', 'A turn is running in this conversation. Wait for its end, or stop it first.');
-    }
+    if (this.running) throw turnIsRunning();
     const running: RunningTurn = {
       controller: new AbortController(),
       client,
@@ -260,7 +277,7 @@ export class Conversation {
       });
       const outcome = await loop.run();
       await this.endTurn(running, turnId, outcome.ending);
-      return resultOf(outcome);
+      return turnResultOf(outcome);
     } finally {
       budget.dispose();
     }
@@ -329,24 +346,32 @@ export class Conversation {
   private async takeWriteAccess(): Promise<void> {
     this.touch();
     await this.lookForWriteAccess();
-    if (this.journal.access === 'read') {
-      throw (
-        this.storageRefusal ??
-        new CodedError(
-          'Conflict',
-          'Another window holds this conversation, so here it can only be read. Go on there, or close it there.',
-        )
-      );
-    }
+    if (this.journal.access === 'read') throw this.storageRefusal ?? heldElsewhere();
   }
 
   private async reopen(): Promise<void> {
+    const { access } = this.summary();
     await this.journal.close();
     this.listening.dispose();
     this.journal = await this.ports.journals.open(this.id);
-    this.state = foldState(this.journal);
+    this.state = ConversationState.of(this.journal);
     this.listening = this.listen();
     this.audience.catchUp(this.journal.events());
+    if (this.journal.access !== access) this.onChanged(this.summary());
+  }
+
+  /**
+   * Those who look at the conversation are to write to it as soon as they can, and to see what another process writes
+   * that has taken it over. Nobody else's claim is worth making.
+   */
+  private async followAccess(): Promise<void> {
+    if (this.idleSince !== undefined) return;
+    try {
+      await this.lookForWriteAccess();
+      await this.endInterruptedTurn();
+    } catch (error) {
+      this.ports.logger.warn('A conversation could not be opened again', { conversationId: this.id, error });
+    }
   }
 
   private append(updates: readonly SessionUpdate[]): Promise<readonly SessionEvent[]> {
@@ -354,31 +379,16 @@ export class Conversation {
   }
 
   private listen(): Disposable {
-    return this.journal.onAppended((event) => {
+    const stale = this.journal.onStale(() => void this.followAccess());
+    const appended = this.journal.onAppended((event) => {
       this.state.apply(event);
       this.audience.send(event);
       const { sessionUpdate } = event.update;
-      if (
-        sessionUpdate === 'turn_started' ||
-        sessionUpdate === 'turn_ended' ||
-        sessionUpdate === 'session_info_update'
-      ) {
-        this.onChanged(this.summary());
-      }
+      if (changesSummary.has(sessionUpdate)) this.onChanged(this.summary());
       // Its command went on without the call.
       if (sessionUpdate === 'tool_call_update' && this.running && this.journal.access === 'write')
         this.commands.follow();
     });
+    return toDisposable(() => [stale, appended].forEach((listening) => listening.dispose()));
   }
-}
-
-function foldState(journal: ConversationJournal): ConversationState {
-  const state = new ConversationState(journal.header);
-  for (const event of journal.events()) state.apply(event);
-  return state;
-}
-
-function resultOf({ ending, usage }: TurnOutcome): TurnResult {
-  if (ending.stopReason === 'failed' && ending.error) throw ending.error;
-  return { stopReason: ending.stopReason, ...(usage && { usage }) };
 }

@@ -1,5 +1,6 @@
 import type { PermissionOption, SessionEvent, SessionUpdate, StopReason } from '../../protocol/sessionEvents.ts';
 import type { TerminalId } from '../../protocol/terminal.ts';
+import type { ConversationJournal } from './ports.ts';
 
 type ToolCallUpdate = Extract<SessionUpdate, { sessionUpdate: 'tool_call_update' }>;
 
@@ -44,6 +45,13 @@ export class ConversationState {
   constructor(header: { readonly cwd: string; readonly createdAt: number }) {
     this.updatedAt = header.createdAt;
     this.commandCwd = header.cwd;
+  }
+
+  /** The state that the events of a journal give. */
+  static of(journal: Pick<ConversationJournal, 'header' | 'events'>): ConversationState {
+    const state = new ConversationState(journal.header);
+    for (const event of journal.events()) state.apply(event);
+    return state;
   }
 
   apply(event: SessionEvent): void {

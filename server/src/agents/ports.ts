@@ -20,12 +20,23 @@ export interface ConversationJournal {
   /** Why it cannot be written: `Conflict` where another process holds it. Undefined where it can. */
   readonly refusal: CodedError | undefined;
   readonly header: { readonly conversationId: ConversationId; readonly cwd: string; readonly createdAt: number };
-  /** All events, in order. */
+  /** Of the events up to this number some have been merged: who knows only a part of them cannot go on from there. */
+  readonly compactedThrough: number;
+  /** Events up to this number are not held in memory any more, but for the title, options and usage; 0 if all are. */
+  readonly droppedThrough: number;
+  /** The newest events, in order; all of them but in a very long conversation. */
   events(): readonly SessionEvent[];
+  /** The events with numbers below `sequence`, also those no longer in memory: in slices, the newest slice first. */
+  eventsBefore(sequence: number, signal: AbortSignal): AsyncIterable<readonly SessionEvent[]>;
   /** Resolves once the events are durable. The order of calls is kept. */
   append(updates: readonly SessionUpdate[]): Promise<readonly SessionEvent[]>;
   /** Calls `listener` for each event after it is durable, whoever wrote it. */
   onAppended(listener: (event: SessionEvent) => void): Disposable;
+  /**
+   * Calls `listener` once, when opening it again gives another access: another process has let go of the conversation,
+   * or has taken it over.
+   */
+  onStale(listener: () => void): Disposable;
   close(): Promise<void>;
 }
 

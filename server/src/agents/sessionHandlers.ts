@@ -8,6 +8,10 @@ export function createSessionHandlers(sessions: SessionService): Handlers<typeof
     'session/new': ({ cwd }) => sessions.create(cwd),
     'session/list': async ({ cwd, limit }) => ({ sessions: await sessions.list(cwd, limit) }),
     'session/attach': ({ sessionId, fromSequence }, { client }) => sessions.attach(sessionId, fromSequence, client),
+    'session/events': async ({ sessionId, beforeSequence, limit }, { signal }) => {
+      const { events, ...place } = await sessions.earlier(sessionId, { beforeSequence, limit }, signal);
+      return { ...place, events: [...events] };
+    },
     'session/detach': ({ sessionId }, { client }) => {
       sessions.detach(sessionId, client);
       return {};

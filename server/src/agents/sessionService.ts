@@ -8,6 +8,7 @@ import type { Disposable } from '../base/disposable.ts';
 import type { Client, RequestContext } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
 import { Conversation, type ConversationPorts } from './conversation.ts';
+import type { EarlierPage } from './earlierPage.ts';
 import type { Broadcaster, ConversationJournal, JournalSummary } from './ports.ts';
 
 const maxOpenConversations = 32;
@@ -26,6 +27,8 @@ export class SessionService {
   private readonly opened = new Map<ConversationId, Conversation>();
   /** A conversation that is being closed must not be opened before its lock is free. */
   private readonly closing = new Map<ConversationId, Promise<void>>();
+  /** How many requests each conversation is needed by now: those are not closed for want of memory or room. */
+  private readonly uses = new Map<ConversationId, number>();
   private sweep: Disposable;
   private isClosed = false;
 
@@ -72,36 +75,48 @@ export class SessionService {
     fromSequence: number | undefined,
     client: Client,
   ): Promise<ResultOf<'session/attach'>> {
-    const conversation = await this.get(id);
-    await lookForWriteAccess(conversation, this.options.logger);
-    const configOptions = await this.configOptions(conversation.model);
-    // Nothing may be awaited between taking the events and listening for the next.
-    const attachment = conversation.attach(client, fromSequence);
-    const { sessionId, title, cwd, access, running } = conversation.summary();
-    const readOnlyReason = conversation.storageRefusal?.message;
-    const why = readOnlyReason === undefined ? {} : { readOnlyReason };
-    return { sessionId, title, cwd, access, ...why, running, ...attachment, configOptions };
+    return this.use(id, async (conversation) => {
+      await lookForWriteAccess(conversation, this.options.logger);
+      const configOptions = await this.configOptions(conversation.model);
+      // Nothing may be awaited between taking the events and listening for the next.
+      const attachment = conversation.attach(client, fromSequence);
+      const { sessionId, title, cwd, access, running } = conversation.summary();
+      const readOnlyReason = conversation.storageRefusal?.message;
+      const why = readOnlyReason === undefined ? {} : { readOnlyReason };
+      return { sessionId, title, cwd, access, ...why, running, ...attachment, configOptions };
+    });
   }
 
   detach(id: ConversationId, client: Client): void {
     this.opened.get(id)?.detach(client);
   }
 
+  /** What stands before an event; rejects with the signal's reason once nobody waits for it. */
+  async earlier(
+    id: ConversationId,
+    wanted: { readonly beforeSequence: number; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<EarlierPage> {
+    return this.use(id, (conversation) => conversation.earlier(wanted.beforeSequence, wanted.limit, signal));
+  }
+
   async commands(id: ConversationId, limit: number): Promise<ResultOf<'session/commands'>['commands']> {
-    return (await this.get(id)).pastCommands(limit);
+    return this.use(id, (conversation) => conversation.pastCommands(limit));
   }
 
   async prompt(params: ParsedParamsOf<'session/prompt'>, context: RequestContext): Promise<ResultOf<'session/prompt'>> {
     if (JSON.stringify(params.prompt).length > maxPromptChars) {
       throw new CodedError('ResourceLimit', 'The prompt is longer than 4 MiB. Name the files instead of pasting them.');
     }
-    const conversation = await this.get(params.sessionId);
-    return untilAbandoned(conversation, context, () => conversation.prompt(params.prompt, context.client));
+    return this.use(params.sessionId, (conversation) =>
+      untilAbandoned(conversation, context, () => conversation.prompt(params.prompt, context.client)),
+    );
   }
 
   async goOn(id: ConversationId, context: RequestContext): Promise<ResultOf<'session/continue'>> {
-    const conversation = await this.get(id);
-    return untilAbandoned(conversation, context, () => conversation.goOn(context.client));
+    return this.use(id, (conversation) =>
+      untilAbandoned(conversation, context, () => conversation.goOn(context.client)),
+    );
   }
 
   /** Ends the running turn. A conversation that is not open has none. */
@@ -110,7 +125,7 @@ export class SessionService {
   }
 
   async answerPermission(id: ConversationId, requestId: string, optionId: string): Promise<void> {
-    await (await this.get(id)).answerPermission(requestId, optionId);
+    await this.use(id, (conversation) => conversation.answerPermission(requestId, optionId));
   }
 
   async setConfigOption(id: ConversationId, configId: string, value: string): Promise<ConfigOption[]> {
@@ -119,21 +134,36 @@ export class SessionService {
     if (!this.options.models.isModelName(value)) {
       throw new CodedError('NotFound', `"${value}" names no model. Write provider/model, such as ollama/qwen3-coder.`);
     }
-    await (await this.get(id)).setModel(value);
+    await this.use(id, (conversation) => conversation.setModel(value));
     return this.configOptions(value);
   }
 
   async rename(id: ConversationId, title: string): Promise<void> {
-    await (await this.get(id)).rename(title);
+    await this.use(id, (conversation) => conversation.rename(title));
   }
 
   async delete(id: ConversationId): Promise<void> {
-    const conversation = await this.get(id);
-    if (conversation.isRunning)
-      throw new CodedError('Conflict', 'A turn is running in this conversation. Stop it first.');
-    await this.closeOne(id, conversation);
-    await this.options.journals.delete(id);
+    await this.use(id, async (conversation) => {
+      if (conversation.isRunning)
+        throw new CodedError('Conflict', 'A turn is running in this conversation. Stop it first.');
+      await this.closeOne(id, conversation);
+      await this.options.journals.delete(id);
+    });
     this.options.broadcaster.notifyAll('session/changed', { sessionId: id, session: null });
+  }
+
+  /**
+   * Gives every journal free, as when nobody needs it any more: what watches a conversation has to attach anew. Rejects
+   * with `Conflict`, and closes nothing, while a turn runs.
+   */
+  async closeAll(): Promise<void> {
+    const conversations = [...this.opened.values()];
+    const running = conversations.find((conversation) => conversation.isRunning);
+    if (running) {
+      const title = running.summary().title.slice(0, 80);
+      throw new CodedError('Conflict', `A turn is running in the conversation "${title}". Stop it first.`);
+    }
+    await Promise.all(conversations.map((conversation) => this.closeOne(conversation.id, conversation)));
   }
 
   /** Ends every turn as interrupted and gives every journal free. */
@@ -147,6 +177,18 @@ export class SessionService {
     }
     this.open.clear();
     this.opened.clear();
+  }
+
+  /** Does `work` with a conversation, which is opened for it if need be, and stays open until that is done. */
+  private async use<T>(id: ConversationId, work: (conversation: Conversation) => T | Promise<T>): Promise<T> {
+    this.uses.set(id, (this.uses.get(id) ?? 0) + 1);
+    try {
+      return await work(await this.get(id));
+    } finally {
+      const left = (this.uses.get(id) ?? 0) - 1;
+      if (left > 0) this.uses.set(id, left);
+      else this.uses.delete(id);
+    }
   }
 
   private async get(id: ConversationId): Promise<Conversation> {
@@ -198,7 +240,7 @@ export class SessionService {
 
   private async makeRoom(): Promise<void> {
     if (this.open.size < maxOpenConversations) return;
-    const idle = [...this.opened.values()].filter((conversation) => conversation.idleSince !== undefined);
+    const idle = this.unused();
     const oldest = idle.sort((a, b) => (a.idleSince ?? 0) - (b.idleSince ?? 0))[0];
     if (!oldest) {
       throw new CodedError(
@@ -217,16 +259,26 @@ export class SessionService {
     });
   }
 
-  private async closeIdle(): Promise<void> {
-    const deadline = this.options.clock.now() - closeAfterIdleMs;
-    for (const conversation of [...this.opened.values()]) {
-      if ((conversation.idleSince ?? Infinity) > deadline) continue;
+  /** Closes what nobody watches and nothing runs in, however short a time that has been so. Never rejects. */
+  closeUnused(): Promise<void> {
+    return this.closeIdle(0);
+  }
+
+  private async closeIdle(afterMs = closeAfterIdleMs): Promise<void> {
+    const deadline = this.options.clock.now() - afterMs;
+    for (const conversation of this.unused()) {
+      // Closing those before took time, in which somebody may have come for this one, or have closed it.
+      if (!this.unused().includes(conversation) || (conversation.idleSince ?? Infinity) > deadline) continue;
       try {
         await this.closeOne(conversation.id, conversation);
       } catch (error) {
         this.options.logger.error('An idle conversation did not close', { conversationId: conversation.id, error });
       }
     }
+  }
+
+  private unused(): Conversation[] {
+    return [...this.opened.values()].filter(({ id, idleSince }) => idleSince !== undefined && !this.uses.has(id));
   }
 
   private async configOptions(chosen: string | null): Promise<ConfigOption[]> {

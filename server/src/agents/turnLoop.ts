@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { ResultOf } from '../../protocol/contract.ts';
 import { CodedError } from '../../protocol/errors.ts';
 import type { SessionEvent, SessionUpdate, StopReason, TokenUsage } from '../../protocol/sessionEvents.ts';
 import type { Logger } from '../base/logger.ts';
@@ -34,10 +35,16 @@ export interface TurnLoopOptions {
   readonly logger: Logger;
 }
 
-export interface TurnOutcome {
+interface TurnOutcome {
   readonly ending: TurnEnding;
   /** Of all model calls of the turn; undefined where the provider reported none. */
   readonly usage: TokenUsage | undefined;
+}
+
+/** What the request that began a turn is answered with. Throws the error that made it fail, if one did. */
+export function turnResultOf({ ending, usage }: TurnOutcome): ResultOf<'session/prompt'> {
+  if (ending.stopReason === 'failed' && ending.error) throw ending.error;
+  return { stopReason: ending.stopReason, ...(usage && { usage }) };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { watch } from 'node:fs';
+import { constants, watch } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { toDisposable, type Disposable } from './disposable.ts';
 
@@ -19,6 +19,8 @@ export interface FileFacts {
   readonly sizeBytes: number;
   /** Milliseconds since 1970. */
   readonly modifiedAt: number;
+  /** Opaque; another one if another file has taken the place of the first. */
+  readonly identity: string;
 }
 
 /**
@@ -26,8 +28,11 @@ export interface FileFacts {
  * rejects with Node's own error, `code` included.
  */
 export interface FileSystem {
-  /** `createNew` fails with `EEXIST` if there is anything of that name, a dangling link included. */
-  open(path: string, mode: 'read' | 'readWrite' | 'createNew'): Promise<OpenFile>;
+  /**
+   * `createNew` fails with `EEXIST` if there is anything of that name, a dangling link included. What is written to a
+   * file opened with `append` lands at its end, wherever that is by then; the position given is not looked at.
+   */
+  open(path: string, mode: OpenMode): Promise<OpenFile>;
   /** Follows links. */
   stat(path: string): Promise<FileFacts>;
   /** Names in a folder, in no order. */
@@ -36,31 +41,46 @@ export interface FileSystem {
   createFolder(path: string): Promise<void>;
   /** Replaces what is there. */
   rename(from: string, to: string): Promise<void>;
+  /** Not for folders; of a link, the link itself. */
   remove(path: string): Promise<void>;
+  /** Only an empty one. */
+  removeFolder(path: string): Promise<void>;
   /** Makes the names in a folder durable. */
   syncFolder(folder: string): Promise<void>;
   /** Calls `onChange` some time after a file has changed; may call too often, and `onFailed` once if it no longer can. */
   watch(path: string, onChange: () => void, onFailed: (error: unknown) => void): Disposable;
 }
 
+/** How a file is opened; all but `createNew` fail with `ENOENT` if there is none. */
+export type OpenMode = 'read' | 'readWrite' | 'append' | 'createNew';
+
 const fileMode = 0o600;
 const folderMode = 0o700;
-const flags = { read: 'r', readWrite: 'r+', createNew: 'wx+' } as const;
+const flags = {
+  read: 'r',
+  readWrite: 'r+',
+  append: constants.O_RDWR | constants.O_APPEND,
+  createNew: 'wx+',
+} as const;
 
 /** The machine's own file system. What it creates is for the owner alone. */
 export const nodeFileSystem: FileSystem = {
   async open(path, mode) {
-    return openFile(await fs.open(path, flags[mode], fileMode));
+    const file = openFile(await fs.open(path, flags[mode], fileMode));
+    // Windows takes the right to cut a file from whoever opens it for appending.
+    const cutsByPath = mode === 'append' && process.platform === 'win32';
+    return cutsByPath ? { ...file, truncate: (lengthBytes) => fs.truncate(path, lengthBytes) } : file;
   },
   async stat(path) {
     const stats = await fs.stat(path);
     const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : 'other';
-    return { kind, sizeBytes: stats.size, modifiedAt: stats.mtimeMs };
+    return { kind, sizeBytes: stats.size, modifiedAt: stats.mtimeMs, identity: `${stats.dev}-${stats.ino}` };
   },
   list: (folder) => fs.readdir(folder),
   createFolder: (path) => fs.mkdir(path, { mode: folderMode }),
   rename: (from, to) => fs.rename(from, to),
   remove: (path) => fs.unlink(path),
+  removeFolder: (path) => fs.rmdir(path),
   async syncFolder(folder) {
     // Windows cannot open a folder; there NTFS journals renames by itself.
     if (process.platform === 'win32') return;

@@ -2,6 +2,14 @@ import { Command, CommanderError, Option } from 'commander';
 import { CodedError } from '../../protocol/errors.ts';
 import { logLevels } from '../base/logger.ts';
 import { readVersion } from '../version.ts';
+import {
+  createBackup,
+  listBackups,
+  restoreBackup,
+  verifyBackups,
+  type BackupOptions,
+  type RestoreOptions,
+} from './backups.ts';
 import { DetachKey } from './detachKey.ts';
 import { exitCodes } from './exitCodes.ts';
 import { runLsp, type LspOptions } from './lsp.ts';
@@ -68,6 +76,8 @@ function createProgram(): Command {
 
   addTerminals(program.command('terminals').description('terminals of the data folder, those of editors included'));
 
+  addBackups(program.command('backup').description('copies of conversations, audit log, personas and settings'));
+
   for (const command of allCommands(program)) command.exitOverride().helpOption('--help', 'print this help');
   return program;
 }
@@ -94,6 +104,34 @@ function addTerminals(terminals: Command): void {
     .description('end the program in one, and everything it has started')
     .argument('<id>', 'its id, or as much of it as no other begins with')
     .action((id: string, options: TerminalsOptions) => killTerminal(id, options));
+}
+
+function addBackups(backup: Command): void {
+  const json = ['--json', 'print the answer as one line of JSON'] as const;
+  const id = 'its id, or "latest"';
+  backup.helpCommand(false);
+  withDataFolder(backup.command('create'))
+    .description('make one now')
+    .option(...json)
+    .action((options: BackupOptions) => createBackup(options));
+
+  withDataFolder(backup.command('list'))
+    .description('which there are, the latest first')
+    .option(...json)
+    .action((options: BackupOptions) => listBackups(options));
+
+  withDataFolder(backup.command('verify'))
+    .description('read one back, or all, and say what is damaged')
+    .argument('[id]', id)
+    .option(...json)
+    .action((backupId: string | undefined, options: BackupOptions) => verifyBackups(backupId, options));
+
+  withDataFolder(backup.command('restore'))
+    .description('put everything back as it was; what is there now is backed up first')
+    .argument('<id>', id)
+    .option('--dry-run', 'say what would change, and change nothing')
+    .option(...json)
+    .action((backupId: string, options: RestoreOptions) => restoreBackup(backupId, options));
 }
 
 function allCommands(program: Command): Command[] {

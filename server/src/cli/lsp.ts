@@ -26,7 +26,7 @@ export function runLsp(options: LspOptions): void {
   const { logger, setLevel } = createProcessLogger(options.logLevel ?? 'info');
   const dataFolder = resolveDataFolder(options.dataDir);
   prepareDataFolder(dataFolder);
-  const server = createServer({ dataFolder, logger, environment: { ...process.env } });
+  const server = createServer({ dataFolder, logger, environment: { ...process.env }, makesBackups: true });
   // What the command line says wins over the setting.
   if (options.logLevel === undefined) server.settings.onChanged((settings) => setLevel(settings['log.level']));
   const serve = options.nodeIpc === true ? serveIpc : serveStdio;

@@ -42,7 +42,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
   }
   const environment = { ...process.env };
   const handshake = localHandshake(options.workspace, readSettingsFile(dataFolder, environment, logger));
-  const server = createServer({ dataFolder, logger, environment });
+  const server = createServer({ dataFolder, logger, environment, makesBackups: true });
   // What the command line says wins over the setting.
   if (options.logLevel === undefined) server.settings.onChanged((settings) => setLevel(settings['log.level']));
   server.configure(handshake, former.state === 'crashed');

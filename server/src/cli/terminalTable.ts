@@ -1,5 +1,6 @@
 import type { TerminalInfo } from '../../protocol/terminal.ts';
 import { makeVisible } from '../security/visibleText.ts';
+import { textTable } from './textTable.ts';
 
 /** Shortest id that is shown, so that the same one stays right for a while as terminals come. */
 const minIdChars = 8;
@@ -18,13 +19,7 @@ export function terminalTable(terminals: readonly TerminalInfo[], nowMs: number)
     terminal.owner.kind === 'person' ? 'you' : 'agent',
     ...[terminal.name, terminal.currentFolder, commandOf(terminal)].map(cell),
   ]);
-  const widths = heads.map((head, column) => Math.max(head.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (row: readonly string[]): string =>
-    row
-      .map((text, column) => text.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd();
-  return [heads, ...rows].map((row) => `${line(row)}\n`).join('');
+  return textTable([heads, ...rows]);
 }
 
 /** Characters of the ids that tell them all apart. */

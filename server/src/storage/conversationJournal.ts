@@ -15,15 +15,30 @@ export interface JournalHeader {
 
 /** One conversation's events, in memory and on disk. Whoever opened it closes it. */
 export interface ConversationJournal {
-  /** `read`: somebody else holds the conversation, or its folder cannot be written; new events still arrive. */
+  /**
+   * `read`: somebody else holds the conversation, or its folder cannot be written; new events still arrive. What is
+   * open for writing becomes `read`, with no new events, if somebody takes the lease over.
+   */
   readonly access: 'write' | 'read';
   /** With which error `append` rejects where access is `read`: `Conflict` if held elsewhere, else what the disk said. */
   readonly refusal: CodedError | undefined;
   readonly header: JournalHeader;
   /** One sentence for each damage that this opening found; empty if there was none, or it was reported before. */
   readonly damage: readonly string[];
-  /** Every event that could be read, in order. Kinds that this version does not know are left out. */
+  /** Of the events up to this number some have been merged: who knows only a part of them cannot go on from there. */
+  readonly compactedThrough: number;
+  /** Events up to this number are not held in memory any more, but for the title, options and usage; 0 if all are. */
+  readonly droppedThrough: number;
+  /** The newest events that could be read, in order; all of them but in a very long conversation. Kinds that this version does not know are left out. */
   events(): readonly SessionEvent[];
+  /**
+   * The events with numbers below `sequence`, from memory and from the file, in slices: each in order, the newest slice
+   * first. Bounded in memory, and in the time for which a slice keeps others waiting. Rejects with `Unavailable`, or the
+   * signal's reason.
+   */
+  eventsBefore(sequence: number, signal: AbortSignal): AsyncIterable<readonly SessionEvent[]>;
+  /** All events, the oldest first, read from the file in such slices as it stands when reading begins. */
+  allEvents(signal: AbortSignal): AsyncIterable<readonly SessionEvent[]>;
   /**
    * Resolves with the numbered events once they would survive a loss of power. Rejects with a `CodedError`:
    * `Unavailable` (the disk refused; a later append may succeed), `ResourceLimit` (too much is waiting), `TooLarge`,
@@ -32,6 +47,11 @@ export interface ConversationJournal {
   append(updates: readonly SessionUpdate[]): Promise<readonly SessionEvent[]>;
   /** Calls `listener` for each event after it is durable, in order, whoever wrote it. */
   onAppended(listener: (event: SessionEvent) => void): Disposable;
+  /**
+   * Calls `listener` once, when closing it and opening it again gives another access: the lease that somebody else held
+   * has become free, or this one was lost.
+   */
+  onStale(listener: () => void): Disposable;
   /** Finishes what was appended and gives the conversation free. Calling it again waits for the first. */
   close(): Promise<void>;
 }

@@ -1,13 +1,14 @@
 import * as path from 'node:path';
+import { CodedError } from '../../protocol/errors.ts';
 import { errorCode, type FileFacts } from '../base/fileSystem.ts';
 import type { ConversationJournal, ConversationSummary } from './conversationJournal.ts';
-import { isClaimed } from './conversationLock.ts';
+import { liveClaims } from './conversationLock.ts';
 import { storageFailed } from './errors.ts';
 import type { ConversationIndex } from './index/conversationIndex.ts';
 import type { IndexedConversation } from './index/indexedConversation.ts';
 import { conversationOf, journalSuffix } from './journalFormat.ts';
 import { summarize, titleOf, type JournalSummary } from './journalSummary.ts';
-import type { JournalSystem } from './openJournal.ts';
+import type { JournalSystem } from './journalSystem.ts';
 
 /** Of a workspace with more conversations, the index is asked: looking at each journal takes too long. */
 const maxLookedAt = 500;
@@ -108,7 +109,8 @@ export class ConversationList {
       if (summary === undefined) continue;
       const { conversationId } = summary.header;
       const lockedElsewhere =
-        !own.has(conversationId) && (await isClaimed(conversationId, claims, this.system.processes));
+        !own.has(conversationId) &&
+        (await liveClaims({ folder: folder.path, conversationId }, claims, this.system)).length > 0;
       listed.push(toSummary(summary, lockedElsewhere, rows?.get(conversationId)));
     }
     return listed;
@@ -151,25 +153,23 @@ export class ConversationList {
     const journalPath = path.join(folder, fileName);
     const cached = this.cache.get(journalPath);
     if (cached?.sizeBytes === facts.sizeBytes && cached.modifiedAt === facts.modifiedAt) return cached.summary;
-    const summary = await this.readSummary(journalPath, fileName, cached?.summary);
-    this.cache.delete(journalPath);
-    this.cache.set(journalPath, { sizeBytes: facts.sizeBytes, modifiedAt: facts.modifiedAt, summary });
-    const oldest = this.cache.keys().next();
-    if (this.cache.size > maxCached && oldest.done !== true) this.cache.delete(oldest.value);
-    return summary;
-  }
-
-  private async readSummary(
-    journalPath: string,
-    fileName: string,
-    former: JournalSummary | undefined,
-  ): Promise<JournalSummary | undefined> {
     try {
-      return await summarize(journalPath, fileName, this.system.fileSystem, former);
+      const summary = await summarize(journalPath, fileName, this.system.fileSystem, cached?.summary);
+      this.keep(journalPath, { ...facts, summary });
+      return summary;
     } catch (error) {
       this.system.logger.warn('A journal cannot be read and is not listed; the file is kept', { fileName, error });
-      return undefined;
+      // What is no journal stays none until it changes; what the disk refused now it may give the next time.
+      if (error instanceof CodedError) this.keep(journalPath, { ...facts, summary: undefined });
+      return error instanceof CodedError ? undefined : cached?.summary;
     }
+  }
+
+  private keep(journalPath: string, { sizeBytes, modifiedAt, summary }: Cached): void {
+    this.cache.delete(journalPath);
+    this.cache.set(journalPath, { sizeBytes, modifiedAt, summary });
+    const oldest = this.cache.keys().next();
+    if (this.cache.size > maxCached && oldest.done !== true) this.cache.delete(oldest.value);
   }
 }
 

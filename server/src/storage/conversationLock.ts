@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import * as path from 'node:path';
 import { errorCode, writeFully, type FileSystem } from '../base/fileSystem.ts';
 import type { ProcessIdentity, ProcessTable } from '../base/processTable.ts';
+import type { ReleasedClaims } from './releasedClaims.ts';
 
 /**
  * Who may write to a conversation is said by a claim: a file beside the journal whose name carries the claimant's
@@ -16,6 +17,10 @@ interface Claim {
 
 /** The right to write to one conversation. */
 export interface ConversationLock {
+  readonly holder: ProcessIdentity;
+  /** False once somebody has taken the claim away, taking this process for dead. Rejects with what the disk said. */
+  isHeld(): Promise<boolean>;
+  /** Never rejects. */
   release(): Promise<void>;
 }
 
@@ -27,6 +32,8 @@ const claimInfix = '.lock-';
 interface System {
   readonly fileSystem: FileSystem;
   readonly processes: ProcessTable;
+  /** Takes what this process gives back. */
+  readonly released: ReleasedClaims;
 }
 
 /** Takes the lock, or answers undefined while a live process holds it. Claims of dead processes are cleared away. */
@@ -35,16 +42,18 @@ export async function acquireLock(
   conversationId: string,
   system: System,
 ): Promise<ConversationLock | undefined> {
-  const { fileSystem } = system;
+  const { fileSystem, released } = system;
   const place = { folder, conversationId };
   // Looking first spares the disk a file for the usual refusal.
   if ((await claimsOfOthers(place, undefined, system)).live.length > 0) return undefined;
   const self = await system.processes.self();
   const own = `${conversationId}${claimInfix}${self.pid}-${self.startedAt}-${randomBytes(6).toString('hex')}`;
-  const release = (): Promise<void> => removeIfThere(path.join(folder, own), fileSystem);
-  await createClaim(path.join(folder, own), self, fileSystem);
+  const claimPath = path.join(folder, own);
+  const release = (): Promise<void> => released.remove(claimPath);
+  await createClaim(claimPath, self, system);
   try {
-    if (await winsContest(place, own, system)) return { release };
+    if (await winsContest(place, own, system))
+      return { holder: self, isHeld: () => isThere(claimPath, fileSystem), release };
   } catch (error) {
     await release();
     throw error;
@@ -61,6 +70,7 @@ async function winsContest(place: Place, own: string, system: System): Promise<b
   for (let attempt = 0; attempt < contestLimit; attempt += 1) {
     const others = await claimsOfOthers(place, own, system);
     if (others.live.length === 0) {
+      // Their holders may only be stopped: without its claim none of them gets anything acknowledged any more.
       for (const claim of others.dead) await removeIfThere(path.join(place.folder, claim), system.fileSystem);
       return true;
     }
@@ -70,16 +80,18 @@ async function winsContest(place: Place, own: string, system: System): Promise<b
   return false;
 }
 
-/** Whether a live process other than the holder of `own` claims the conversation. */
-export async function isClaimed(
-  conversationId: string,
+/** The names, of those of a folder, by which live processes claim the conversation. */
+export async function liveClaims(
+  { folder, conversationId }: Place,
   fileNames: readonly string[],
-  processes: ProcessTable,
-): Promise<boolean> {
-  for (const claim of claimsIn(fileNames, conversationId)) {
-    if (await processes.isAlive(claim.holder)) return true;
+  { processes, released }: Pick<System, 'processes' | 'released'>,
+): Promise<string[]> {
+  const live: string[] = [];
+  for (const { fileName, holder } of claimsIn(fileNames, conversationId)) {
+    if (released.has(path.join(folder, fileName))) continue;
+    if (await processes.isAlive(holder)) live.push(fileName);
   }
-  return false;
+  return live;
 }
 
 interface Place {
@@ -90,12 +102,12 @@ interface Place {
 async function claimsOfOthers(
   place: Place,
   own: string | undefined,
-  { fileSystem, processes }: System,
+  { fileSystem, processes, released }: System,
 ): Promise<{ live: string[]; dead: string[] }> {
   const live: string[] = [];
   const dead: string[] = [];
   for (const { fileName, holder } of claimsIn(await fileSystem.list(place.folder), place.conversationId)) {
-    if (fileName === own) continue;
+    if (fileName === own || released.has(path.join(place.folder, fileName))) continue;
     if (await processes.isAlive(holder)) live.push(fileName);
     else dead.push(fileName);
   }
@@ -110,16 +122,28 @@ function claimsIn(fileNames: readonly string[], conversationId: string): Claim[]
   });
 }
 
-async function createClaim(file: string, self: ProcessIdentity, fileSystem: FileSystem): Promise<void> {
+async function createClaim(file: string, self: ProcessIdentity, { fileSystem, released }: System): Promise<void> {
   const handle = await fileSystem.open(file, 'createNew');
   try {
-    // For a person who wonders about the file; the program reads only the name.
-    await writeFully(handle, Buffer.from(`${JSON.stringify(self)}\n`), 0);
+    try {
+      // For a person who wonders about the file; the program reads only the name.
+      await writeFully(handle, Buffer.from(`${JSON.stringify(self)}\n`), 0);
+    } finally {
+      await handle.close();
+    }
   } catch (error) {
-    await removeIfThere(file, fileSystem);
+    await released.remove(file);
     throw error;
-  } finally {
-    await handle.close();
+  }
+}
+
+async function isThere(file: string, fileSystem: FileSystem): Promise<boolean> {
+  try {
+    await fileSystem.stat(file);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return false;
+    throw error;
   }
 }
 

@@ -39,6 +39,15 @@ export function heldElsewhere(conversationId: string): CodedError {
   );
 }
 
+/** Somebody else took over because this process did not answer for long, or was taken for dead. */
+export function leaseLost(conversationId: string): CodedError {
+  return new CodedError(
+    'Conflict',
+    `Conversation ${conversationId} was taken over by another window or program. What was not acknowledged here is not kept; go on there.`,
+    { args: { conversationId } },
+  );
+}
+
 /** The journal was closed before. */
 export function journalClosed(conversationId: string): CodedError {
   return new CodedError('Conflict', `Conversation ${conversationId} was closed. Open it again to go on.`, {
@@ -51,6 +60,15 @@ export function storageClosed(): CodedError {
   return new CodedError(
     'Unavailable',
     'The server is stopping and opens no more conversations. Try again once it is back.',
+  );
+}
+
+/** Another process has put a shorter file in the place of the journal, and that has not been read yet. */
+export function journalExchanged(fileName: string): CodedError {
+  return new CodedError(
+    'Unavailable',
+    `${fileName} is being compacted by another window or program, so earlier messages cannot be read right now. Try again in a moment.`,
+    { args: { fileName } },
   );
 }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import * as path from 'node:path';
+import type { CodedError } from '../../protocol/errors.ts';
 import { conversationId as conversationIdSchema, type ConversationId } from '../../protocol/sessionEvents.ts';
 import type { Clock } from '../base/clock.ts';
 import { errorCode, nodeFileSystem, type FileSystem } from '../base/fileSystem.ts';
@@ -12,8 +13,11 @@ import { conversationNotFound, heldElsewhere, storageClosed, storageFailed } fro
 import { ConversationList } from './conversationList.ts';
 import type { ConversationIndex } from './index/conversationIndex.ts';
 import { headerJson, journalSuffix } from './journalFormat.ts';
-import { openJournal, type JournalSystem } from './openJournal.ts';
+import type { JournalSystem } from './journalSystem.ts';
+import { openJournal } from './openJournal.ts';
+import type { CompactionLimits, TurnCompactor } from './ports.ts';
 import { encodeRecord } from './recordCodec.ts';
+import { ReleasedClaims } from './releasedClaims.ts';
 import { realFolders, workspaceKey } from './workspaceKey.ts';
 
 interface JournalStoreOptions {
@@ -24,6 +28,9 @@ interface JournalStoreOptions {
   readonly processes?: ProcessTable;
   /** Makes listing many conversations quick; without it they are listed from their journals alone. */
   readonly index?: ConversationIndex;
+  /** Makes long journals shorter; without it they only grow. */
+  readonly compactTurn?: TurnCompactor;
+  readonly compactionLimits?: CompactionLimits;
 }
 
 /**
@@ -41,14 +48,20 @@ export class JournalStore {
   private readonly folderOf = new Map<string, string>();
   private disposed = false;
 
-  constructor({ dataFolder, logger, clock, fileSystem, processes, index }: JournalStoreOptions) {
+  constructor({ dataFolder, index, ...parts }: JournalStoreOptions) {
     this.root = path.join(dataFolder, 'conversations');
     this.index = index;
+    const around = {
+      logger: parts.logger,
+      clock: parts.clock,
+      fileSystem: parts.fileSystem ?? nodeFileSystem,
+    };
     this.system = {
-      logger,
-      clock,
-      fileSystem: fileSystem ?? nodeFileSystem,
-      processes: processes ?? createProcessTable(),
+      ...around,
+      released: new ReleasedClaims(around),
+      processes: parts.processes ?? createProcessTable(),
+      compactTurn: parts.compactTurn,
+      compactionLimits: parts.compactionLimits,
     };
     this.summaries = new ConversationList(this.system, index);
   }
@@ -103,10 +116,11 @@ export class JournalStore {
       const lock = await acquireLock(folder, conversationId, this.system);
       if (lock === undefined) throw heldElsewhere(conversationId);
       try {
-        await fileSystem.remove(path.join(folder, fileName));
+        // The journal goes last: as long as it is there, whoever was refused half way can try again.
         for (const sibling of await fileSystem.list(folder)) {
           if (sibling.startsWith(`${fileName}.`)) await fileSystem.remove(path.join(folder, sibling));
         }
+        await fileSystem.remove(path.join(folder, fileName));
         await fileSystem.syncFolder(folder);
       } finally {
         await lock.release();
@@ -122,6 +136,7 @@ export class JournalStore {
   async dispose(): Promise<void> {
     this.disposed = true;
     await Promise.all([...this.openings.keys()].map((id) => this.closeIfOpen(id)));
+    await this.system.released.close();
   }
 
   private async openAnew(conversationId: ConversationId): Promise<ConversationJournal> {
@@ -164,13 +179,19 @@ export class JournalStore {
     if (!id.success) throw conversationNotFound(conversationId.slice(0, 64));
     const known = this.folderOf.get(id.data);
     if (known !== undefined && (await this.has(known, id.data))) return known;
+    let refusal: CodedError | undefined;
     for (const key of await this.workspaceKeys()) {
       const folder = path.join(this.root, key);
-      if (!(await this.has(folder, id.data))) continue;
-      this.folderOf.set(id.data, folder);
-      return folder;
+      try {
+        if (!(await this.has(folder, id.data))) continue;
+        this.folderOf.set(id.data, folder);
+        return folder;
+      } catch (error) {
+        // One workspace that cannot be looked into must not keep the conversations of the others from being opened.
+        refusal ??= storageFailed('look for the conversation', error);
+      }
     }
-    throw conversationNotFound(id.data);
+    throw refusal ?? conversationNotFound(id.data);
   }
 
   private async has(folder: string, conversationId: string): Promise<boolean> {
@@ -195,17 +216,25 @@ export class JournalStore {
 
   /** Makes `folder` and every missing folder above it, each of them durable. */
   private async createFolders(folder: string): Promise<void> {
-    const { fileSystem } = this.system;
-    try {
-      await fileSystem.createFolder(folder);
-    } catch (error) {
-      if (errorCode(error) === 'EEXIST') return;
-      const parent = path.dirname(folder);
-      if (errorCode(error) !== 'ENOENT' || parent === folder) throw error;
+    const parent = path.dirname(folder);
+    let made = await this.createFolder(folder);
+    if (made === 'parentMissing') {
       await this.createFolders(parent);
-      await fileSystem.createFolder(folder);
+      made = await this.createFolder(folder);
     }
-    await fileSystem.syncFolder(path.dirname(folder));
+    if (made === 'parentMissing') throw Object.assign(new Error('The folder was removed again'), { code: 'ENOENT' });
+    if (made === 'made') await this.system.fileSystem.syncFolder(parent);
+  }
+
+  private async createFolder(folder: string): Promise<'made' | 'isThere' | 'parentMissing'> {
+    try {
+      await this.system.fileSystem.createFolder(folder);
+      return 'made';
+    } catch (error) {
+      if (errorCode(error) === 'EEXIST') return 'isThere';
+      if (errorCode(error) !== 'ENOENT' || path.dirname(folder) === folder) throw error;
+      return 'parentMissing';
+    }
   }
 
   private refuseIfDisposed(): void {

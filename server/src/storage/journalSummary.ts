@@ -1,8 +1,8 @@
 import type { SessionEvent } from '../../protocol/sessionEvents.ts';
-import type { FileSystem, OpenFile } from '../base/fileSystem.ts';
+import type { FileSystem } from '../base/fileSystem.ts';
 import type { JournalHeader } from './conversationJournal.ts';
 import { JournalFold } from './journalFormat.ts';
-import { scanRecords } from './recordCodec.ts';
+import { limitedTo, scanRecords } from './recordCodec.ts';
 
 const windowBytes = 64 * 1024;
 const maxTitleChars = 80;
@@ -29,12 +29,12 @@ export async function summarize(
   const file = await fileSystem.open(journalPath, 'read');
   try {
     const head = new JournalFold(fileName);
-    await scanRecords(limited(file, Math.min(sizeBytes, windowBytes)), 0, head.take);
+    await scanRecords(limitedTo(file, Math.min(sizeBytes, windowBytes)), 0, head.take);
     const { header } = head;
     const events = [...head.events];
     if (sizeBytes > windowBytes) {
       const tail = new JournalFold(fileName, header);
-      await scanRecords(limited(file, sizeBytes), Math.max(windowBytes, sizeBytes - windowBytes), tail.take);
+      await scanRecords(limitedTo(file, sizeBytes), Math.max(windowBytes, sizeBytes - windowBytes), tail.take);
       events.push(...tail.events);
     }
     return {
@@ -68,12 +68,4 @@ export function oneLine(text: string): string {
     .replace(/\s+/g, ' ')
     .trim();
   return line.length <= maxTitleChars ? line : `${line.slice(0, maxTitleChars - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
-}
-
-/** `file` as if it ended at `endBytes`. */
-function limited(file: OpenFile, endBytes: number): Pick<OpenFile, 'read'> {
-  return {
-    read: (into, position) =>
-      position >= endBytes ? Promise.resolve(0) : file.read(into.subarray(0, endBytes - position), position),
-  };
 }

@@ -3,7 +3,10 @@ import type { Clock } from '../base/clock.ts';
 import { toDisposable, type Disposable } from '../base/disposable.ts';
 import type { FileSystem, OpenFile } from '../base/fileSystem.ts';
 import type { Logger } from '../base/logger.ts';
+import { checksumBefore } from './checksumBefore.ts';
 import { JournalFold } from './journalFormat.ts';
+import type { JournalExtent } from './journalSlices.ts';
+import { maxKeptChars, RecentEvents } from './recentEvents.ts';
 import { scanRecords } from './recordCodec.ts';
 
 /** Not every file system tells of changes, so the file is looked at this often in any case. */
@@ -14,9 +17,13 @@ interface TailOptions {
   readonly path: string;
   readonly fileName: string;
   readonly file: OpenFile;
+  /** What the file system answered as its identity. */
+  readonly identity: string;
   /** What was read when the journal was opened; goes on growing. */
   readonly fold: JournalFold;
   readonly goodEnd: number;
+  /** What `checksumBefore` gave there. */
+  readonly endChecksum: number;
   readonly fileSystem: FileSystem;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -28,8 +35,15 @@ export class JournalTail {
   private readonly options: TailOptions;
   private fold: JournalFold;
   private position: number;
+  private file: OpenFile;
+  private identity: string;
+  /** Of the file that `fold` was read from; behind `identity` while the next file is read. */
+  private foldedIdentity: string;
+  private endChecksum: number;
   private reported: number;
-  private readonly watcher: Disposable;
+  /** Something up to this number was reported that its writer has taken back. */
+  private takenBackThrough = 0;
+  private watcher: Disposable;
   private timer: Disposable | undefined;
   private failures = 0;
   private reading: Promise<void> | undefined;
@@ -40,21 +54,44 @@ export class JournalTail {
     this.options = options;
     this.fold = options.fold;
     this.position = options.goodEnd;
+    this.file = options.file;
+    this.identity = options.identity;
+    this.foldedIdentity = options.identity;
+    this.endChecksum = options.endChecksum;
     this.reported = options.fold.lastSequence;
     this.watcher = this.watch();
     this.schedule();
+  }
+
+  get compactedThrough(): number {
+    // Who knows what was taken back cannot go on from there either.
+    return Math.max(this.fold.compactedThrough, this.takenBackThrough);
+  }
+
+  get droppedThrough(): number {
+    return this.fold.recent.droppedThrough;
   }
 
   events(): readonly SessionEvent[] {
     return this.fold.events;
   }
 
+  get recent(): RecentEvents {
+    return this.fold.recent;
+  }
+
+  /** What stands in the file, as far as it has been read. */
+  get extent(): JournalExtent {
+    return { marks: this.fold.marks, identity: this.foldedIdentity, endBytes: this.position };
+  }
+
   async close(): Promise<void> {
     this.closed = true;
     this.timer?.dispose();
-    this.watcher.dispose();
     await this.reading;
-    await this.options.file.close();
+    // Only now: a reading may have gone on to another file, and watch that.
+    this.watcher.dispose();
+    await this.file.close();
   }
 
   private watch(): Disposable {
@@ -99,24 +136,41 @@ export class JournalTail {
   }
 
   private async readNew(): Promise<void> {
-    const { sizeBytes } = await this.options.fileSystem.stat(this.options.path);
-    if (sizeBytes === this.position) return;
-    const scan = sizeBytes < this.position ? undefined : await this.scanOn();
-    // Shorter than before, or other bytes where a record should begin: the writer took back an append that failed.
+    const { sizeBytes, identity } = await this.options.fileSystem.stat(this.options.path);
+    if (identity !== this.identity) await this.followToOtherFile(identity);
+    // Another file, shorter than before, or other bytes than were read: the writer took back an append that failed.
+    const goesOn = sizeBytes >= this.position && (await checksumBefore(this.file, this.position)) === this.endChecksum;
+    if (goesOn && sizeBytes === this.position) return;
+    const scan = goesOn ? await scanRecords(this.file, this.position, this.fold.take) : undefined;
     if (scan === undefined || scan.damaged.length > 0) await this.startOver();
-    else this.position = scan.goodEnd;
+    else [this.position, this.endChecksum] = [scan.goodEnd, await checksumBefore(this.file, scan.goodEnd)];
     this.report();
   }
 
-  private async scanOn(): ReturnType<typeof scanRecords> {
-    return scanRecords(this.options.file, this.position, this.fold.take);
+  /** The writer has put a shorter file with the same events in the place of the first. */
+  private async followToOtherFile(identity: string): Promise<void> {
+    const former = this.file;
+    this.file = await this.options.fileSystem.open(this.options.path, 'read');
+    this.identity = identity;
+    // Where reading stopped means nothing here, even if what follows fails.
+    this.position = Infinity;
+    this.watcher.dispose();
+    this.watcher = this.watch();
+    await former.close();
   }
 
   private async startOver(): Promise<void> {
-    const fold = new JournalFold(this.options.fileName);
-    const scan = await scanRecords(this.options.file, 0, fold.take);
+    const fold = new JournalFold(this.options.fileName, undefined, new RecentEvents(maxKeptChars));
+    const { identity } = this;
+    const scan = await scanRecords(this.file, 0, fold.take);
+    const endChecksum = await checksumBefore(this.file, scan.goodEnd);
     this.fold = fold;
-    this.position = scan.goodEnd;
+    this.foldedIdentity = identity;
+    [this.position, this.endChecksum] = [scan.goodEnd, endChecksum];
+    const isKept =
+      this.reported <= Math.max(fold.compactedThrough, fold.recent.droppedThrough) ||
+      fold.events.findLast(({ sequence }) => sequence <= this.reported)?.sequence === this.reported;
+    if (!isKept) this.takenBackThrough = this.reported + 1;
   }
 
   private report(): void {

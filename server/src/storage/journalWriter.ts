@@ -1,16 +1,25 @@
 import { sessionUpdate, type SessionEvent, type SessionUpdate } from '../../protocol/sessionEvents.ts';
 import type { Clock } from '../base/clock.ts';
-import { writeFully, type OpenFile } from '../base/fileSystem.ts';
+import { dirname } from 'node:path';
+import type { CodedError } from '../../protocol/errors.ts';
+import { writeFully, type FileSystem, type OpenFile } from '../base/fileSystem.ts';
 import type { Logger } from '../base/logger.ts';
-import { eventTooLarge, invalidUpdate, journalClosed, storageFailed, tooMuchWaiting } from './errors.ts';
-import { eventJson } from './journalFormat.ts';
-import { encodeRecord, maxRecordBytes } from './recordCodec.ts';
+import type { ConversationLock } from './conversationLock.ts';
+import { eventTooLarge, invalidUpdate, journalClosed, leaseLost, storageFailed, tooMuchWaiting } from './errors.ts';
+import type { NewJournalFile } from './journalCompaction.ts';
+import { eventJson, leaseJson, sequenceOf } from './journalFormat.ts';
+import type { JournalMarks } from './journalMarks.ts';
+import type { JournalExtent } from './journalSlices.ts';
+import { encodeRecord, limitedTo, maxRecordBytes, scanRecords } from './recordCodec.ts';
 
 /** What may wait for the disk, in bytes of JSON. */
 const maxWaitingBytes = 32 * 1024 * 1024;
 /** What an event adds around its update: keys, number and time. */
 const envelopeBytes = 128;
 const closeLimitMs = 10_000;
+const maxAttempts = 3;
+/** How long the answer counts that the lease is held, before an append. After it, it is always asked anew. */
+const freshForMs = 200;
 
 interface Waiting {
   readonly at: number;
@@ -20,26 +29,55 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+interface Exchange {
+  readonly run: (endBytes: number) => Promise<NewJournalFile>;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
 interface WriterOptions {
   readonly conversationId: string;
+  readonly path: string;
+  /** Opened for appending. */
   readonly file: OpenFile;
+  /** What the file system answers as the identity of that file. */
+  readonly identity: string;
   /** Where the last good record ends. */
   readonly endBytes: number;
+  /** Of that file; goes on growing. */
+  readonly marks: JournalMarks;
   readonly lastSequence: number;
+  readonly lock: ConversationLock;
+  /** Higher than that of any lease before. */
+  readonly epoch: number;
+  readonly fileSystem: FileSystem;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Called with the events of each commit, once they are durable and before their appends resolve. */
-  readonly onDurable: (events: readonly SessionEvent[]) => void;
+  /** Called with the events of each commit and the lengths of their JSON texts, once they are durable and before their appends resolve. */
+  readonly onDurable: (events: readonly SessionEvent[], chars: readonly number[]) => void;
+  /** Called once, when it turns out that somebody else has taken the lease. */
+  readonly onLeaseLost: (refusal: CodedError) => void;
 }
 
 /**
  * The writing end of a journal. Whatever arrives while the disk is busy goes out together, in one write and one
  * fdatasync. If that fails the file is cut back to where it was good, and later appends start from there.
+ *
+ * A process may be stopped for hours and go on between any two instructions, its lease taken over meanwhile by somebody
+ * who took it for dead. So nothing is acknowledged unless the lease is still held once the events are durable: whoever
+ * takes it over removes the claim first and reads the journal afterwards. What such a process writes nevertheless lands
+ * at the end of the file, where it harms nothing, and has an older epoch than what stands before it.
  */
 export class JournalWriter {
   private readonly options: WriterOptions;
   private readonly log: Logger;
+  private file: OpenFile;
+  private identity: string;
   private end: number;
+  private marks: JournalMarks;
+  /** The file has a new name that a loss of power could take back. */
+  private hasUnsyncedName = false;
+  private exchanges: Exchange[] = [];
   private lastSequence: number;
   /** The file may hold more than `end`: cut it before anything else is written. */
   private needsCut = false;
@@ -47,16 +85,25 @@ export class JournalWriter {
   private waitingBytes = 0;
   private draining: Promise<void> | undefined;
   private closed = false;
+  /** The record that says so is on the disk. */
+  private hasBegunLease = false;
+  private refusal: CodedError | undefined;
+  /** When it was last known that the lease is held, in milliseconds since 1970. */
+  private heldAt = -Infinity;
 
   constructor(options: WriterOptions) {
     this.options = options;
     this.log = options.logger;
+    this.file = options.file;
+    this.identity = options.identity;
     this.end = options.endBytes;
+    this.marks = options.marks;
     this.lastSequence = options.lastSequence;
   }
 
   async append(updates: readonly SessionUpdate[]): Promise<readonly SessionEvent[]> {
     if (this.closed) throw journalClosed(this.options.conversationId);
+    if (this.refusal !== undefined) throw this.refusal;
     if (updates.length === 0) return [];
     // Serialized at once, so that a caller that goes on changing its objects changes nothing here.
     const updateJsons = updates.map(serialize);
@@ -67,6 +114,28 @@ export class JournalWriter {
     this.waitingBytes += sizeBytes;
     this.draining ??= this.drain();
     return promise;
+  }
+
+  /**
+   * Calls `exchange` between two commits, with where the journal ends then, and goes on in the file that it answers.
+   * Rejects with what went wrong; the journal goes on as it was.
+   */
+  async exchangeFile(exchange: (endBytes: number) => Promise<NewJournalFile>): Promise<void> {
+    if (this.closed) throw journalClosed(this.options.conversationId);
+    const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+    this.exchanges.push({ run: exchange, resolve: () => resolve(undefined), reject });
+    this.draining ??= this.drain();
+    await promise;
+  }
+
+  /** Where the last record ends that was acknowledged. */
+  get endBytes(): number {
+    return this.end;
+  }
+
+  /** What stands in the file now. */
+  get extent(): JournalExtent {
+    return { marks: this.marks, identity: this.identity, endBytes: this.end };
   }
 
   /** Lets what was appended reach the disk, for at most 10 s, and closes the file. */
@@ -80,7 +149,7 @@ export class JournalWriter {
       });
       return;
     }
-    await this.options.file.close();
+    await this.file.close();
   }
 
   private async endsInTime(draining: Promise<void>): Promise<boolean> {
@@ -97,9 +166,11 @@ export class JournalWriter {
   private async drain(): Promise<void> {
     // One turn of the event loop gathers the appends that are made together.
     await Promise.resolve();
-    while (this.waiting.length > 0) {
+    while (this.waiting.length > 0 || this.exchanges.length > 0) {
+      for (const exchange of this.exchanges.splice(0)) await this.exchange(exchange);
       const batch = this.waiting;
       this.waiting = [];
+      if (batch.length === 0) continue;
       try {
         const answers = await this.commit(batch);
         batch.forEach((entry, index) => entry.resolve(answers[index] ?? []));
@@ -114,18 +185,18 @@ export class JournalWriter {
   }
 
   private async commit(batch: readonly Waiting[]): Promise<SessionEvent[][]> {
+    const { epoch } = this.options;
+    await this.prepare();
     let sequence = this.lastSequence;
     const jsons = batch.map(({ at, updateJsons }) =>
-      updateJsons.map((updateJson) => eventJson((sequence += 1), at, updateJson)),
+      updateJsons.map((updateJson) => eventJson((sequence += 1), at, updateJson, epoch)),
     );
-    const data = Buffer.concat(jsons.flat().map(encodeRecord));
-    await this.cutBackIfNeeded();
     try {
-      await writeFully(this.options.file, data, this.end);
-      await this.options.file.datasync();
+      await this.write(jsons.flat());
     } catch (error) {
+      if (this.refusal !== undefined) throw error;
       this.needsCut = true;
-      await this.cutBackIfNeeded().catch((cutError: unknown) => {
+      await this.prepare().catch((cutError: unknown) => {
         this.log.warn('A failed append could not be cut off yet', {
           conversationId: this.options.conversationId,
           error: cutError,
@@ -133,20 +204,100 @@ export class JournalWriter {
       });
       throw error;
     }
-    this.end += data.byteLength;
     this.lastSequence = sequence;
+    this.marks.note(this.end, sequence, epoch);
     // Parsed from the very text that was written: what is shown now is what a replay will show.
-    const answers = jsons.map((texts) => texts.map((text) => JSON.parse(text) as SessionEvent));
-    this.options.onDurable(answers.flat());
+    const answers = jsons.map((texts) =>
+      texts.map((text) => {
+        const { lease: _, ...event } = JSON.parse(text) as SessionEvent;
+        return event;
+      }),
+    );
+    this.options.onDurable(
+      answers.flat(),
+      jsons.flat().map(({ length }) => length),
+    );
     return answers;
   }
 
-  private async cutBackIfNeeded(): Promise<void> {
-    if (!this.needsCut) return;
-    await this.options.file.truncate(this.end);
+  private async exchange({ run, resolve, reject }: Exchange): Promise<void> {
+    try {
+      await this.prepare();
+      const former = this.file;
+      const next = await run(this.end);
+      [this.file, this.identity, this.end, this.marks] = [next.file, next.identity, next.endBytes, next.marks];
+      this.hasUnsyncedName = true;
+      await former.close();
+      resolve();
+    } catch (error) {
+      reject(error);
+    }
+  }
+
+  private async write(jsons: readonly string[]): Promise<void> {
+    const { epoch, lock, clock } = this.options;
+    const { file } = this;
+    const begin = this.hasBegunLease ? [] : [leaseJson(epoch, lock.holder, clock.now())];
+    const data = Buffer.concat([...begin, ...jsons].map(encodeRecord));
+    for (let attempt = 1; ; attempt += 1) {
+      await writeFully(file, data, this.end);
+      await file.datasync();
+      if ((await this.sizeIfHeld()) === this.end + data.byteLength) break;
+      // Somebody else's bytes came in between, perhaps half a line: only records on their own are whole for certain.
+      this.needsCut = true;
+      if (attempt === maxAttempts) throw new Error('Somebody else keeps writing to the journal');
+      await this.prepare();
+    }
+    this.end += data.byteLength;
+    this.hasBegunLease = true;
+  }
+
+  /** Cuts off what a failed append has left, and looks at the lease before anything is changed. */
+  private async prepare(): Promise<void> {
+    // Who has just been told so knows it: only a process that was stopped, or idle, for a while can have lost it.
+    const isFresh = Math.abs(this.options.clock.now() - this.heldAt) < freshForMs;
+    if (isFresh && !this.needsCut && !this.hasUnsyncedName) return;
+    const sizeBytes = await this.sizeIfHeld();
+    const { file } = this;
+    if (this.hasUnsyncedName) {
+      await this.options.fileSystem.syncFolder(dirname(this.options.path));
+      this.hasUnsyncedName = false;
+    }
+    // More than was written here: a holder that had lost the lease went on for a moment. Nothing of that was acknowledged,
+    // and what stands before the first record of this lease would count.
+    if (!this.needsCut && sizeBytes === this.end) return;
+    await this.skipNumbersSeen(sizeBytes);
+    await file.truncate(this.end);
     // Else what was refused could be there again after a loss of power.
-    await this.options.file.datasync();
+    await file.datasync();
     this.needsCut = false;
+  }
+
+  /**
+   * Others may have read what is going to be cut off: its numbers are not given again, and one more is left out, so that
+   * they notice a hole.
+   */
+  private async skipNumbersSeen(sizeBytes: number): Promise<void> {
+    let highest = 0;
+    await scanRecords(limitedTo(this.file, sizeBytes), this.end, (json) => {
+      highest = Math.max(highest, sequenceOf(json));
+      return true;
+    });
+    if (highest > this.lastSequence) this.lastSequence = highest + 1;
+  }
+
+  /** The length of the journal. Rejects if the lease was lost, or the file is no longer where it was. */
+  async sizeIfHeld(): Promise<number> {
+    const { lock, fileSystem, path, conversationId } = this.options;
+    if (this.refusal !== undefined) throw this.refusal;
+    const [isHeld, facts] = await Promise.all([lock.isHeld(), fileSystem.stat(path)]);
+    if (isHeld && facts.identity === this.identity) {
+      this.heldAt = this.options.clock.now();
+      return facts.sizeBytes;
+    }
+    this.refusal = leaseLost(conversationId);
+    this.options.onLeaseLost(this.refusal);
+    throw this.refusal;
   }
 }
 

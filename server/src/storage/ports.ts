@@ -1,9 +1,21 @@
-import type { ConversationId } from '../../protocol/sessionEvents.ts';
+import type { ConversationId, SessionEvent } from '../../protocol/sessionEvents.ts';
 
 /** The conversations that are, or can be, opened. */
 export interface ConversationRenamer {
   /** Rejects with `NotFound`, or `Conflict` where another process may write to it. */
   rename(id: ConversationId, title: string): Promise<void>;
+}
+
+/**
+ * Makes of the events of one turn fewer ones that say the same to the panel and to a model, each under the number of one
+ * of them, in order.
+ */
+export type TurnCompactor = (turn: readonly SessionEvent[]) => readonly SessionEvent[];
+
+/** From when on a journal is compacted: both have to be reached, the events since the last time. */
+export interface CompactionLimits {
+  readonly minGrowthBytes: number;
+  readonly minEvents: number;
 }
 
 /** The open folders. */

@@ -3,6 +3,8 @@ import { errorCode, writeFully, type FileSystem, type OpenFile } from '../base/f
 import type { DamagedRange } from './recordCodec.ts';
 
 const copyBytes = 256 * 1024;
+/** Damaged places of one journal that are kept aside and told of one by one. The others stay in the journal all the same. */
+const maxPlaces = 100;
 
 /**
  * Copies the torn end of a journal into a file beside it and only then cuts it off, so that nothing is lost that a
@@ -30,7 +32,7 @@ export async function keepDamaged(
   fileSystem: FileSystem,
 ): Promise<string[]> {
   const sentences: string[] = [];
-  for (const { offset, lengthBytes } of journal.damaged) {
+  for (const { offset, lengthBytes } of journal.damaged.slice(0, maxPlaces)) {
     const asidePath = damagedPath(journal.path, { offset, lengthBytes });
     let target: OpenFile;
     try {
@@ -42,7 +44,7 @@ export async function keepDamaged(
     await fillAside({ path: asidePath, file: target }, { file: journal.file, offset, lengthBytes }, fileSystem);
     sentences.push(damageSentence({ offset, lengthBytes }, ` They were kept in ${path.basename(asidePath)}.`));
   }
-  return sentences;
+  return [...sentences, ...sentenceOfOthers(sentences, journal.damaged)];
 }
 
 /** The sentences for a reader, which may keep nothing: those of ranges that no writer has kept yet. */
@@ -51,9 +53,17 @@ export function unkeptDamage(
   damaged: readonly DamagedRange[],
   fileNames: readonly string[],
 ): string[] {
-  return damaged
+  const sentences = damaged
+    .slice(0, maxPlaces)
     .filter((range) => !fileNames.includes(path.basename(damagedPath(journalPath, range))))
     .map((range) => damageSentence(range, ''));
+  return [...sentences, ...sentenceOfOthers(sentences, damaged)];
+}
+
+/** Told together with the first ones, and as seldom. */
+function sentenceOfOthers(sentences: readonly string[], damaged: readonly DamagedRange[]): string[] {
+  if (sentences.length === 0 || damaged.length <= maxPlaces) return [];
+  return [`${damaged.length - maxPlaces} further places are damaged and were passed over, too.`];
 }
 
 function damageSentence({ offset, lengthBytes }: DamagedRange, kept: string): string {

@@ -28,6 +28,9 @@ export interface ScanResult {
   readonly damaged: readonly DamagedRange[];
 }
 
+/** Takes the JSON text of a record, and where the record ends in the file; answers false to stop. */
+export type OnRecord = (json: string, endBytes: number) => boolean;
+
 /** The line of one record. */
 export function encodeRecord(json: string): Buffer {
   const text = Buffer.from(json);
@@ -35,14 +38,14 @@ export function encodeRecord(json: string): Buffer {
 }
 
 /**
- * Calls `onRecord` with the JSON text of every good record from `offset` on, in memory bounded by the largest record.
+ * Calls `onRecord` with the JSON text of every good record from `offset` on, and with where the record ends, in memory bounded by the largest record.
  * `onRecord` may answer false to stop early; `goodEnd` is then the end of the record that it was called with. Whoever
  * knows how many bytes there are says so, and less memory is taken.
  */
 export async function scanRecords(
   file: Pick<OpenFile, 'read'>,
   offset: number,
-  onRecord: (json: string) => boolean,
+  onRecord: OnRecord,
   { expectedBytes = largestChunkBytes }: { readonly expectedBytes?: number } = {},
 ): Promise<ScanResult> {
   const scanner = new Scanner(offset, onRecord);
@@ -54,6 +57,14 @@ export async function scanRecords(
   }
 }
 
+/** `file` as if it ended at `endBytes`. */
+export function limitedTo(file: Pick<OpenFile, 'read'>, endBytes: number): Pick<OpenFile, 'read'> {
+  return {
+    read: (into, position) =>
+      position >= endBytes ? Promise.resolve(0) : file.read(into.subarray(0, endBytes - position), position),
+  };
+}
+
 type Step = { readonly kind: 'record' | 'damaged'; readonly lengthBytes: number } | { readonly kind: 'needMore' };
 
 class Scanner {
@@ -63,9 +74,9 @@ class Scanner {
   private pending: Buffer = Buffer.alloc(0);
   private start: number;
   private readonly damaged: { offset: number; lengthBytes: number }[] = [];
-  private readonly onRecord: (json: string) => boolean;
+  private readonly onRecord: OnRecord;
 
-  constructor(offset: number, onRecord: (json: string) => boolean) {
+  constructor(offset: number, onRecord: OnRecord) {
     this.fileEnd = offset;
     this.goodEnd = offset;
     this.start = offset;
@@ -84,7 +95,7 @@ class Scanner {
       at += step.lengthBytes;
       if (step.kind === 'record') {
         this.goodEnd = this.start + at;
-        goesOn = this.onRecord(textOf(this.pending.subarray(at - step.lengthBytes, at)));
+        goesOn = this.onRecord(textOf(this.pending.subarray(at - step.lengthBytes, at)), this.goodEnd);
       }
     }
     this.pending = this.pending.subarray(at);

@@ -134,6 +134,14 @@ export class TerminalViewers implements Disposable {
     return (session?.viewerCount ?? 0) > ownSeats;
   }
 
+  /** Whether anybody watches a terminal that can still be watched, or it is lost, so that nothing else shows it. */
+  isNeeded(sessionId: TerminalId): boolean {
+    return (
+      [...this.viewers.values()].some((own) => own.has(sessionId)) ||
+      this.options.terminals.lost.get(sessionId) !== undefined
+    );
+  }
+
   acknowledge(client: Client, sessionId: TerminalId, offset: number): void {
     const viewer = this.viewers.get(client)?.get(sessionId);
     // What was sent before it attached again may be acknowledged only now, and the host knows nothing of it.

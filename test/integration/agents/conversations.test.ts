@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import * as path from 'node:path';
 import type { ConversationSummary } from '../../../server/protocol/session.ts';
 import { systemClock } from '../../../server/src/base/clock.ts';
+import { createProcessTable, type ProcessTable } from '../../../server/src/base/processTable.ts';
 import { JournalStore } from '../../../server/src/storage/journalStore.ts';
 import { AgentWorld } from '../../support/agentWorld.ts';
 import { calls, says } from '../../support/modelScript.ts';
@@ -109,6 +110,19 @@ describe('Conversations', () => {
     assert.ok(world.sessions.openCount <= 32);
   });
 
+  it('stay open for clients that are just attaching, however little memory is left', async () => {
+    const { sessionId } = await world.sessions.create(world.workspaceFolder);
+    await world.restart();
+    const attaching = world.sessions.attach(sessionId, undefined, world.client).then(() => 'attached');
+    const closing = (): Promise<string> => world.sessions.closeUnused().then(() => 'closed');
+    while ((await Promise.race([attaching, closing()])) === 'closed') await new Promise(setImmediate);
+    await world.sessions.rename(sessionId, 'Told to those who watch');
+    await world.update('session_info_update');
+    world.sessions.detach(sessionId, world.client);
+    await world.sessions.closeUnused();
+    assert.equal(world.sessions.openCount, 0);
+  });
+
   it('tell that the disk is full, and go on once it is not', async () => {
     const sessionId = await world.begin({
       stream: [{ text: 'Half ' }, { waitMs: 300 }, { text: 'more' }, { finish: 'stop' }],
@@ -198,6 +212,50 @@ describe('Conversations', () => {
       numbers,
       Array.from({ length: numbers.length }, (_value, index) => numbers[0]! + index),
     );
+  });
+
+  it('can be written by those who watch them as soon as the other server has let go, and they are told', async () => {
+    const sessionId = await world.begin(says('One.'));
+    await world.prompt(sessionId, 'one');
+    await world.sessions.close();
+    const { logger } = recordingLogger();
+    const otherStore = new JournalStore({ dataFolder: world.dataFolder, logger, clock: systemClock });
+    const held = await otherStore.open(sessionId);
+    // The turn of a server that is killed in the middle of it.
+    await held.append([{ sessionUpdate: 'turn_started', turnId: 'of the other', model: 'm' }]);
+    await world.restart();
+    assert.equal((await world.sessions.attach(sessionId, undefined, world.client)).access, 'read');
+    world.broadcasts.length = 0;
+    await otherStore.dispose();
+    await waitFor('the news of the access', () =>
+      world.broadcasts.some(({ params }) => (params as { session?: ConversationSummary }).session?.access === 'write'),
+    );
+    assert.equal(
+      (await world.update('turn_ended', ({ turnId }) => turnId === 'of the other')).stopReason,
+      'interrupted',
+    );
+    world.model.willReply(says('Two.'));
+    assert.equal((await world.prompt(sessionId, 'two')).stopReason, 'end_turn');
+  });
+
+  it('can only be read again, and the new holder is followed, once another server has taken them over', async () => {
+    const sessionId = await world.begin(says('One.'), says('Never kept.'));
+    await world.prompt(sessionId, 'one');
+    const { logger } = recordingLogger();
+    // It takes every other process for dead. Its own claim is that of this process, which lives.
+    const processes: ProcessTable = { ...createProcessTable(), isAlive: () => Promise.resolve(false) };
+    const otherStore = new JournalStore({ dataFolder: world.dataFolder, logger, clock: systemClock, processes });
+    const taken = await otherStore.open(sessionId);
+    assert.equal(taken.access, 'write');
+    await taken.append([{ sessionUpdate: 'session_info_update', title: 'Of the new holder' }]);
+    await assert.rejects(world.prompt(sessionId, 'two'), { reason: 'Conflict', message: /taken over/ });
+    await waitFor('the event of the new holder', () =>
+      world.client.events.some(
+        ({ update }) => update.sessionUpdate === 'session_info_update' && update.title === 'Of the new holder',
+      ),
+    );
+    assert.equal((await world.sessions.attach(sessionId, undefined, world.client)).access, 'read');
+    await otherStore.dispose();
   });
 
   it('can be written by whoever attaches again once the other server has let go', async () => {

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import * as os from 'node:os';
@@ -11,10 +10,8 @@ import { systemClock } from '../../../server/src/base/clock.ts';
 import { createLogger } from '../../../server/src/base/logger.ts';
 import { ConversationIndex } from '../../../server/src/storage/index/conversationIndex.ts';
 import { JournalStore } from '../../../server/src/storage/journalStore.ts';
-import { turnUpdates, writeConversations } from '../../support/writtenConversations.ts';
 import { percentile, summarize } from '../statistics.ts';
-
-const commonWords = 20_000;
+import { word, wordCount, writeManyConversations } from './manyConversations.ts';
 
 /**
  * Measures the index beside reading the journals themselves: building it, starting with it, listing and searching.
@@ -29,7 +26,7 @@ async function main(): Promise<number> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'ada-index-'));
   try {
     console.log(`${count} conversations of two turns, medians (smallest to largest) of ${rounds}`);
-    write(folder, count);
+    writeManyConversations(folder, count);
     await measure(folder, { count, rounds });
   } finally {
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
@@ -97,7 +94,7 @@ async function measure(folder: string, { count, rounds }: { count: number; round
   await direct.dispose();
   const queries: Readonly<Record<string, () => string>> = {
     'search for a common word': () => word(3),
-    'search for a rare word': () => word(commonWords - 1 - Math.floor(Math.random() * 100)),
+    'search for a rare word': () => word(wordCount - 1 - Math.floor(Math.random() * 100)),
     'search for two words': () => `${word(1)} ${word(9)}`,
     'search for the beginning of words': () => word(Math.floor(Math.random() * 100)).slice(0, 2),
   };
@@ -111,37 +108,6 @@ async function measure(folder: string, { count, rounds }: { count: number; round
 async function close({ index, store }: { index: ConversationIndex; store: JournalStore }): Promise<void> {
   await store.dispose();
   await index.dispose();
-}
-
-function write(folder: string, count: number): void {
-  const now = Date.now();
-  const texts = Array.from({ length: 2_000 }, () => Array.from({ length: 60 }, () => word(skewed())).join(' '));
-  const text = (): string => texts[Math.floor(Math.random() * texts.length)] ?? '';
-  for (let start = 0; start < count; start += 500) {
-    const conversations = Array.from({ length: Math.min(500, count - start) }, (_, index) => {
-      const at = now - (count - start - index) * 60_000;
-      const turn = (id: string) =>
-        turnUpdates({
-          id,
-          question: text(),
-          answer: `${text()} ${text()}`,
-          command: `npm run ${word(skewed())}`,
-          file: `src/${word(skewed())}/${word(skewed())}.ts`,
-          tokens: { inputTokens: 1_000, outputTokens: 100 },
-        });
-      return { id: randomUUID(), at, modifiedAt: at, updates: [...turn('a'), ...turn('b')] };
-    });
-    writeConversations(folder, folder, conversations);
-  }
-}
-
-/** Words that look like words; those with a small number occur often. */
-function word(number: number): string {
-  return `${((number * 7_919) % 100_003).toString(36)}${(number % 36).toString(36)}x`;
-}
-
-function skewed(): number {
-  return Math.floor(Math.random() ** 3 * commonWords);
 }
 
 async function saved(file: string): Promise<void> {

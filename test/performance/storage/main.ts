@@ -6,9 +6,15 @@ import { runTask } from '../../../scripts/command.ts';
 import { projectFolder } from '../../../scripts/project.ts';
 import { measureCache } from './cache.ts';
 import { renderTable, type Comparison } from './comparison.ts';
+import { measureJournals } from './journals.ts';
+import { measureStartUp } from './startUp.ts';
 
 /** What is measured, in the order of the table. Each gives its lines for a number of rounds. */
-const measurements: readonly ((rounds: number) => Promise<Comparison[]>)[] = [measureCache];
+const measurements: readonly ((rounds: number) => Promise<Comparison[]>)[] = [
+  measureJournals,
+  measureCache,
+  measureStartUp,
+];
 
 /** Measures what keeps things, each beside its bare peer, and writes the report. */
 async function main(): Promise<number> {

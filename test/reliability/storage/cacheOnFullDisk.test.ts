@@ -8,6 +8,7 @@ import { openFilesUnder } from '../../support/openFiles.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 import { waitFor } from '../../support/waitFor.ts';
 import { textsOnDisk } from '../../unit/cache/textNamespace.ts';
+import { fillDisk } from './fillDisk.ts';
 
 /** Real disks that are full or read-only: a tmpfs of 1 MiB, which only root may mount. */
 describe('The cache on a disk that refuses', function () {
@@ -78,14 +79,3 @@ describe('The cache on a disk that refuses', function () {
     });
   }
 });
-
-function fillDisk(file: string): void {
-  const handle = fs.openSync(file, 'w');
-  try {
-    for (;;) fs.writeSync(handle, Buffer.alloc(4_096));
-  } catch (error) {
-    assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
-  } finally {
-    fs.closeSync(handle);
-  }
-}

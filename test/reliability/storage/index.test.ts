@@ -5,6 +5,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { nodeFileSystem, type FileSystem } from '../../../server/src/base/fileSystem.ts';
 import { eventually } from '../../support/eventually.ts';
 import { openFilesUnder } from '../../support/openFiles.ts';
 import { turnUpdates, writeConversations } from '../../support/writtenConversations.ts';
@@ -134,16 +135,16 @@ describe('the index under failures', function () {
   }
 
   async function failAtEach(
-    kind: Fault['kind'],
+    fault: Omit<Fault, 'at'>,
     check: (run: IndexFixture, fileSystem: RecordingFileSystem, results: boolean[]) => Promise<void>,
   ): Promise<number> {
     for (let at = 1; ; at += 1) {
       const run = new IndexFixture();
       try {
         fs.mkdirSync(run.dataFolder);
-        const fileSystem = new RecordingFileSystem(run.dataFolder, { at, kind });
+        const fileSystem = new RecordingFileSystem(run.dataFolder, { at, ...fault });
         await check(run, fileSystem, await saveTwice(run, fileSystem));
-        if (fileSystem.operations < at) return at;
+        if (fileSystem.counted < at) return at;
       } finally {
         await run.close();
         run.remove();
@@ -153,7 +154,7 @@ describe('the index under failures', function () {
 
   for (const [outcome, luck] of Object.entries(lucks)) {
     it(`is the one before or the one after if the power goes at any operation of a save and ${outcome}`, async () => {
-      const runs = await failAtEach('powerLoss', async (run, fileSystem, results) => {
+      const runs = await failAtEach({ kind: 'powerLoss' }, async (run, fileSystem, results) => {
         const dataFolder = path.join(run.folder, 'survivors');
         fileSystem.writeSurvivors(dataFolder, luck);
         const after = await run.engine({ dataFolder });
@@ -167,7 +168,7 @@ describe('the index under failures', function () {
   for (const kind of ['EIO', 'ENOSPC'] as const) {
     it(`works on after any one operation of a save failed with ${kind}`, async () => {
       let failed = 0;
-      const runs = await failAtEach(kind, async (run, _fileSystem, results) => {
+      const runs = await failAtEach({ kind }, async (run, _fileSystem, results) => {
         if (results.includes(false)) failed += 1;
         const after = await run.engine();
         assert.notEqual(after.startedFrom, 'damaged');
@@ -179,4 +180,43 @@ describe('the index under failures', function () {
       assert.ok(failed > 5 && runs > 10, `${failed} of ${runs} failed`);
     });
   }
+
+  it('forgets nothing if any one stat, list or read fails while it is loaded, caught up and saved', async () => {
+    const updates = turnUpdates({ id: 'a', question: 'Question', answer: 'Some words' });
+    let failed = 0;
+    for (let at = 1; ; at += 1) {
+      const run = new IndexFixture();
+      try {
+        writeConversations(run.dataFolder, run.folder, Array(3).fill({ updates }));
+        await (await run.caughtUp()).save(() => undefined);
+        writeConversations(run.dataFolder, path.join(run.folder, 'other'), Array(2).fill({ updates }));
+        const fileSystem = new RecordingFileSystem(run.dataFolder, { at, kind: 'EIO', among: 'looks' });
+        const engine = await run.caughtUp({ fileSystem: readingUnrecorded(fileSystem) });
+        const found = engine.search('words', 50, undefined).length;
+        if (found < 5) failed += 1;
+        await engine.catchUp(() => undefined);
+        assert.equal(engine.search('words', 50, undefined).length, 5, `EIO at look ${at}`);
+        await (await run.caughtUp()).save(() => undefined);
+        assert.equal((await run.caughtUp()).search('words', 50, undefined).length, 5, `EIO at look ${at}`);
+        if (fileSystem.counted < at) break;
+      } finally {
+        await run.close();
+        run.remove();
+      }
+    }
+    assert.ok(failed > 3, `${failed} failed`);
+  });
 });
+
+/** With the looks of another one, at files that were there before. */
+function readingUnrecorded(recording: RecordingFileSystem): FileSystem {
+  return {
+    ...nodeFileSystem,
+    stat: (file) => recording.stat(file),
+    list: (folder) => recording.list(folder),
+    open: async (file, mode) => {
+      const open = await nodeFileSystem.open(file, mode);
+      return { ...open, read: (into, position) => recording.looked(() => open.read(into, position)) };
+    },
+  };
+}

@@ -3,11 +3,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { nodeFileSystem } from '../../../server/src/base/fileSystem.ts';
-import { createProcessTable } from '../../../server/src/base/processTable.ts';
 import { acquireLock } from '../../../server/src/storage/conversationLock.ts';
 import { eventually } from '../../support/eventually.ts';
 import { StorageFixture } from '../../unit/storage/storageFixture.ts';
+import { lockSystem } from './lockSystem.ts';
 
 /** Types are stripped by Node itself here, of which it would warn. */
 const quiet = '--disable-warning=MODULE_TYPELESS_PACKAGE_JSON';
@@ -79,7 +78,7 @@ describe('the lock on a conversation', function () {
   });
 
   it('is refused while its holder lives, even stopped, and is free once it is killed', async () => {
-    const system = { fileSystem: nodeFileSystem, processes: createProcessTable() };
+    const system = lockSystem();
     const holder = await start();
     holder.go();
     await eventually('it holds', () => holder.output.includes('holds'));
@@ -93,10 +92,10 @@ describe('the lock on a conversation', function () {
   });
 
   it('is not held by a process that only has the number of a former holder', async () => {
-    const processes = createProcessTable();
-    const { pid } = await processes.self();
+    const system = lockSystem();
+    const { pid } = await system.processes.self();
     fs.writeFileSync(path.join(fixture.folder, `${conversation}.lock-${pid}-1b00000000-0123456789ab`), '');
-    const lock = await acquireLock(fixture.folder, conversation, { fileSystem: nodeFileSystem, processes });
+    const lock = await acquireLock(fixture.folder, conversation, system);
     assert.ok(lock);
     await lock.release();
   });

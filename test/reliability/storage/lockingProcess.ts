@@ -1,12 +1,11 @@
 import { once } from 'node:events';
 import { writeSync } from 'node:fs';
-import { nodeFileSystem } from '../../../server/src/base/fileSystem.ts';
-import { createProcessTable } from '../../../server/src/base/processTable.ts';
 import { acquireLock } from '../../../server/src/storage/conversationLock.ts';
+import { lockSystem } from './lockSystem.ts';
 
 /** Waits for a line on stdin, tries for the lock, says how it went, keeps it until it is killed. */
 const [folder = '', conversation = ''] = process.argv.slice(2);
-const system = { fileSystem: nodeFileSystem, processes: createProcessTable() };
+const system = lockSystem();
 writeSync(1, 'ready\n');
 await once(process.stdin, 'data');
 const lock = await acquireLock(folder, conversation, system);

@@ -1,6 +1,8 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { nodeFileSystem, type FileSystem, type OpenFile } from '../../../server/src/base/fileSystem.ts';
+import { nodeFileSystem, type FileSystem, type OpenFile, type OpenMode } from '../../../server/src/base/fileSystem.ts';
+
+import type { ProcessTable } from '../../../server/src/base/processTable.ts';
 
 /** What the disk has for certain (`durable`), and what was done since that only memory knows, in order. */
 interface Inode {
@@ -14,15 +16,38 @@ interface Folder {
   unsynced: ((entries: Map<string, Entry>) => void)[];
 }
 
+/** What a disk may answer. A write that fails with it has happened by half. */
+export const diskErrors = ['EIO', 'ENOSPC', 'EROFS', 'EFBIG'] as const;
+type DiskError = (typeof diskErrors)[number] | 'EACCES';
+
 /** What shall go wrong at the n-th operation, counted from 1. */
 export interface Fault {
   readonly at: number;
   /** `powerLoss`: it happens by half, and nothing after it happens at all. Else the code of the error. */
-  readonly kind: 'powerLoss' | 'EIO' | 'ENOSPC';
+  readonly kind: 'powerLoss' | DiskError;
+  /** Which operations are counted: those that change something (the default), or those that only look. */
+  readonly among?: 'changes' | 'looks';
 }
+
+/** What a disk may answer to who only looks: to stat, list and read. */
+export const lookErrors = ['EIO', 'EACCES'] as const;
 
 /** How many of the unsynced operations, from 0 to all of them, the disk had done by itself when the power went. */
 export type Luck = (unsynced: number) => number;
+
+export const lucks: Readonly<Record<string, Luck>> = {
+  'nothing unsynced was written': () => 0,
+  'everything unsynced was written': (unsynced) => unsynced,
+  'half of what was unsynced was written': (unsynced) => unsynced >> 1,
+};
+
+/** A process before or after the loss of power: those of another boot are dead. */
+export function bootedAs(boot: string): ProcessTable {
+  return {
+    self: () => Promise.resolve({ pid: 4_711, startedAt: boot }),
+    isAlive: (identity) => Promise.resolve(identity.startedAt === boot),
+  };
+}
 
 /**
  * Does everything on the real disk, and keeps account beside it of what would be left if the power went now: a file's
@@ -30,6 +55,7 @@ export type Luck = (unsynced: number) => number;
  */
 export class RecordingFileSystem implements FileSystem {
   operations = 0;
+  looks = 0;
   private readonly root: string;
   private readonly fault: Fault | undefined;
   private readonly folders = new Map<string, Folder>();
@@ -41,21 +67,37 @@ export class RecordingFileSystem implements FileSystem {
     this.folders.set(root, emptyFolder());
   }
 
+  /** The power went. */
+  get isOff(): boolean {
+    return this.isDead;
+  }
+
   watch(...parameters: Parameters<FileSystem['watch']>): ReturnType<FileSystem['watch']> {
     return nodeFileSystem.watch(...parameters);
   }
 
+  /** How many operations there were of those that the fault is among. */
+  get counted(): number {
+    return this.fault?.among === 'looks' ? this.looks : this.operations;
+  }
+
   stat(file: string): ReturnType<FileSystem['stat']> {
-    return nodeFileSystem.stat(file);
+    return this.looked(() => nodeFileSystem.stat(file));
   }
 
   list(folder: string): ReturnType<FileSystem['list']> {
-    return nodeFileSystem.list(folder);
+    return this.looked(() => nodeFileSystem.list(folder));
   }
 
-  async open(file: string, mode: 'read' | 'readWrite' | 'createNew'): Promise<OpenFile> {
-    if (mode === 'createNew') this.count();
-    else this.dieIfDead();
+  /** Counts an operation that only looks. */
+  async looked<T>(work: () => Promise<T>): Promise<T> {
+    this.looks += 1;
+    if (this.fault?.among === 'looks' && this.fault.at === this.looks) throw errorOf(this.fault);
+    return work();
+  }
+
+  async open(file: string, mode: OpenMode): Promise<OpenFile> {
+    this.count();
     const open = await nodeFileSystem.open(file, mode);
     const folder = this.folderOf(file);
     const name = path.basename(file);
@@ -92,6 +134,12 @@ export class RecordingFileSystem implements FileSystem {
     change(this.folderOf(file), (entries) => entries.delete(path.basename(file)));
   }
 
+  async removeFolder(folder: string): Promise<void> {
+    this.count();
+    await nodeFileSystem.removeFolder(folder);
+    change(this.folderOf(folder), (entries) => entries.delete(path.basename(folder)));
+  }
+
   async syncFolder(folder: string): Promise<void> {
     this.count();
     await nodeFileSystem.syncFolder(folder);
@@ -120,7 +168,7 @@ export class RecordingFileSystem implements FileSystem {
 
   private recorded(open: OpenFile, inode: Inode): OpenFile {
     return {
-      read: (into, position) => open.read(into, position),
+      read: (into, position) => this.looked(() => open.read(into, position)),
       write: async (data, position) => {
         const fault = this.nextFault();
         // A write that fails may have happened by half.
@@ -161,7 +209,7 @@ export class RecordingFileSystem implements FileSystem {
   private nextFault(): Fault | undefined {
     this.dieIfDead();
     this.operations += 1;
-    if (this.fault?.at !== this.operations) return undefined;
+    if (this.fault?.at !== this.operations || this.fault.among === 'looks') return undefined;
     this.isDead = this.fault.kind === 'powerLoss';
     return this.fault;
   }

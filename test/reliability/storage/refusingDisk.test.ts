@@ -4,6 +4,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { openFilesUnder } from '../../support/openFiles.ts';
 import { message, StorageFixture, textsOf } from '../../unit/storage/storageFixture.ts';
+import { fillDisk } from './fillDisk.ts';
 
 /** Real disks that are full or read-only: a tmpfs of 1 MiB, which only root may mount. */
 describe('journals on a disk that refuses', function () {
@@ -67,14 +68,3 @@ describe('journals on a disk that refuses', function () {
     assert.equal((await store.list([])).length, 1);
   });
 });
-
-function fillDisk(file: string): void {
-  const handle = fs.openSync(file, 'w');
-  try {
-    for (;;) fs.writeSync(handle, Buffer.alloc(4_096));
-  } catch (error) {
-    assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
-  } finally {
-    fs.closeSync(handle);
-  }
-}

@@ -2,7 +2,10 @@ import * as assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { SessionEvent, SessionUpdate, ToolCallStatus } from '../../../server/protocol/sessionEvents.ts';
 import { sessionEvent } from '../../../server/protocol/sessionEvents.ts';
-import { compactEvents, snapshotLimits } from '../../../server/src/agents/compactEvents.ts';
+import { compactEvents, compactTurn, snapshotLimits } from '../../../server/src/agents/compactEvents.ts';
+import { ConversationState } from '../../../server/src/agents/conversationState.ts';
+import { eventsToMessages } from '../../../server/src/agents/eventsToMessages.ts';
+import { pastCommands } from '../../../server/src/agents/pastCommands.ts';
 import { emptyView, type ConversationView } from '../../../webview-ui/src/agentPanel/state/conversationView.ts';
 import { foldAttached, foldEvents } from '../../../webview-ui/src/agentPanel/state/foldEvents.ts';
 
@@ -37,6 +40,7 @@ const anyUpdate = fc.oneof(
     kind: fc.constant('read' as const),
     status,
     rawInput: fc.jsonValue(),
+    toolName: fc.constantFrom('run_command', 'read_file'),
   }),
   {
     weight: 5,
@@ -47,7 +51,8 @@ const anyUpdate = fc.oneof(
         title: text,
         status,
         content: callContent,
-        rawOutput: fc.record({ exitCode: fc.nat() }),
+        rawOutput: fc.record({ exitCode: fc.nat(), cwdAfter: text, running: fc.boolean() }, { requiredKeys: [] }),
+        noteForModel: text,
       },
       { requiredKeys: ['sessionUpdate', 'toolCallId'] },
     ),
@@ -93,6 +98,20 @@ function foldAll(events: readonly SessionEvent[]): ConversationView {
   return view;
 }
 
+const replaceable = new Set(['usage_update', 'session_info_update', 'config_option_update']);
+
+/** As a journal does it: a turn that has not ended stays as it is. */
+function compactEndedTurns(events: readonly SessionEvent[]): SessionEvent[] {
+  const turns: SessionEvent[][] = [[]];
+  for (const event of events) {
+    if (event.update.sessionUpdate === 'turn_started') turns.push([]);
+    turns.at(-1)?.push(event);
+  }
+  return turns.flatMap((turn) =>
+    turn.some(({ update }) => update.sessionUpdate === 'turn_ended') ? compactTurn(turn) : turn,
+  );
+}
+
 function foldCompacted(events: readonly SessionEvent[], compacted: readonly SessionEvent[]): ConversationView {
   return foldAttached(emptyView, { events: compacted, sequence: events.at(-1)?.sequence ?? 0, title: '' });
 }
@@ -105,6 +124,47 @@ describe('Compaction of events', () => {
         const { events: compacted, hasEarlier } = compactEvents(events);
         assert.equal(hasEarlier, false);
         assert.ok(compacted.length <= events.length);
+        assert.deepEqual(foldCompacted(events, compacted), foldAll(events));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('tells a model, and the server itself, of ended turns what all their events told', () => {
+    const about = { header: { cwd: '/', createdAt: 0 } };
+    const known = (events: readonly SessionEvent[]) => {
+      const state = ConversationState.of({ header: about.header as never, events: () => events });
+      const calls = ['c1', 'c2', 'c3'].map((id) => [state.hasToolCall(id), state.isCallOpen(id)]);
+      const { sequence: _, updatedAt: __, ...rest } = state;
+      return [
+        eventsToMessages(events),
+        pastCommands(events, 100),
+        state.closing('x'),
+        state.runningCalls(),
+        calls,
+        rest,
+      ];
+    };
+    fc.assert(
+      fc.property(fc.array(anyUpdate, { maxLength: 60 }), (updates) => {
+        // What a person wrote stands right behind the start of its turn: only there does it matter what comes next.
+        const isKnownOrder = updates.every(
+          ({ sessionUpdate }, index) =>
+            sessionUpdate !== 'turn_started' || !replaceable.has(updates[index + 1]?.sessionUpdate ?? ''),
+        );
+        fc.pre(isKnownOrder);
+        const events = number(updates);
+        assert.deepEqual(known(compactEndedTurns(events)), known(events));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('folds to the very view again where ended turns were compacted before', () => {
+    fc.assert(
+      fc.property(fc.array(anyUpdate, { maxLength: 60 }), (updates) => {
+        const events = number(updates);
+        const { events: compacted } = compactEvents(compactEndedTurns(events));
         assert.deepEqual(foldCompacted(events, compacted), foldAll(events));
       }),
       { numRuns: 1_000 },
@@ -173,11 +233,15 @@ describe('Compaction of events', () => {
     }));
     const events = number([{ sessionUpdate: 'turn_started', turnId: 't', model: 'm' }, ...calls]);
     const limits = { maxTurns: 5, maxEvents: 2_000, maxChars: 500_000 };
-    const { events: compacted, hasEarlier } = compactEvents(events, limits);
+    const { events: compacted, hasEarlier, earliestSequence } = compactEvents(events, limits);
     assert.equal(hasEarlier, true);
     assert.equal(compacted[0]?.update.sessionUpdate, 'turn_started');
     assert.equal(compacted.at(-1)?.sequence, events.length);
-    assert.equal(compacted.length, 501);
+    const end = compacted.slice(1);
+    const chars = end.reduce((sum, event) => sum + JSON.stringify(event).length, 0);
+    assert.ok(chars <= limits.maxChars && chars > limits.maxChars - 2_000, `${chars} characters`);
+    assert.equal(earliestSequence, end[0]?.sequence);
+    assert.equal(end.length, events.length - earliestSequence + 1);
   });
 });
 

@@ -12,7 +12,7 @@ import { openFilesUnder } from '../../support/openFiles.ts';
 import { recordingLogger } from '../../support/recordingLogger.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 import { waitFor } from '../../support/waitFor.ts';
-import { FaultyFileSystem } from './faultyFileSystem.ts';
+import { FaultyFileSystem } from '../../support/faultyFileSystem.ts';
 import { textsOnDisk } from './textNamespace.ts';
 
 const soon = (text: string) => () => Promise.resolve(text);

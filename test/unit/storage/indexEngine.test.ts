@@ -6,6 +6,7 @@ import type { SessionUpdate } from '../../../server/protocol/sessionEvents.ts';
 import { nodeFileSystem } from '../../../server/src/base/fileSystem.ts';
 import { dayOf } from '../../../server/src/storage/index/indexDatabase.ts';
 import type { IndexEngine } from '../../../server/src/storage/index/indexEngine.ts';
+import { eventJson, leaseJson } from '../../../server/src/storage/journalFormat.ts';
 import { encodeRecord } from '../../../server/src/storage/recordCodec.ts';
 import { openFilesUnder } from '../../support/openFiles.ts';
 import { journalBytes, turnUpdates, writeConversations } from '../../support/writtenConversations.ts';
@@ -62,6 +63,21 @@ describe('index engine', () => {
       [hit?.snippet.slice(hit.highlights[0]?.start, hit.highlights[0]?.end), hit?.sequence, hit?.conversation.title],
       ['loop', 4, 'Why is the gizmo slow?'],
     );
+  });
+
+  it('passes over what somebody wrote who had lost the lease, as the journal does', async () => {
+    const { ids, folder } = write([user('first')]);
+    const file = path.join(folder, `${ids[0] ?? ''}.journal`);
+    const event = (sequence: number, text: string, epoch: number) =>
+      encodeRecord(eventJson(sequence, 1_700_000_000_000, JSON.stringify(user(text, `m${sequence}`)), epoch));
+    fs.appendFileSync(file, encodeRecord(leaseJson(3, undefined, 1)));
+    const engine = await fixture.caughtUp();
+    for (const record of [event(2, 'stale', 2), event(2, 'second', 3), event(3, 'stale', 2)]) {
+      fs.appendFileSync(file, record);
+      await engine.catchUp(() => undefined);
+    }
+    assert.deepEqual([snippets(engine, 'stale'), snippets(engine, 'second')], [[], ['user: second']]);
+    assert.deepEqual(snippets(await fixture.caughtUp(), 'stale'), []);
   });
 
   it('finds words without their accents, in any case, and ideographs wherever they stand', async () => {

@@ -125,6 +125,24 @@ describe('journal store', () => {
     assert.match(fs.readFileSync(path.join(path.dirname(file), aside[0]!), 'utf8'), /"Two"/i);
   });
 
+  it('keeps a bounded number of damaged places aside, and tells of the others together and once', async () => {
+    const texts = Array.from({ length: 150 }, (_, index) => `text ${index}`);
+    const { id, file } = await fixture.written(texts.flatMap((text) => [text, 'good']));
+    const damaged = fs.readFileSync(file, 'latin1').replaceAll('"text ', '"Text ');
+    fs.writeFileSync(file, damaged, 'latin1');
+    const journal = await fixture.store().open(id);
+    assert.equal(journal.events().length, 150);
+    assert.deepEqual(
+      [journal.damage.length, journal.damage.at(-1)],
+      [101, '50 further places are damaged and were passed over, too.'],
+    );
+    await fixture.close();
+    const aside = fs.readdirSync(path.dirname(file)).filter((name) => name.includes('.damaged-'));
+    assert.equal(aside.length, 100);
+    assert.deepEqual((await fixture.store().open(id)).damage, []);
+    assert.equal(fs.readFileSync(file, 'latin1').startsWith(damaged), true);
+  });
+
   it('refuses a newer format by name and leaves the file alone', async () => {
     const { id, file } = await fixture.written([]);
     const header = JSON.stringify({ format: 'ai-dev-assistant conversation', version: 2, other: true });
@@ -190,7 +208,7 @@ describe('journal store', () => {
       ...nodeFileSystem,
       async open(file, mode) {
         const open = await nodeFileSystem.open(file, mode);
-        return { ...open, datasync: () => (mode === 'readWrite' ? gate.promise : open.datasync()) };
+        return { ...open, datasync: () => (mode === 'append' ? gate.promise : open.datasync()) };
       },
     };
     const journal = await fixture.store({ fileSystem: slow }).create(fixtureFolders(fixture));
@@ -201,8 +219,8 @@ describe('journal store', () => {
     const refused = (await settled).filter((result) => result.status === 'rejected');
     assert.ok(refused.length >= 8 && refused.length < 40);
     for (const { reason } of refused) assert.equal((reason as { reason: string }).reason, 'ResourceLimit');
-    await journal.append([large]);
-    assert.equal(journal.events().length, 40 - refused.length + 1);
+    const [last] = await journal.append([large]);
+    assert.equal(last?.sequence, 40 - refused.length + 1);
   });
 
   it('lets a second opener read along live, and write once the first has closed', async () => {
@@ -241,6 +259,42 @@ describe('journal store', () => {
     fs.writeFileSync(file, good);
     await eventually('the reader took it back', () => reader.events().length === 2);
     assert.equal(writer.access, 'write');
+  });
+
+  it('shows a reader what is appended after an append that was taken back, although it saw that', async () => {
+    const stop = Promise.withResolvers<undefined>();
+    let isRefusing = false;
+    const refusing: FileSystem = {
+      ...nodeFileSystem,
+      async open(file, mode) {
+        const open = await nodeFileSystem.open(file, mode);
+        const refuse = (): Promise<never> =>
+          stop.promise.then(() => Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' })));
+        return { ...open, datasync: () => (isRefusing ? ((isRefusing = false), refuse()) : open.datasync()) };
+      },
+    };
+    const writer = await fixture.store({ fileSystem: refusing }).create(fixtureFolders(fixture));
+    await writer.append([message('one')]);
+    const reader = await fixture.store().open(writer.header.conversationId);
+    const seen: number[] = [];
+    reader.onAppended(({ sequence }) => seen.push(sequence));
+    isRefusing = true;
+    const refused = assert.rejects(writer.append([message('AAA')]), { reason: 'Unavailable' });
+    await eventually('the reader saw it', () => seen.includes(2));
+    stop.resolve(undefined);
+    await refused;
+    // As long as the one that was taken back, so that the file has the length that the reader knows.
+    const [next] = await writer.append([message('BBB')]);
+    await eventually('the reader sees it', () => seen.at(-1) === next?.sequence);
+    assert.deepEqual(
+      [textsOf(reader.events()), seen],
+      [
+        ['one', 'BBB'],
+        [2, 4],
+      ],
+    );
+    // Whoever has seen the number that is gone gets a snapshot.
+    assert.ok(reader.compactedThrough > 2);
   });
 
   it('lists a workspace’s conversations, the newest first, and reads again only what changed', async () => {

@@ -3,10 +3,7 @@ import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import type { SessionEvent, SessionUpdate } from '../../../server/protocol/sessionEvents.ts';
 import { systemClock } from '../../../server/src/base/clock.ts';
-import type { FileSystem } from '../../../server/src/base/fileSystem.ts';
-import type { ProcessTable } from '../../../server/src/base/processTable.ts';
 import type { ConversationJournal } from '../../../server/src/storage/conversationJournal.ts';
-import type { ConversationIndex } from '../../../server/src/storage/index/conversationIndex.ts';
 import { JournalStore } from '../../../server/src/storage/journalStore.ts';
 import { recordingLogger } from '../../support/recordingLogger.ts';
 
@@ -24,9 +21,7 @@ export class StorageFixture {
     this.lines = lines;
   }
 
-  store(
-    parts: { fileSystem?: FileSystem; processes?: ProcessTable; dataFolder?: string; index?: ConversationIndex } = {},
-  ): JournalStore {
+  store(parts: Partial<ConstructorParameters<typeof JournalStore>[0]> = {}): JournalStore {
     const store = new JournalStore({ dataFolder: this.dataFolder, logger: this.logger, clock: systemClock, ...parts });
     this.stores.push(store);
     return store;

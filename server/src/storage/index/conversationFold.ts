@@ -28,6 +28,8 @@ export interface FoldState {
   /** The message that may still grow: the chunks of one message follow one another. */
   growing?: { messageId: string; kind: DocumentKind; chars: number };
   indexedChars: number;
+  /** Number of the newest lease; undefined where none was read. */
+  epoch?: number;
 }
 
 /** Text to be searched. One that `continues` belongs to the message that the document before it began. */

@@ -5,6 +5,7 @@ import type { Logger } from '../../base/logger.ts';
 import { createProcessTable, type ProcessTable } from '../../base/processTable.ts';
 import { acquireLock, type ConversationLock } from '../conversationLock.ts';
 import { indexBroken } from '../errors.ts';
+import { ReleasedClaims } from '../releasedClaims.ts';
 import type { SearchHit, UsageReport } from './indexedConversation.ts';
 import type { JournalName } from './indexDatabase.ts';
 import { IndexThread, type ConversationRows } from './indexThread.ts';
@@ -48,6 +49,7 @@ export interface IndexAnswer<T> {
  */
 export class ConversationIndex {
   private readonly options: ConversationIndexOptions;
+  private readonly system: Parameters<typeof acquireLock>[2];
   private thread: IndexThread | undefined;
   /** Takes the place of `thread` once it has saved. */
   private successor: IndexThread | undefined;
@@ -62,6 +64,8 @@ export class ConversationIndex {
 
   constructor(options: ConversationIndexOptions) {
     this.options = options;
+    const { fileSystem = nodeFileSystem, processes = createProcessTable(), clock, logger } = options;
+    this.system = { fileSystem, processes, released: new ReleasedClaims({ fileSystem, clock, logger }) };
   }
 
   /** A journal was written to, or deleted. */
@@ -107,6 +111,7 @@ export class ConversationIndex {
     await Promise.all([this.thread?.dispose(), this.successor?.dispose()]);
     await this.saving;
     await this.lock?.release();
+    await this.system.released.close();
   }
 
   private async ask<T>(question: (thread: IndexThread) => Promise<T>, none: T): Promise<IndexAnswer<T>> {
@@ -201,9 +206,9 @@ export class ConversationIndex {
 
   /** Never rejects: an index that is not saved is one that is built again the next time. */
   private async save(): Promise<void> {
-    const { dataFolder, logger, fileSystem = nodeFileSystem, processes = createProcessTable() } = this.options;
+    const { dataFolder, logger } = this.options;
     try {
-      this.lock ??= await acquireLock(dataFolder, 'index', { fileSystem, processes });
+      this.lock ??= await acquireLock(dataFolder, 'index', this.system);
       const { thread } = this;
       if (this.lock === undefined || thread?.isDirty !== true) return;
       // A successor would have to build anew what was never saved.

@@ -17,7 +17,7 @@ export interface JournalMark {
   /** Milliseconds since 1970. */
   readonly modifiedAt: number;
   readonly foldedBytes: number;
-  /** CRC-32 of the bytes before `foldedBytes`, as many as `tailBytes` says. */
+  /** What `checksumBefore` gives for `foldedBytes`. */
   readonly tailChecksum: number;
 }
 

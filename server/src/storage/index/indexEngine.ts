@@ -7,7 +7,7 @@ import { journalSuffix } from '../journalFormat.ts';
 import type { IndexedConversation, SearchHit, UsageReport } from './indexedConversation.ts';
 import { IndexDatabase, type JournalName } from './indexDatabase.ts';
 import { readIndexFile, saveIndexFile } from './indexFile.ts';
-import { findJournal, findJournals, type FoundJournal } from './journalFolder.ts';
+import { findJournal, findJournals, type FoundJournal, type FoundJournals } from './journalFolder.ts';
 import { readIntoIndex } from './journalReading.ts';
 import { Pace } from './pace.ts';
 
@@ -87,7 +87,7 @@ export class IndexEngine {
     const known = new Map(this.database.marks().map((mark) => [keyOf(mark), mark]));
     const found = await findJournals(this.root, this.options);
     const pace = new Pace(this.stopping.signal);
-    const stale = found
+    const stale = found.journals
       .filter((journal) => {
         const mark = known.get(keyOf(journal));
         return mark?.sizeBytes !== journal.sizeBytes || mark.modifiedAt !== journal.modifiedAt;
@@ -111,7 +111,8 @@ export class IndexEngine {
     for (const name of names) {
       const place = { root: this.root, workspace: name.workspace, fileName: `${name.conversationId}${journalSuffix}` };
       const journal = await findJournal(place, this.options);
-      if (journal !== undefined) await this.readOne(journal, pace);
+      if (journal === 'unseen') continue;
+      if (journal !== 'missing') await this.readOne(journal, pace);
       else if (this.database.journal(name) !== undefined) {
         this.drop(name);
         removed.push(name);
@@ -195,21 +196,21 @@ export class IndexEngine {
     } catch (error) {
       if (isDatabaseError(error)) throw error;
       logger.info('A journal cannot be read and is not in the index', { fileName, error });
-      // What the disk refused now it may give the next time; what is no journal stays none until it changes.
-      const seenBytes = error instanceof CodedError ? sizeBytes : -1;
+      // What the disk refused now it may give the next time, and what was folded before is true until then; what is no
+      // journal stays none until it changes.
+      const isRefused = !(error instanceof CodedError);
+      if (isRefused && this.database.journal(journal) !== undefined) return;
+      const seenBytes = isRefused ? -1 : sizeBytes;
       this.database.putUnreadable(journal, { sizeBytes: seenBytes, modifiedAt, foldedBytes: 0, tailChecksum: 0 });
     }
   }
 
-  private async removeAllBut(
-    found: readonly FoundJournal[],
-    known: Iterable<JournalName>,
-    pace: Pace,
-  ): Promise<JournalName[]> {
-    const present = new Set(found.map(keyOf));
+  private async removeAllBut(found: FoundJournals, known: Iterable<JournalName>, pace: Pace): Promise<JournalName[]> {
+    const present = new Set(found.journals.map(keyOf));
     const removed: JournalName[] = [];
     for (const { workspace, conversationId } of known) {
-      if (present.has(keyOf({ workspace, conversationId }))) continue;
+      if (present.has(keyOf({ workspace, conversationId })) || found.mayBeThere({ workspace, conversationId }))
+        continue;
       this.drop({ workspace, conversationId });
       removed.push({ workspace, conversationId });
       await pace.rest();

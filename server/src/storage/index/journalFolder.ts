@@ -1,7 +1,7 @@
 import * as path from 'node:path';
 import { errorCode, type FileSystem } from '../../base/fileSystem.ts';
 import type { Logger } from '../../base/logger.ts';
-import { conversationOf } from '../journalFormat.ts';
+import { conversationOf, journalSuffix } from '../journalFormat.ts';
 import type { JournalName } from './indexDatabase.ts';
 
 const statsAtOnce = 64;
@@ -20,44 +20,68 @@ interface Surroundings {
   readonly logger: Logger;
 }
 
-/** Every journal below `root`, in all its workspaces. What cannot be looked at is left out and logged. */
-export async function findJournals(root: string, around: Surroundings): Promise<FoundJournal[]> {
-  const found: FoundJournal[] = [];
-  for (const workspace of await namesIn(root, around)) {
-    const folder = path.join(root, workspace);
-    const fileNames = (await namesIn(folder, around)).filter((name) => conversationOf(name) !== undefined);
-    for (let start = 0; start < fileNames.length; start += statsAtOnce) {
-      const group = fileNames.slice(start, start + statsAtOnce);
-      const journals = await Promise.all(group.map((fileName) => findJournal({ root, workspace, fileName }, around)));
-      for (const journal of journals) if (journal !== undefined) found.push(journal);
-    }
-  }
-  return found;
+/** What was found, and what the disk did not let anybody look at: that may be there as before. */
+export interface FoundJournals {
+  readonly journals: readonly FoundJournal[];
+  mayBeThere(name: JournalName): boolean;
 }
 
-/** One journal; undefined if it is not there, or cannot be looked at. */
+/** Every journal below `root`, in all its workspaces. What cannot be looked at is logged. */
+export async function findJournals(root: string, around: Surroundings): Promise<FoundJournals> {
+  const journals: FoundJournal[] = [];
+  const unseenFolders = new Set<string>();
+  const unseenFiles = new Set<string>();
+  const workspaces = await namesIn(root, around);
+  for (const workspace of workspaces ?? []) {
+    const folder = path.join(root, workspace);
+    const names = await namesIn(folder, around);
+    if (names === undefined) unseenFolders.add(workspace);
+    const fileNames = (names ?? []).filter((name) => conversationOf(name) !== undefined);
+    for (let start = 0; start < fileNames.length; start += statsAtOnce) {
+      const group = fileNames.slice(start, start + statsAtOnce);
+      const found = await Promise.all(group.map((fileName) => findJournal({ root, workspace, fileName }, around)));
+      for (const [index, journal] of found.entries()) {
+        if (journal === 'unseen') unseenFiles.add(path.join(workspace, group[index] ?? ''));
+        else if (journal !== 'missing') journals.push(journal);
+      }
+    }
+  }
+  const mayBeThere = ({ workspace, conversationId }: JournalName): boolean =>
+    workspaces === undefined ||
+    unseenFolders.has(workspace) ||
+    unseenFiles.has(path.join(workspace, `${conversationId}${journalSuffix}`));
+  return { journals, mayBeThere };
+}
+
+/** One journal; `unseen` where the disk does not say whether it is there. */
 export async function findJournal(
   { root, workspace, fileName }: { readonly root: string; readonly workspace: string; readonly fileName: string },
   { fileSystem, logger }: Surroundings,
-): Promise<FoundJournal | undefined> {
+): Promise<FoundJournal | 'missing' | 'unseen'> {
   const conversationId = conversationOf(fileName);
-  if (conversationId === undefined) return undefined;
+  if (conversationId === undefined) return 'missing';
   const file = path.join(root, workspace, fileName);
   try {
     const { kind, sizeBytes, modifiedAt } = await fileSystem.stat(file);
-    return kind === 'file' ? { workspace, conversationId, path: file, fileName, sizeBytes, modifiedAt } : undefined;
+    return kind === 'file' ? { workspace, conversationId, path: file, fileName, sizeBytes, modifiedAt } : 'missing';
   } catch (error) {
-    if (errorCode(error) !== 'ENOENT') logger.warn('A journal was not looked at for the index', { fileName, error });
+    if (isNone(error)) return 'missing';
+    logger.warn('A journal was not looked at for the index', { fileName, error });
+    return 'unseen';
+  }
+}
+
+/** Undefined where the disk does not give them. */
+async function namesIn(folder: string, { fileSystem, logger }: Surroundings): Promise<readonly string[] | undefined> {
+  try {
+    return await fileSystem.list(folder);
+  } catch (error) {
+    if (isNone(error)) return [];
+    logger.warn('A folder of conversations was not looked at for the index', { folder, error });
     return undefined;
   }
 }
 
-async function namesIn(folder: string, { fileSystem, logger }: Surroundings): Promise<readonly string[]> {
-  try {
-    return await fileSystem.list(folder);
-  } catch (error) {
-    const isNone = ['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '');
-    if (!isNone) logger.warn('A folder of conversations was not looked at for the index', { folder, error });
-    return [];
-  }
+function isNone(error: unknown): boolean {
+  return errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR';
 }

@@ -1,5 +1,5 @@
-import { crc32 } from 'node:zlib';
 import type { FileSystem, OpenFile } from '../../base/fileSystem.ts';
+import { checksumBefore } from '../checksumBefore.ts';
 import type { JournalHeader } from '../conversationJournal.ts';
 import { unreadableHeader } from '../errors.ts';
 import { JournalFold } from '../journalFormat.ts';
@@ -11,10 +11,10 @@ import type { Pace } from './pace.ts';
 
 /** How much of a journal is folded at a stretch, in characters of JSON. */
 const sliceChars = 32 * 1024;
-/** How much before the end of what was folded is looked at, to be sure that the file is still the same. */
-const tailBytes = 256;
 /** The beginning of an event as this program writes it. */
 const eventStart = /^\{"sequence":(\d{1,15}),"at":(\d{1,15}),"update":\{"sessionUpdate":"(\w+)"/;
+/** A lease, or the lease under which an event was written. */
+const leasePattern = /^\{"lease":(\d{1,15})[,}]|,"lease":(\d{1,15})\}$/;
 /** Events that the index has no use for, and that are by far the longest: they are not even parsed. */
 const uselessKinds: ReadonlySet<string> = new Set([
   'agent_thought_chunk',
@@ -40,7 +40,7 @@ export async function readIntoIndex(journal: FoundJournal, around: Surroundings)
     const isSame =
       known !== undefined &&
       known.foldedBytes <= journal.sizeBytes &&
-      (await tailChecksum(file, known.foldedBytes)) === known.tailChecksum;
+      (await checksumBefore(file, known.foldedBytes)) === known.tailChecksum;
     const reading = new Reading(journal, file, isSame ? known : undefined);
     for (let isAtEnd = false; !isAtEnd;) {
       isAtEnd = await reading.readSlice();
@@ -51,7 +51,7 @@ export async function readIntoIndex(journal: FoundJournal, around: Surroundings)
         sizeBytes: isAtEnd ? journal.sizeBytes : -1,
         modifiedAt: journal.modifiedAt,
         foldedBytes: reading.position,
-        tailChecksum: await tailChecksum(file, reading.position),
+        tailChecksum: await checksumBefore(file, reading.position),
       };
       database.add(journal, { mark, header, fold });
       await around.pace.rest();
@@ -117,6 +117,11 @@ class Reading {
       return;
     }
     const { state } = this.fold;
+    const lease = leasePattern.exec(json);
+    const epoch = Number(lease?.[1] ?? lease?.[2] ?? state.epoch ?? 0);
+    // Somebody wrote who had lost the lease: in the journal that does not count.
+    if (epoch < (state.epoch ?? 0)) return;
+    state.epoch = epoch;
     const [, sequence, at, kind = ''] = eventStart.exec(json) ?? [];
     if (uselessKinds.has(kind) || (kind === 'tool_call_update' && !json.includes('"locations"'))) {
       if (Number(sequence) > state.sequence) this.fold.skip(Number(sequence), Number(at));
@@ -126,16 +131,4 @@ class Reading {
     records.take(json);
     for (const event of records.events) if (event.sequence > state.sequence) this.fold.take(event);
   }
-}
-
-async function tailChecksum(file: OpenFile, endBytes: number): Promise<number> {
-  const start = Math.max(0, endBytes - tailBytes);
-  const bytes = Buffer.alloc(endBytes - start);
-  let done = 0;
-  while (done < bytes.byteLength) {
-    const count = await file.read(bytes.subarray(done), start + done);
-    if (count === 0) break;
-    done += count;
-  }
-  return crc32(bytes.subarray(0, done));
 }

@@ -86,8 +86,18 @@ export class LastScreens {
     return this.computer.compute(job, signal);
   }
 
+  /** Forgets the terminals that are not needed; answers the bytes given up. */
+  shed(isNeeded: (sessionId: TerminalId) => boolean): number {
+    let freedBytes = 0;
+    for (const [sessionId, kept] of this.kept) {
+      if (isNeeded(sessionId)) continue;
+      freedBytes += sizeOf(kept);
+      this.kept.delete(sessionId);
+    }
+    return freedBytes;
+  }
+
   private makeRoom(): void {
-    const sizeOf = ({ screen }: LastScreen): number => maxTailBytes + (screen ? bytesOf(screen).length : 0);
     let bytes = [...this.kept.values()].reduce((sum, kept) => sum + sizeOf(kept), 0);
     for (const [sessionId, kept] of this.kept) {
       if (bytes <= maxBytes) return;
@@ -95,6 +105,10 @@ export class LastScreens {
       this.kept.delete(sessionId);
     }
   }
+}
+
+function sizeOf({ screen }: LastScreen): number {
+  return maxTailBytes + (screen ? bytesOf(screen).length : 0);
 }
 
 /** Where the next output will stand. */

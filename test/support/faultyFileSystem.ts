@@ -1,4 +1,4 @@
-import { nodeFileSystem, type FileSystem, type OpenFile } from '../../../server/src/base/fileSystem.ts';
+import { nodeFileSystem, type FileSystem, type OpenFile } from '../../server/src/base/fileSystem.ts';
 
 export type Operation = 'open' | 'read' | 'write' | 'close' | 'rename' | 'remove' | 'stat' | 'list' | 'createFolder';
 

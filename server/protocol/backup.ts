@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import { request, serverNotification } from './declaration.ts';
+
+const minuteMs = 60_000;
+/** A first backup of many gigabytes takes a while. */
+const longestMs = 30 * minuteMs;
+const backupName = z.string().min(1).max(64);
+
+/** Why a backup was made: somebody asked, a day was over, or before something that changes much. */
+export const backupReason = z.enum(['manual', 'daily', 'upgrade', 'migration', 'restore']);
+export type BackupReason = z.output<typeof backupReason>;
+
+export const backupSummary = z.object({
+  id: z.string(),
+  /** Milliseconds since 1970; null where the backup is so damaged that it does not say. */
+  createdAt: z.number().nullable(),
+  reason: backupReason.nullable(),
+  /** Of the program that made it. */
+  version: z.string().nullable(),
+  conversations: z.int().min(0),
+  files: z.int().min(0),
+  /** Of all files together; parts that backups share count in each. */
+  sizeBytes: z.number().min(0),
+  /** `partial`: some files could not be read. `damaged`: something of it is missing or wrong. */
+  status: z.enum(['good', 'partial', 'damaged']),
+});
+export type BackupSummary = z.output<typeof backupSummary>;
+
+export const backup = {
+  'backup/create': request({
+    summary: 'Saves the conversations, the audit log, personas and settings as they are now. Secrets are never saved.',
+    params: z.strictObject({}),
+    result: z.object({
+      backup: backupSummary,
+      /** What could not be read, relative to the data folder; 100 at most. */
+      unreadable: z.array(z.object({ path: z.string(), code: z.string() })),
+    }),
+    errors: ['Conflict'],
+    scope: 'admin',
+    timeoutMs: longestMs,
+  }),
+  'backup/list': request({
+    summary: 'Lists the backups, the latest first, and how much room they take together.',
+    params: z.strictObject({}),
+    result: z.object({ backups: z.array(backupSummary), usedBytes: z.number().min(0) }),
+    scope: 'read',
+    timeoutMs: minuteMs,
+  }),
+  'backup/verify': request({
+    summary: 'Reads a backup back, or all, and says what is damaged. What is damaged is put aside, not deleted.',
+    params: z.strictObject({ id: backupName.optional() }),
+    result: z.object({
+      backups: z.array(
+        z.object({
+          id: z.string(),
+          isGood: z.boolean(),
+          /** A sentence each; 100 at most. */
+          problems: z.array(z.string()),
+        }),
+      ),
+    }),
+    errors: ['NotFound', 'Conflict'],
+    scope: 'admin',
+    timeoutMs: longestMs,
+  }),
+  'backup/restore': request({
+    summary:
+      'Puts everything back as it was when the backup was made, after a backup of how it is now. Clients attach to ' +
+      'conversations anew afterwards. A dry run only says what would change.',
+    params: z.strictObject({ id: backupName, dryRun: z.boolean().default(false) }),
+    result: z.object({
+      id: z.string(),
+      /** Restoring this one takes the restore back; null for a dry run. */
+      undoId: z.string().nullable(),
+      /** Files, relative to the data folder, that the restore adds, changes and removes; 1,000 of each at most. */
+      added: z.array(z.string()),
+      changed: z.array(z.string()),
+      removed: z.array(z.string()),
+    }),
+    errors: ['NotFound', 'Conflict', 'Unsupported'],
+    scope: 'admin',
+    timeoutMs: longestMs,
+  }),
+  'backup/progressed': serverNotification({
+    summary: 'Some of the files that a backup, a verification or a restore has to go through are done.',
+    params: z.object({
+      work: z.enum(['create', 'verify', 'restore']),
+      done: z.int().min(0),
+      total: z.int().min(0),
+    }),
+  }),
+} as const;

@@ -1,0 +1,14 @@
+import { CodedError } from '../../protocol/errors.ts';
+
+/** Another process may write to the conversation, so this one may not. */
+export function heldElsewhere(): CodedError {
+  return new CodedError(
+    'Conflict',
+    'Another window holds this conversation, so here it can only be read. Go on there, or close it there.',
+  );
+}
+
+/** A conversation has one turn at a time. */
+export function turnIsRunning(): CodedError {
+  return new CodedError('Conflict', 'A turn is running in this conversation. Wait for its end, or stop it first.');
+}

@@ -1,0 +1,145 @@
+import type { BackupSummary } from '../../protocol/backup.ts';
+import { CodedError } from '../../protocol/errors.ts';
+import type { LogLevel } from '../base/logger.ts';
+import { makeVisible } from '../security/visibleText.ts';
+import { exitCodeOfSignal, exitCodes } from './exitCodes.ts';
+import { withLocalServer, type LocalServer } from './localServer.ts';
+import { createProcessLogger } from './processLogger.ts';
+import { textTable } from './textTable.ts';
+
+export interface BackupOptions {
+  readonly dataDir?: string;
+  readonly logLevel?: LogLevel;
+  readonly json?: true;
+}
+export interface RestoreOptions extends BackupOptions {
+  readonly dryRun?: true;
+}
+
+const maxShown = 20;
+const noBackup = 'There is no backup yet. "ai-dev-assistant backup create" makes one.';
+const endingSignals = ['SIGINT', 'SIGTERM'] as const;
+
+/** Makes a backup now. */
+export async function createBackup(options: BackupOptions): Promise<void> {
+  await withBackups(options, async (server, signal) => {
+    const result = await server.call('backup/create', {}, signal);
+    if (options.json === true) {
+      print(JSON.stringify(result));
+      return;
+    }
+    const { id, conversations, files, sizeBytes } = result.backup;
+    print(`Backup ${id}: ${conversations} conversations, ${files} files, ${sizeOf(sizeBytes)}.`);
+    for (const { path, code } of result.unreadable) {
+      print(`Not saved, because it cannot be read (${code}): ${makeVisible(path)}`);
+    }
+    if (result.unreadable.length > 0) process.exitCode = exitCodes.failed;
+  });
+}
+
+/** Prints the backups, the latest first. */
+export async function listBackups(options: BackupOptions): Promise<void> {
+  await withBackups(options, async (server, signal) => {
+    const result = await server.call('backup/list', {}, signal);
+    if (options.json === true) {
+      print(JSON.stringify(result));
+      return;
+    }
+    const { backups, usedBytes } = result;
+    if (backups.length === 0) {
+      print(noBackup);
+      return;
+    }
+    const heads = ['ID', 'MADE', 'WHY', 'VERSION', 'CONVERSATIONS', 'SIZE', 'STATE'];
+    process.stdout.write(textTable([heads, ...backups.map(rowOf)]));
+    print(`Together they take ${sizeOf(usedBytes)} on disk.`);
+  });
+}
+
+/** Reads one backup back, or all. The exit code is 1 if one is damaged. */
+export async function verifyBackups(id: string | undefined, options: BackupOptions): Promise<void> {
+  await withBackups(options, async (server, signal) => {
+    const { backups } = await server.call('backup/verify', id === undefined ? {} : { id }, signal);
+    if (backups.some(({ isGood }) => !isGood)) process.exitCode = exitCodes.failed;
+    if (options.json === true) {
+      print(JSON.stringify({ backups }));
+      return;
+    }
+    if (backups.length === 0) print(noBackup);
+    for (const backup of backups) {
+      print(`${backup.id}: ${backup.isGood ? 'good' : 'damaged'}`);
+      for (const problem of backup.problems) print(`  ${makeVisible(problem)}`);
+    }
+  });
+}
+
+/** Puts everything back as it was, or says what that would change. */
+export async function restoreBackup(id: string, options: RestoreOptions): Promise<void> {
+  await withBackups(options, async (server, signal) => {
+    const result = await server.call('backup/restore', { id, dryRun: options.dryRun === true }, signal);
+    if (options.json === true) {
+      print(JSON.stringify(result));
+      return;
+    }
+    const { added, changed, removed, undoId } = result;
+    if (undoId === null) print(`Restoring ${result.id} would add, change and remove these files; nothing was changed:`);
+    else print(`Restored ${result.id}. To take that back: ai-dev-assistant backup restore ${undoId}`);
+    printPaths('+', added);
+    printPaths('~', changed);
+    printPaths('-', removed);
+    if (added.length + changed.length + removed.length === 0) print('Everything is as it was then.');
+  });
+}
+
+async function withBackups(
+  { dataDir, logLevel = 'warn' }: BackupOptions,
+  use: (server: LocalServer, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const { logger } = createProcessLogger(logLevel);
+  const stopped = new AbortController();
+  const onSignal = (signal: NodeJS.Signals): void => stopped.abort(signal);
+  for (const signal of endingSignals) process.once(signal, onSignal);
+  try {
+    await withLocalServer({ dataDir, workspace: undefined, logger, startsPtyHost: false }, async (server) => {
+      const shown = server.onNotification(({ method, params }) => {
+        if (method === 'backup/progressed') showProgress(params.done, params.total);
+      });
+      try {
+        await use(server, stopped.signal);
+      } finally {
+        shown.dispose();
+      }
+    });
+  } catch (error) {
+    if (!stopped.signal.aborted || !(error instanceof CodedError) || error.reason !== 'Cancelled') throw error;
+    process.stderr.write('Stopped; nothing was changed.\n');
+    process.exitCode = exitCodeOfSignal(stopped.signal.reason as NodeJS.Signals);
+  } finally {
+    for (const signal of endingSignals) process.off(signal, onSignal);
+  }
+}
+
+/** On a terminal only: in a log it would be noise. */
+function showProgress(done: number, total: number): void {
+  if (!process.stderr.isTTY) return;
+  process.stderr.write(done < total ? `\r${done} of ${total} files\x1b[K` : '\r\x1b[K');
+}
+
+function rowOf({ id, createdAt, reason, version, conversations, sizeBytes, status }: BackupSummary): string[] {
+  const made = createdAt === null ? '?' : new Date(createdAt).toLocaleString('sv-SE');
+  return [id, made, reason ?? '?', makeVisible(version ?? '?'), String(conversations), sizeOf(sizeBytes), status];
+}
+
+function printPaths(mark: string, paths: readonly string[]): void {
+  for (const path of paths.slice(0, maxShown)) print(`${mark} ${makeVisible(path)}`);
+  if (paths.length > maxShown) print(`${mark} … and ${paths.length - maxShown} more`);
+}
+
+function sizeOf(bytes: number): string {
+  if (bytes < 1_000) return `${bytes} bytes`;
+  return bytes < 1_000_000 ? `${Math.round(bytes / 1_000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
