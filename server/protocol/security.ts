@@ -22,7 +22,8 @@ const newToken = z.object({ tokenId, token: z.string(), expiresAt: z.number().op
 
 export const security = {
   'security/tokens': request({
-    summary: 'Lists the tokens with which others may come in: what they may do and until when, never the tokens themselves.',
+    summary:
+      'Lists the tokens with which others may come in: what they may do and until when, never the tokens themselves.',
     params: z.strictObject({}),
     result: z.object({ tokens: z.array(listedToken) }),
     scope: 'admin',

@@ -33,7 +33,11 @@ export class WebSocketClient {
   /** Opens one with the token in the header, or as `options` say. Rejects with `HTTP <status> <reason>`. */
   static async open(
     server: HttpServer,
-    options: { readonly token?: string | null; readonly path?: string; readonly subprotocols?: string[] } & ClientOptions = {},
+    options: {
+      readonly token?: string | null;
+      readonly path?: string;
+      readonly subprotocols?: string[];
+    } & ClientOptions = {},
   ): Promise<WebSocketClient> {
     const { token = server.token, path = '/ws', subprotocols = [], headers = {}, ...rest } = options;
     const authorization = token === null ? {} : { authorization: `Bearer ${token}` };

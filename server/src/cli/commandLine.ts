@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
+import { grantedScopes } from '../../protocol/declaration.ts';
 import { CodedError } from '../../protocol/errors.ts';
 import { logLevels } from '../base/logger.ts';
 import { readVersion } from '../version.ts';
@@ -23,6 +24,14 @@ import {
   type ListOptions,
   type TerminalsOptions,
 } from './terminals.ts';
+import {
+  createToken,
+  listTokens,
+  revokeToken,
+  rotateToken,
+  type CreateTokenOptions,
+  type TokensOptions,
+} from './tokens.ts';
 
 /** Runs the command that `argv` names. Every failure is one line on stderr and an exit code of `exitCodes`. */
 export async function runCommandLine(argv: readonly string[]): Promise<void> {
@@ -59,7 +68,7 @@ function createProgram(): Command {
     .action((options: LspOptions) => runLsp(options));
 
   withDataFolder(program.command('serve'))
-    .description('HTTP on this machine, for scripts; the first line on stdout is JSON and says where')
+    .description('HTTP and WebSocket on this machine, for scripts; the first line on stdout is JSON and says where')
     .option('--host <address>', 'address to listen on: 127.0.0.1 or ::1', '127.0.0.1')
     .option('--port <number>', 'port to listen on; 0 takes a free one', parsePort, 0)
     .option('--workspace <folder>', 'folder that agents work in; naming it says that you trust it')
@@ -77,6 +86,8 @@ function createProgram(): Command {
   addTerminals(program.command('terminals').description('terminals of the data folder, those of editors included'));
 
   addBackups(program.command('backup').description('copies of conversations, audit log, personas and settings'));
+
+  addTokens(program.command('tokens').description('who else may come in over HTTP and WebSocket'));
 
   for (const command of allCommands(program)) command.exitOverride().helpOption('--help', 'print this help');
   return program;
@@ -134,6 +145,33 @@ function addBackups(backup: Command): void {
     .action((backupId: string, options: RestoreOptions) => restoreBackup(backupId, options));
 }
 
+function addTokens(tokens: Command): void {
+  tokens.helpCommand(false);
+  withDataFolder(tokens.command('list'))
+    .description('what each may do, and until when')
+    .option('--json', 'print the answer of security/tokens, as one line of JSON')
+    .action((options: TokensOptions) => listTokens(options));
+
+  withDataFolder(tokens.command('create'))
+    .description('make one; it is printed this once')
+    .requiredOption('--name <text>', 'who or what it is for')
+    .addOption(new Option('--scope <scope>', 'what it may do').choices(grantedScopes).default('read'))
+    .option('--hours <number>', 'how long it holds', parseHours, 24)
+    .option('--json', 'print the answer of security/issue, as one line of JSON')
+    .action((options: CreateTokenOptions) => createToken(options));
+
+  withDataFolder(tokens.command('rotate'))
+    .description('replace one by a new one, and send away who came in with it')
+    .argument('<id>', 'its id; dataFolder for the one in the file')
+    .option('--json', 'print the answer of security/rotate, as one line of JSON')
+    .action((id: string, options: TokensOptions) => rotateToken(id, options));
+
+  withDataFolder(tokens.command('revoke'))
+    .description('end one, and send away who came in with it')
+    .argument('<id>', 'its id')
+    .action((id: string, options: TokensOptions) => revokeToken(id, options));
+}
+
 function allCommands(program: Command): Command[] {
   return program.commands.flatMap((command) => [command, ...allCommands(command)]);
 }
@@ -142,6 +180,16 @@ function withDataFolder(command: Command): Command {
   return command
     .option('--data-dir <folder>', 'where everything is kept (also: AI_DEV_ASSISTANT_HOME)')
     .addOption(new Option('--log-level <level>', 'least weight of a line on stderr').choices(logLevels));
+}
+
+function parseHours(text: string): number {
+  const hours = Number(text);
+  if (/^\d{1,4}(?:\.\d{1,3})?$/.test(text) && hours > 0) return hours;
+  throw new CommanderError(
+    exitCodes.usage,
+    'commander.invalidArgument',
+    `error: "${text}" is no number of hours: use 0.001 to 8784.`,
+  );
 }
 
 function parsePort(text: string): number {

@@ -55,7 +55,9 @@ export function openApiDocument(): object {
     servers: [{ url: 'http://127.0.0.1:{port}', variables: { port: { default: '0' } } }],
     security: [{ token: [] }],
     paths: {
-      ...Object.fromEntries(clientRequests().map(([method, declaration]) => [`/api/${method}`, pathOf(method, declaration)])),
+      ...Object.fromEntries(
+        clientRequests().map(([method, declaration]) => [`/api/${method}`, pathOf(method, declaration)]),
+      ),
       '/health': { get: plainGet('Says whether the server works. Needs no token.', 'application/json', []) },
       '/metrics': { get: plainGet('The numbers of the server, in the text format of Prometheus.', 'text/plain') },
       '/events': { get: eventsOperation },
@@ -78,7 +80,10 @@ const errorSchema = {
 };
 
 const eventsOperation = {
-  ...plainGet('Notifications as server-sent events, of a conversation, of a terminal, or those for everybody.', 'text/event-stream'),
+  ...plainGet(
+    'Notifications as server-sent events, of a conversation, of a terminal, or those for everybody.',
+    'text/event-stream',
+  ),
   parameters: ['conversation', 'terminal', 'from'].map((name) => ({
     name,
     in: 'query',
@@ -114,8 +119,9 @@ function plainGet(summary: string, contentType: string, security?: readonly []):
 }
 
 function schemaOf(schema: z.ZodType, io: 'input' | 'output'): object {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
-  return rest;
+  return Object.fromEntries(
+    Object.entries(z.toJSONSchema(schema, { io, unrepresentable: 'any' })).filter(([key]) => key !== '$schema'),
+  );
 }
 
 function jsonOf(schema: object): object {

@@ -53,3 +53,11 @@ export function subprotocolsOf(request: http.IncomingMessage): string[] {
   const header = request.headers['sec-websocket-protocol'] ?? '';
   return header === '' ? [] : header.split(',').map((name) => name.trim());
 }
+
+/** One request on its way through. */
+export interface Exchange {
+  readonly request: http.IncomingMessage;
+  readonly response: http.ServerResponse;
+  readonly path: string;
+  readonly query: URLSearchParams;
+}

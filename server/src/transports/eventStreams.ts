@@ -4,11 +4,10 @@ import type { Disposable } from '../base/disposable.ts';
 import type { Client } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Router } from '../rpc/router.ts';
-import type { DoorBearer } from './door.ts';
+import type { DoorBearer, Exchange } from './door.ts';
 import { EventStream, type StreamedEvent } from './eventStream.ts';
 import { sendAnswer } from './httpAnswer.ts';
 import { createHttpClient } from './httpCalls.ts';
-import type { Exchange } from './httpTransport.ts';
 import { bytesToBase64 } from './wireBytes.ts';
 
 export interface EventStreamsOptions {
@@ -63,7 +62,11 @@ export class EventStreams implements Disposable {
       attached.push({ event: method, data: bytesToBase64(answer.result as object) });
     }
     if (attachments.length === 0) clients.add(client);
-    this.keep(stream, exchange, watch(bearer, () => stream.end()));
+    this.keep(
+      stream,
+      exchange,
+      watch(bearer, () => stream.end()),
+    );
     stream.begin(attached);
   }
 

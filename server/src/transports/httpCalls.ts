@@ -4,9 +4,8 @@ import { declarationOf } from '../../protocol/contract.ts';
 import { CodedError } from '../../protocol/errors.ts';
 import type { Client } from '../base/handlers.ts';
 import type { Router } from '../rpc/router.ts';
-import type { DoorBearer } from './door.ts';
+import type { DoorBearer, Exchange } from './door.ts';
 import { sendAnswer, sendRefusal } from './httpAnswer.ts';
-import type { Exchange } from './httpTransport.ts';
 
 /** A prompt of 1 MiB of text, escaped, with room. */
 const maxBodyBytes = 4 * 1024 * 1024;

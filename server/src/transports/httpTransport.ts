@@ -8,7 +8,7 @@ import type { Client } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Router } from '../rpc/router.ts';
 import { ConnectionBudget } from './connectionBudget.ts';
-import { doorRequestOf, type DoorBearer, type Guard } from './door.ts';
+import { doorRequestOf, type DoorBearer, type Exchange, type Guard } from './door.ts';
 import { EventStreams } from './eventStreams.ts';
 import { callMethod, describeMethods } from './httpCalls.ts';
 import { sendJson, sendRefusal, sendText, type HttpRefusal } from './httpAnswer.ts';
@@ -36,14 +36,6 @@ export interface HttpTransportOptions {
   readonly host: '127.0.0.1' | '::1';
   /** 0 takes any free port. */
   readonly port: number;
-}
-
-/** One request on its way through. */
-export interface Exchange {
-  readonly request: http.IncomingMessage;
-  readonly response: http.ServerResponse;
-  readonly path: string;
-  readonly query: URLSearchParams;
 }
 
 /** What a path answers to somebody who has been let in. */
@@ -74,8 +66,8 @@ export class HttpTransport implements Disposable {
       void this.answer(request, response);
     });
     this.server.on('connection', (socket: Socket) => this.budget.accept(socket));
-    this.server.on('upgrade', (request: http.IncomingMessage, stream: Duplex, head: Buffer) => {
-      void this.upgrade(request, stream, head);
+    this.server.on('upgrade', (request: http.IncomingMessage, _stream: Duplex, head: Buffer) => {
+      void this.upgrade(request, request.socket, head);
     });
   }
 
@@ -157,7 +149,7 @@ export class HttpTransport implements Disposable {
     else sendRefusal(response, useMethod('GET'));
   }
 
-  private async upgrade(request: http.IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
+  private async upgrade(request: http.IncomingMessage, stream: Socket, head: Buffer): Promise<void> {
     const onGone = (): void => {
       stream.destroy();
     };
@@ -198,9 +190,9 @@ function useMethod(method: string): HttpRefusal {
 }
 
 /** Answers over HTTP in the place of the WebSocket that is not opened. */
-function refuseUpgrade(request: http.IncomingMessage, stream: Duplex, refusal: HttpRefusal): void {
+function refuseUpgrade(request: http.IncomingMessage, stream: Socket, refusal: HttpRefusal): void {
   const response = new http.ServerResponse(request);
-  response.assignSocket(stream as Socket);
+  response.assignSocket(stream);
   response.setHeader('Connection', 'close');
   response.once('finish', () => stream.end());
   sendRefusal(response, refusal);

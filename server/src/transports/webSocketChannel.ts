@@ -79,7 +79,10 @@ export class WebSocketWriter extends AbstractMessageWriter {
     if (socket.readyState !== socket.OPEN) return;
     if (socket.bufferedAmount > maxBufferedBytes) {
       this.logger.warn('A WebSocket is closed: its client does not read', { bufferedBytes: socket.bufferedAmount });
-      socket.close(closeCodes.tryAgainLater, 'Too much waits for you: attach again from the last number you have seen.');
+      socket.close(
+        closeCodes.tryAgainLater,
+        'Too much waits for you: attach again from the last number you have seen.',
+      );
       return;
     }
     await new Promise<void>((resolve) => socket.send(frame, () => resolve()));

@@ -53,7 +53,9 @@ class EventReader {
 }
 
 function parse(text: string): StreamedEvent {
-  const fields = new Map(text.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]));
+  const fields = new Map(
+    text.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
+  );
   return {
     event: fields.get('event') ?? '',
     id: fields.get('id'),
@@ -96,7 +98,9 @@ describe('Events over HTTP', () => {
     assert.equal(reader.events[0]?.event ?? 'terminal/attach', 'terminal/attach');
     await result('terminal/write', { sessionId, data: 'seq 1 200000 | tail -c 1000000; echo the-end-is-here\r' });
     const text = (): string =>
-      Buffer.concat(reader.of('terminal/output').map(({ data }) => Buffer.from(String(data['data']), 'base64'))).toString();
+      Buffer.concat(
+        reader.of('terminal/output').map(({ data }) => Buffer.from(String(data['data']), 'base64')),
+      ).toString();
     await waitFor('the end of more than what is sent without an acknowledgement', () =>
       text().includes('\nthe-end-is-here'),
     );
@@ -149,7 +153,12 @@ describe('Events over HTTP', () => {
   });
 
   it('can be followed with curl', async () => {
-    const child: ChildProcess = spawn('curl', ['-sN', '-H', `Authorization: Bearer ${server.token}`, `${server.url.origin}/events`]);
+    const child: ChildProcess = spawn('curl', [
+      '-sN',
+      '-H',
+      `Authorization: Bearer ${server.token}`,
+      `${server.url.origin}/events`,
+    ]);
     let text = '';
     child.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()));
     try {
@@ -169,8 +178,16 @@ describe('Events over HTTP', () => {
     const paths = description.body['paths'] as Record<string, object>;
     const { methods } = (await server.send({ path: '/api', method: 'GET' })).body as { methods: { method: string }[] };
     for (const { method } of methods) assert.ok(paths[`/api/${method}`], method);
-    const metrics = execFileSync('curl', ['-s', '-H', `Authorization: Bearer ${server.token}`, `${server.url.origin}/metrics`]);
-    assert.match(metrics.toString(), /^ai_dev_assistant_requests_total\{method="terminal\/create",outcome="ok"\} \d+$/m);
+    const metrics = execFileSync('curl', [
+      '-s',
+      '-H',
+      `Authorization: Bearer ${server.token}`,
+      `${server.url.origin}/metrics`,
+    ]);
+    assert.match(
+      metrics.toString(),
+      /^ai_dev_assistant_requests_total\{method="terminal\/create",outcome="ok"\} \d+$/m,
+    );
     assert.match(metrics.toString(), /^ai_dev_assistant_connections\{kind="webSockets"\} 0$/m);
     assert.match(metrics.toString(), /^process_resident_memory_bytes \d+$/m);
     assert.equal(metrics.toString().includes(server.token), false);

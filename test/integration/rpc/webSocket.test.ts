@@ -65,7 +65,11 @@ describe('The server over WebSocket', () => {
     ['no token', { token: null }, 'HTTP 401 Unauthenticated'],
     ['a wrong token', { token: 'A'.repeat(43) }, 'HTTP 401 Unauthenticated'],
     ['a token in the address', { token: null, path: '/ws?token=TOKEN' }, 'HTTP 401 Unauthenticated'],
-    ['a wrong token among the subprotocols', { token: null, subprotocols: ['bearer.wrong'] }, 'HTTP 401 Unauthenticated'],
+    [
+      'a wrong token among the subprotocols',
+      { token: null, subprotocols: ['bearer.wrong'] },
+      'HTTP 401 Unauthenticated',
+    ],
     ['a web page', { headers: { origin: 'https://evil.example' } }, 'HTTP 403 BadOrigin'],
     ['a sandboxed page', { headers: { origin: 'null' } }, 'HTTP 403 BadOrigin'],
     ['a rebound host name', { headers: { host: 'evil.example' } }, 'HTTP 421 BadHost'],
@@ -100,14 +104,23 @@ describe('The server over WebSocket', () => {
     const [one, other] = [await open(), await open()];
     const { sessionId } = await one.call('terminal/create', { shell: 'sh' });
     await waitFor('the other to be told', () =>
-      other.notifications.some(({ method, params }) => method === 'terminal/changed' && params['sessionId'] === sessionId),
+      other.notifications.some(
+        ({ method, params }) => method === 'terminal/changed' && params['sessionId'] === sessionId,
+      ),
     );
     await one.call('terminal/close', { sessionId });
   });
 
   it('answers what is no message, goes on, and closes when it is too much', async () => {
     const client = await open();
-    for (const text of ['{', '[]', '1', 'null', '{"jsonrpc":"1.0","id":1,"method":"server/health"}', '{"jsonrpc":"2.0"}']) {
+    for (const text of [
+      '{',
+      '[]',
+      '1',
+      'null',
+      '{"jsonrpc":"1.0","id":1,"method":"server/health"}',
+      '{"jsonrpc":"2.0"}',
+    ]) {
       client.socket.send(text);
     }
     await waitFor('the answers', () => client.strays.length === 6);
@@ -211,6 +224,6 @@ describe('The server over WebSocket', () => {
     await waitFor('the new title', () => reader.notifications.some(({ method }) => method === 'session/update'));
     const refused = await reader.request('session/prompt', { sessionId, prompt: [{ type: 'text', text: 'Hi' }] });
     assert.equal(refused.error?.data.reason, 'Forbidden');
-    await admin.call('session/delete', { sessionId: sessionId as ConversationId });
+    await admin.call('session/delete', { sessionId: sessionId });
   });
 });

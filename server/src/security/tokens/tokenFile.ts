@@ -59,10 +59,14 @@ export async function replaceToken(dataFolder: string): Promise<void> {
     await writeFileAtomic(file, `${randomBytes(tokenBytes).toString('base64url')}\n`);
   } catch (error) {
     const code = errorCode(error) ?? 'unknown error';
-    throw new CodedError('Unavailable', `The token file could not be written (${code}), so the old token still holds.`, {
-      args: { code },
-      cause: error,
-    });
+    throw new CodedError(
+      'Unavailable',
+      `The token file could not be written (${code}), so the old token still holds.`,
+      {
+        args: { code },
+        cause: error,
+      },
+    );
   }
 }
 

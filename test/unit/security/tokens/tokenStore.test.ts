@@ -46,7 +46,10 @@ describe('The tokens of a data folder', () => {
     assert.ok(await store.authenticate(token));
     clock.advance(1);
     assert.equal(await store.authenticate(token), undefined);
-    assert.deepEqual((await store.list()).map((one) => one.tokenId), ['dataFolder']);
+    assert.deepEqual(
+      (await store.list()).map((one) => one.tokenId),
+      ['dataFolder'],
+    );
   });
 
   it('hold in every server of the folder, and end in every one within a second', async () => {
@@ -109,7 +112,15 @@ describe('The tokens of a data folder', () => {
       await store.issue({ name: 'other', scope: 'read', hours: 1 }),
     ];
     const swapped = `${one.token.slice(0, 21)}${other.token.slice(21)}`;
-    const wrong = [swapped, one.token.slice(0, -1), `${one.token}A`, ` ${one.token}`, one.token.toUpperCase(), '', 'x'.repeat(100_000)];
+    const wrong = [
+      swapped,
+      one.token.slice(0, -1),
+      `${one.token}A`,
+      ` ${one.token}`,
+      one.token.toUpperCase(),
+      '',
+      'x'.repeat(100_000),
+    ];
     for (const presented of wrong) assert.equal(await store.authenticate(presented), undefined, presented.slice(0, 80));
   });
 

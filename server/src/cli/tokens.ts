@@ -1,0 +1,77 @@
+import type { GrantedScope } from '../../protocol/declaration.ts';
+import type { ListedToken } from '../../protocol/security.ts';
+import type { LogLevel } from '../base/logger.ts';
+import { makeVisible } from '../security/visibleText.ts';
+import { withLocalServer, type LocalServer } from './localServer.ts';
+import { createProcessLogger } from './processLogger.ts';
+import { textTable } from './textTable.ts';
+
+export interface TokensOptions {
+  readonly dataDir?: string;
+  readonly logLevel?: LogLevel;
+  readonly json?: true;
+}
+export interface CreateTokenOptions extends TokensOptions {
+  readonly name: string;
+  readonly scope: GrantedScope;
+  readonly hours: number;
+}
+
+const heads = ['ID', 'SCOPE', 'ENDS', 'NAME'];
+
+/** Prints who else may come in, never the tokens themselves. */
+export async function listTokens(options: TokensOptions): Promise<void> {
+  await withServer(options, async (server) => {
+    const { tokens } = await server.call('security/tokens', {});
+    if (options.json === true) process.stdout.write(`${JSON.stringify({ tokens })}\n`);
+    else process.stdout.write(textTable([heads, ...tokens.map(rowOf)]));
+  });
+}
+
+/** Makes a token and prints it, alone on stdout, so that a script can take it from there. */
+export async function createToken(options: CreateTokenOptions): Promise<void> {
+  await withServer(options, async (server) => {
+    const { name, scope, hours } = options;
+    const made = await server.call('security/issue', { name, scope, hours });
+    process.stderr.write(
+      `Token ${made.tokenId} with the scope "${scope}"${endOf(made.expiresAt)}. It is not shown again.\n`,
+    );
+    process.stdout.write(options.json === true ? `${JSON.stringify(made)}\n` : `${made.token}\n`);
+  });
+}
+
+/** Replaces a token by a new one, which is printed; that of the data folder stands in its file. */
+export async function rotateToken(tokenId: string, options: TokensOptions): Promise<void> {
+  await withServer(options, async (server) => {
+    const { token, ...made } = await server.call('security/rotate', { tokenId });
+    process.stderr.write(
+      `The old token holds no more.${token === undefined ? ' The new one stands in its file.' : ''}\n`,
+    );
+    if (options.json === true) process.stdout.write(`${JSON.stringify({ ...made, token })}\n`);
+    else if (token !== undefined) process.stdout.write(`${token}\n`);
+  });
+}
+
+/** Ends a token. */
+export async function revokeToken(tokenId: string, options: TokensOptions): Promise<void> {
+  await withServer(options, async (server) => {
+    await server.call('security/revoke', { tokenId });
+    process.stdout.write(`Revoked ${tokenId}.\n`);
+  });
+}
+
+function withServer(
+  { dataDir, logLevel = 'warn' }: TokensOptions,
+  use: (server: LocalServer) => Promise<void>,
+): Promise<void> {
+  const { logger } = createProcessLogger(logLevel);
+  return withLocalServer({ dataDir, workspace: undefined, logger, startsPtyHost: false }, use);
+}
+
+function rowOf({ tokenId, scope, expiresAt, name }: ListedToken): string[] {
+  return [tokenId, scope, expiresAt === undefined ? 'never' : new Date(expiresAt).toISOString(), makeVisible(name)];
+}
+
+function endOf(expiresAt: number | undefined): string {
+  return expiresAt === undefined ? '' : ` until ${new Date(expiresAt).toISOString()}`;
+}
