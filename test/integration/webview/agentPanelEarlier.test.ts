@@ -161,10 +161,14 @@ describe('Earlier messages in the agent panel', function () {
     await view.page.keyboard.press('Enter');
     await eventually('they are there', async () => ((await questions(view))[0] ?? turns) < 200);
     assert.equal(await view.page.getByRole('alert').count(), 0);
-    await eventually('all of them', async () => {
-      if ((await button(view).count()) > 0) await view.page.keyboard.press('Enter');
-      return (await questions(view))[0] === 0 && (await button(view).count()) === 0;
-    });
+    await eventually(
+      'all of them',
+      async () => {
+        if ((await button(view).count()) > 0) await view.page.keyboard.press('Enter');
+        return (await questions(view))[0] === 0 && (await button(view).count()) === 0;
+      },
+      40_000,
+    );
     const hasFocus = await scroller(view).evaluate((element) => document.activeElement === element);
     assert.ok(hasFocus, 'the keyboard is where the messages are');
   });
