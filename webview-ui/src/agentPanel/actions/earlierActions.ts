@@ -21,7 +21,7 @@ export class EarlierActions {
   /** Loads the next page further back, unless that is under way or there is none. Never rejects: the failure is shown. */
   async load(): Promise<void> {
     const conversation = this.state.conversation.value;
-    if (conversation === null || !conversation.earlier.hasMore || conversation.earlier.isLoading) return;
+    if (conversation?.earlier.hasMore !== true || conversation.earlier.isLoading) return;
     const { sessionId } = conversation;
     this.change(conversation, { isLoading: true, error: null });
     const count = conversation.view.items.length;

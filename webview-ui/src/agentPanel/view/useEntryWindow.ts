@@ -14,8 +14,8 @@ export interface EntryWindow {
   readonly end: number;
   /** Counts from where the conversation was attached, so that it stays the same when earlier entries are put in front. */
   readonly firstFromAttach: number;
-  showEarlier(): void;
-  showLater(): void;
+  readonly showEarlier: () => void;
+  readonly showLater: () => void;
 }
 
 /**

@@ -24,7 +24,7 @@ export function useKeptPlace(
     /** Holds the entries; those that stay keep their elements. */
     readonly list: RefObject<HTMLElement | null>;
     /** Called after the view was scrolled to leave things in place. */
-    onMoved(): void;
+    readonly onMoved: () => void;
   },
   contentKey: string,
   isActive: boolean,
