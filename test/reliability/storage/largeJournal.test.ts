@@ -35,7 +35,9 @@ describe(`a journal of ${sizeMiB} MiB`, function () {
     assert.ok(stdout.startsWith('{'), stderr);
     const seen = JSON.parse(stdout) as Record<string, number | string>;
     console.log(`      opened in ${seen['openedMs']} ms with ${seen['peakMiB']} MiB at most`);
-    console.log(`      a page of earlier messages took ${seen['slowestPageMs']} ms at most, others waited for ${seen['blockedMs']} ms`);
+    console.log(
+      `      a page of earlier messages took ${seen['slowestPageMs']} ms at most, others waited for ${seen['blockedMs']} ms`,
+    );
     assert.ok(Number(seen['reached']) < Number(seen['droppedThrough']), 'pages came from the file');
     assert.equal(seen['oldest'], 1);
     assert.deepEqual([seen['access'], seen['last'], seen['appended']], ['write', last, last + 1]);

@@ -28,7 +28,7 @@ export class EarlierActions {
     try {
       for (let pages = 0; pages < maxPagesAtOnce; pages++) {
         const asked = this.waiting(sessionId);
-        if (asked === null || !asked.earlier.hasMore) break;
+        if (asked?.earlier.hasMore !== true) break;
         const { beforeSequence } = asked.earlier;
         const page = await this.bridge.request('session/events', { sessionId, beforeSequence, limit: pageEvents });
         const present = this.waiting(sessionId);

@@ -32,7 +32,7 @@ export function Conversation() {
     isEndOfAll: shown.end === items.length,
     // Whoever scrolls on after a failure does not ask for the next one: there is a button for that.
     onNearStart: () => {
-      if (hasEarlier && earlier?.error === null) showEarlier();
+      if (hasEarlier && earlier?.error === null && !earlier.isLoading) showEarlier();
     },
     onNearEnd: () => {
       if (shown.end < items.length) shown.showLater();
