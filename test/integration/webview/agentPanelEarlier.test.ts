@@ -144,14 +144,11 @@ describe('Earlier messages in the agent panel', function () {
       failures-- > 0
         ? Promise.reject(new CodedError('Unavailable', 'Could not read the conversation (EIO).'))
         : Promise.resolve();
-    const view = await openPaged((host) => answerInPages(host, shortTurns(turns), { maxTurns: 200, gate }));
+    const view = await openPaged((host) => answerInPages(host, shortTurns(turns), { gate }));
     const focused = () => view.page.evaluate(() => document.activeElement?.textContent ?? '');
-    await button(view).focus();
-    for (let presses = 0; failures > 0; presses++) {
-      assert.ok(presses < 10);
-      await view.page.keyboard.press('Enter');
-      await view.page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
-    }
+    // Scrolling there would ask for them too.
+    await button(view).evaluate((element) => (element as HTMLElement).focus({ preventScroll: true }));
+    await view.page.keyboard.press('Enter');
     await view.page.getByRole('alert').getByText('Earlier messages could not be loaded: Could not read').waitFor();
     assert.equal(await focused(), 'Retry');
     assert.ok(
@@ -159,7 +156,7 @@ describe('Earlier messages in the agent panel', function () {
       'the failure is in view',
     );
     await view.page.keyboard.press('Enter');
-    await eventually('they are there', async () => ((await questions(view))[0] ?? turns) < 200);
+    await eventually('they are there', async () => ((await questions(view))[0] ?? turns) < turns - 30);
     assert.equal(await view.page.getByRole('alert').count(), 0);
     await eventually(
       'all of them',

@@ -28,6 +28,11 @@ export function Conversation() {
     if (shown.first > 0) shown.showEarlier();
     else void actions.load().then(shown.showEarlier);
   };
+  // Whoever presses the button is at the top, even if the view is not, as after pressing it before by key.
+  const goToEarlier = (): void => {
+    scroll.toStart();
+    showEarlier();
+  };
   scroll.edges.current = {
     isEndOfAll: shown.end === items.length,
     // Whoever scrolls on after a failure does not ask for the next one: there is a button for that.
@@ -45,7 +50,7 @@ export function Conversation() {
     <main class="conversation">
       <div class={`conversationScroll${isPinned ? ' pinned' : ''}`} ref={viewport} tabIndex={-1}>
         <div class="conversationContent" ref={scroll.content}>
-          {hasEarlier && <EarlierButton earlier={earlier} onClick={showEarlier} focusAfter={viewport} />}
+          {hasEarlier && <EarlierButton earlier={earlier} onClick={goToEarlier} focusAfter={viewport} />}
           <EarlierAnnouncement count={inFront} isLoading={earlier?.isLoading === true} />
           {/* What is put in front of the log is no news: it is announced by one sentence. */}
           <div

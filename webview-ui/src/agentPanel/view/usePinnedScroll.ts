@@ -72,5 +72,11 @@ export function usePinnedScroll(resetKey: string | null) {
     lastTop.current = viewport.current?.scrollTop ?? 0;
   }, []);
 
-  return { viewport, content, edges, isPinned, toEnd, unpin, noteMoved };
+  const toStart = useCallback(() => {
+    unpin();
+    if (viewport.current !== null) viewport.current.scrollTop = 0;
+    noteMoved();
+  }, [unpin, noteMoved]);
+
+  return { viewport, content, edges, isPinned, toStart, toEnd, unpin, noteMoved };
 }
