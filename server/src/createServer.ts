@@ -23,6 +23,7 @@ import { ModelCatalog } from './providers/modelCatalog.ts';
 import { createModelHandlers } from './providers/modelHandlers.ts';
 import { PolicyGate } from './security/policyGate.ts';
 import { createConversationHandlers } from './storage/conversationHandlers.ts';
+import { ConversationExchange } from './storage/exchange/conversationExchange.ts';
 import { ConversationIndex } from './storage/index/conversationIndex.ts';
 import { compactTurn } from './agents/compactEvents.ts';
 import { JournalStore } from './storage/journalStore.ts';
@@ -233,6 +234,18 @@ export function createServer(options: ServerOptions): Server {
     clock: systemClock,
     logger,
   });
+  const exchange = new ConversationExchange({
+    dataFolder,
+    fileSystem: nodeFileSystem,
+    journals,
+    index,
+    compactTurn,
+    workspace,
+    gate,
+    clock: systemClock,
+    logger,
+    onImported: (session) => clients.notifyAll('session/changed', { sessionId: session.sessionId, session }),
+  });
   store.add(
     new MemoryWatch({
       health,
@@ -260,7 +273,10 @@ export function createServer(options: ServerOptions): Server {
     ...backupSystem,
     processes: createProcessTable(),
     gate,
-    closeConversations: () => sessions.closeAll(),
+    closeConversations: async () => {
+      await sessions.closeAll();
+      await exchange.closeExports();
+    },
   });
   backups.start();
   const automaticBackups = makesBackups ? new AutomaticBackups({ ...backupSystem, backups }) : undefined;
@@ -278,7 +294,7 @@ export function createServer(options: ServerOptions): Server {
       ...createCommandHandlers(runner, outputs, workspace),
       ...createModelHandlers(catalog),
       ...createSessionHandlers(sessions),
-      ...createConversationHandlers({ index, conversations: sessions, workspace }),
+      ...createConversationHandlers({ index, conversations: sessions, exchange, workspace }),
       ...createCacheHandlers(cache),
       ...createBackupHandlers(backups, systemClock),
     },
@@ -313,6 +329,7 @@ export function createServer(options: ServerOptions): Server {
       await automaticBackups?.dispose();
       await backups.stop();
       await sessions.close();
+      await exchange.dispose();
       await journals.dispose();
       await index.dispose();
       await runner.dispose();

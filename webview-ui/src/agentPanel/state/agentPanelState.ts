@@ -5,7 +5,6 @@ import type { ConfigOption, ConversationSummary } from '../../../../server/proto
 import type { ConversationId } from '../../../../server/protocol/sessionEvents.ts';
 import { isUp } from '../../bridge/bridge.ts';
 import { openQuestion, type ConversationView } from './conversationView.ts';
-import type { EarlierMessages } from './earlierMessages.ts';
 
 /** The conversation that the panel shows. */
 export interface OpenConversation {
@@ -13,7 +12,7 @@ export interface OpenConversation {
   readonly access: 'write' | 'read';
   /** Why it can only be read, if it is not because another window holds it. */
   readonly readOnlyReason: string | null;
-  readonly earlier: EarlierMessages;
+  readonly hasEarlier: boolean;
   readonly configOptions: readonly ConfigOption[];
   readonly view: ConversationView;
 }
