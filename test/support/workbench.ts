@@ -20,6 +20,8 @@ const probeMs = 100;
 const clickLimitMs = 2_000;
 /** The palette filters with a delay; after this time what it shows is its answer. */
 const paletteFilterMs = 1_000;
+/** A palette that is open takes text at once. */
+const paletteOpenMs = 2_000;
 /** Errors that the page logged are kept for the tests to look at; more than this many of them say nothing new. */
 const maxPageErrors = 500;
 
@@ -74,23 +76,25 @@ export class Workbench {
 
   /**
    * Runs a command from the palette by its full title. The palette does not notice commands that are contributed while
-   * it is open, so it is asked anew until the title is there.
+   * it is open, so it is asked anew until the title is there. A workbench that is still starting may take the focus from
+   * it, which closes it: then it is opened again.
    */
   async command(title: string, page: Page = this.page): Promise<void> {
-    await page.keyboard.press('F1');
     const input = page.locator('.quick-input-widget input.input');
-    await input.waitFor();
     const rows = page.locator('.quick-input-list .monaco-list-row');
     const exact = rows.and(page.locator(`[aria-label="${title}"], [aria-label^="${title},"]`)).first();
     await this.until(`the command "${title}" in the palette`, async () => {
-      await input.fill('>');
-      await input.fill(`>${title}`);
-      return exact.waitFor({ timeout: paletteFilterMs }).then(
-        () => true,
-        () => false,
-      );
+      try {
+        if (!(await input.isVisible())) await page.keyboard.press('F1');
+        await input.fill('>', { timeout: paletteOpenMs });
+        await input.fill(`>${title}`, { timeout: paletteOpenMs });
+        await exact.click({ timeout: paletteFilterMs });
+        return true;
+      } catch (error) {
+        if (error instanceof errors.TimeoutError) return false;
+        throw error;
+      }
     });
-    await exact.click();
   }
 
   /** Picks the entry with this text from the quick pick that is open. */

@@ -177,7 +177,11 @@ describe('The replay of a screen', function () {
         const rest = bytes.subarray(cut);
         assertSame(await terminalAfter(at, screen.replay, unfinished, rest), await terminalAfter(at, bytes));
       }),
-      { numRuns: Number(process.env['SCREEN_RUNS'] ?? 300) },
+      {
+        numRuns: Number(process.env['SCREEN_RUNS'] ?? 300),
+        // A character without a link below one that has it.
+        examples: [[Buffer.from('a\x1b[L\x1b]8;;http://one.example/\x07a\r\n'), { cols: 2, rows: 2 }, 0.97]],
+      },
     );
   });
 

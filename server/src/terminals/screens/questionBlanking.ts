@@ -62,7 +62,12 @@ export class QuestionBlanking {
   private ended(sequence: Sequence, to: number): void {
     const isTerminator = this.takesTerminator && sequence.kind === 'escape' && sequence.final === '\\';
     this.takesTerminator = false;
-    if (!isTerminator && !asks(sequence)) return;
+    if (isTerminator) {
+      // Its ESC has become the CAN that takes back the question.
+      this.erase(to - 1, to);
+      return;
+    }
+    if (!asks(sequence)) return;
     this.isWithinQuestion = sequence.kind === 'dcs';
     const from = Math.max(this.beganAt, 0);
     if (to > 0) this.erase(from, to);

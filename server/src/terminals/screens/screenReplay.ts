@@ -1,4 +1,5 @@
-import { backgroundOf, isSameStyle } from './cellStyle.ts';
+import type { IBufferLine } from '@xterm/headless';
+import { backgroundOf, isSameStyle, plainAttributes } from './cellStyle.ts';
 import { leavesByWrap, ReplayWriter } from './replayWriter.ts';
 import { charsetDesignator, modeSequences } from './screenModes.ts';
 import type { ScreenBuffer, ScreenCell, ScreenTerminal } from './screenTerminal.ts';
@@ -53,21 +54,27 @@ function writeBuffer(
     const line = view.getLine(first + row);
     if (!line) break;
     const next = row + 1 < lineCount ? view.getLine(first + row + 1) : undefined;
-    const firstOfNext = next?.isWrapped ? (next.getCell(0, nextCell) as ScreenCell | undefined) : undefined;
+    const firstOfNext = next?.isWrapped ? readCell(next, 0, nextCell) : undefined;
     for (let column = 0; column < terminal.cols; column++) {
-      const found = line.getCell(column, cell) as ScreenCell | undefined;
+      const found = readCell(line, column, cell);
       const isLeftByWrap = column === terminal.cols - 1 && found && firstOfNext && leavesByWrap(found, firstOfNext);
       if (found && !isLeftByWrap) writer.cell(found, column);
     }
     if (row + 1 === lineCount) break;
     if (firstOfNext) {
-      const lastOfThis = line.getCell(terminal.cols - 1, cell) as ScreenCell | undefined;
+      const lastOfThis = readCell(line, terminal.cols - 1, cell);
       writer.wrap({ lastOfThis: lastOfThis ?? cell, firstOfNext });
     } else {
       writer.newLine();
     }
   }
   if (lineCount > terminal.rows) writer.flushNewLines();
+}
+
+/** Reads a cell into `cell`, in which the library leaves the link and the underline of the one before where this has none. */
+function readCell(line: IBufferLine, column: number, cell: ScreenCell): ScreenCell | undefined {
+  cell.extended = plainAttributes.extended;
+  return line.getCell(column, cell) as ScreenCell | undefined;
 }
 
 function writeTabStops(screen: ScreenTerminal, writer: ReplayWriter, { tabs }: ScreenBuffer): void {

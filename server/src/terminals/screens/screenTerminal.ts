@@ -13,7 +13,7 @@ export interface CellAttributes {
 }
 
 /** A cell with all its attributes; the library's own type hides some of them. */
-export type ScreenCell = IBufferCell & CellAttributes;
+export type ScreenCell = IBufferCell & Omit<CellAttributes, 'extended'> & { extended: CellAttributes['extended'] };
 
 /** One of the two buffers, with what the library's own type hides. Rows and columns count from 0. */
 export interface ScreenBuffer {
