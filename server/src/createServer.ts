@@ -40,6 +40,7 @@ import { FileSearch } from './tools/fileSearch.ts';
 import { fileListNamespace, FolderLists } from './tools/folderLists.ts';
 import { ToolRegistry } from './tools/toolRegistry.ts';
 import { createHealthHandlers } from './health/healthHandlers.ts';
+import { collectGarbage } from './health/collectGarbage.ts';
 import { DataFolderWatch } from './health/dataFolderWatch.ts';
 import { HealthService } from './health/healthService.ts';
 import { InstallationWatch } from './health/installationWatch.ts';
@@ -252,11 +253,11 @@ export function createServer(options: ServerOptions): Server {
       clock: systemClock,
       logger,
       read: readMemory,
-      shed: (level) => {
-        if (level === 'critical') void sessions.closeUnused();
-        return (
-          cache.shed(level === 'critical' ? 1 : 0.5) + lastScreens.shed((sessionId) => viewers.isNeeded(sessionId))
-        );
+      collect: collectGarbage,
+      shed: async (level) => {
+        const freedBytes =
+          cache.shed(level === 'critical' ? 1 : 0.5) + lastScreens.shed((sessionId) => viewers.isNeeded(sessionId));
+        return { freedBytes, conversations: level === 'critical' ? await sessions.closeUnused() : 0 };
       },
     }),
   );

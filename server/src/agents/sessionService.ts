@@ -265,21 +265,25 @@ export class SessionService {
   }
 
   /** Closes what nobody watches and nothing runs in, however short a time that has been so. Never rejects. */
-  closeUnused(): Promise<void> {
+  closeUnused(): Promise<number> {
     return this.closeIdle(0);
   }
 
-  private async closeIdle(afterMs = closeAfterIdleMs): Promise<void> {
+  /** Answers how many were closed. */
+  private async closeIdle(afterMs = closeAfterIdleMs): Promise<number> {
+    let closed = 0;
     const deadline = this.options.clock.now() - afterMs;
     for (const conversation of this.unused()) {
       // Closing those before took time, in which somebody may have come for this one, or have closed it.
       if (!this.unused().includes(conversation) || (conversation.idleSince ?? Infinity) > deadline) continue;
       try {
         await this.closeOne(conversation.id, conversation);
+        closed += 1;
       } catch (error) {
         this.options.logger.error('An idle conversation did not close', { conversationId: conversation.id, error });
       }
     }
+    return closed;
   }
 
   private unused(): Conversation[] {
