@@ -17,6 +17,11 @@ export const conversationDetails = {
   state: z.union([stopReason, z.enum(['new', 'running'])]),
 };
 
+/** Most of a file that one request may bring; a longer file comes in parts. */
+const maxImportedChars = 2_000_000;
+/** Names an export or an import that goes on; good for one request. */
+const cursor = z.string().min(1).max(64);
+
 /** One place in a conversation that a search has found. */
 export const searchHit = z.looseObject({
   sessionId: conversationId,
@@ -75,6 +80,37 @@ export const conversation = {
     result: z.object({}),
     errors: ['NotFound', 'Conflict'],
     scope: 'agent',
+  }),
+  'conversation/export': request({
+    summary:
+      'Gives a conversation as Markdown for people or as JSON for programs: whole messages, as they were when it began. ' +
+      'A long one comes in pages: ask again with `nextCursor` within a minute, and join the pages until there is none.',
+    params: z.strictObject({
+      sessionId: conversationId,
+      format: z.enum(['markdown', 'json']),
+      cursor: cursor.optional(),
+    }),
+    result: z.object({ content: z.string(), nextCursor: cursor.optional() }),
+    errors: ['NotFound', 'Unsupported', 'ResourceLimit'],
+    scope: 'read',
+    timeoutMs: 30_000,
+  }),
+  'conversation/import': request({
+    summary:
+      'Begins a conversation with what was exported as JSON, in the open workspace, or about the folder `cwd`; it gets a ' +
+      'new id. A long file comes in parts: all but the last with `isPart`, and each with the cursor of the one before.',
+    params: z.strictObject({
+      content: z.string().max(maxImportedChars),
+      isPart: z.boolean().default(false),
+      cursor: cursor.optional(),
+      /** Absolute path of the folder it is to be about; the first open folder if left out. */
+      cwd: z.string().min(1).max(4096).optional(),
+    }),
+    /** The conversation, or after a part with what to go on. */
+    result: z.union([z.object({ sessionId: conversationId, title: z.string() }), z.object({ nextCursor: cursor })]),
+    errors: ['InvalidCwd', 'NotFound', 'Unsupported', 'TooLarge', 'ResourceLimit'],
+    scope: 'agent',
+    timeoutMs: 30_000,
   }),
   'conversation/indexProgressed': serverNotification({
     summary: 'Some of the journals that the index has to read have been read; all, where `done` equals `total`.',

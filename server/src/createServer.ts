@@ -25,6 +25,7 @@ import { createTokenHandlers } from './security/tokens/tokenHandlers.ts';
 import { TokenStore } from './security/tokens/tokenStore.ts';
 import { PolicyGate } from './security/policyGate.ts';
 import { createConversationHandlers } from './storage/conversationHandlers.ts';
+import { ConversationExchange } from './storage/exchange/conversationExchange.ts';
 import { ConversationIndex } from './storage/index/conversationIndex.ts';
 import { compactTurn } from './agents/compactEvents.ts';
 import { JournalStore } from './storage/journalStore.ts';
@@ -41,6 +42,7 @@ import { FileSearch } from './tools/fileSearch.ts';
 import { fileListNamespace, FolderLists } from './tools/folderLists.ts';
 import { ToolRegistry } from './tools/toolRegistry.ts';
 import { createHealthHandlers } from './health/healthHandlers.ts';
+import { collectGarbage } from './health/collectGarbage.ts';
 import { DataFolderWatch } from './health/dataFolderWatch.ts';
 import { HealthService } from './health/healthService.ts';
 import { InstallationWatch } from './health/installationWatch.ts';
@@ -237,17 +239,29 @@ export function createServer(options: ServerOptions): Server {
     clock: systemClock,
     logger,
   });
+  const exchange = new ConversationExchange({
+    dataFolder,
+    fileSystem: nodeFileSystem,
+    journals,
+    index,
+    compactTurn,
+    workspace,
+    gate,
+    clock: systemClock,
+    logger,
+    onImported: (session) => clients.notifyAll('session/changed', { sessionId: session.sessionId, session }),
+  });
   store.add(
     new MemoryWatch({
       health,
       clock: systemClock,
       logger,
       read: readMemory,
-      shed: (level) => {
-        if (level === 'critical') void sessions.closeUnused();
-        return (
-          cache.shed(level === 'critical' ? 1 : 0.5) + lastScreens.shed((sessionId) => viewers.isNeeded(sessionId))
-        );
+      collect: collectGarbage,
+      shed: async (level) => {
+        const freedBytes =
+          cache.shed(level === 'critical' ? 1 : 0.5) + lastScreens.shed((sessionId) => viewers.isNeeded(sessionId));
+        return { freedBytes, conversations: level === 'critical' ? await sessions.closeUnused() : 0 };
       },
     }),
   );
@@ -264,7 +278,10 @@ export function createServer(options: ServerOptions): Server {
     ...backupSystem,
     processes: createProcessTable(),
     gate,
-    closeConversations: () => sessions.closeAll(),
+    closeConversations: async () => {
+      await sessions.closeAll();
+      await exchange.closeExports();
+    },
   });
   backups.start();
   const automaticBackups = makesBackups ? new AutomaticBackups({ ...backupSystem, backups }) : undefined;
@@ -282,7 +299,7 @@ export function createServer(options: ServerOptions): Server {
       ...createCommandHandlers(runner, outputs, workspace),
       ...createModelHandlers(catalog),
       ...createSessionHandlers(sessions),
-      ...createConversationHandlers({ index, conversations: sessions, workspace }),
+      ...createConversationHandlers({ index, conversations: sessions, exchange, workspace }),
       ...createCacheHandlers(cache),
       ...createTokenHandlers(tokens),
       ...createBackupHandlers(backups, systemClock),
@@ -319,6 +336,7 @@ export function createServer(options: ServerOptions): Server {
       await automaticBackups?.dispose();
       await backups.stop();
       await sessions.close();
+      await exchange.dispose();
       await journals.dispose();
       await index.dispose();
       await runner.dispose();

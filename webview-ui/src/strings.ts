@@ -51,8 +51,11 @@ export const englishStrings = {
 
   'conversation.log': 'Conversation',
   'conversation.loading': 'Loading the conversation…',
-  'conversation.earlierLeftOut': 'Earlier turns are kept on disk and not shown here.',
-  'conversation.showEarlier': 'Show {count} earlier entries',
+  'conversation.showEarlier': 'Show earlier messages',
+  'conversation.loadingEarlier': 'Loading earlier messages…',
+  'conversation.earlierLoaded': '{count} earlier entries were loaded.',
+  'conversation.earlierFailed': 'Earlier messages could not be loaded: {reason}',
+  'conversation.retryEarlier': 'Retry',
   'conversation.jumpToLatest': 'Jump to latest',
   'conversation.notFound': 'That conversation no longer exists, so a new one was started.',
   'conversation.eventsMissing': 'Part of the conversation did not arrive from the server.',

@@ -4,8 +4,10 @@ import { showError } from '../errors.ts';
 import type { ServerSupervisor } from '../server/serverSupervisor.ts';
 import { settingsPrefix } from '../settings.ts';
 import { agentCommands } from './agentCommands.ts';
+import { backupCommands } from './backupCommands.ts';
 import type { CommandEntry, CommandServices } from './commandEntry.ts';
 import { configurationCommands } from './configurationCommands.ts';
+import { exchangeCommands } from './exchangeCommands.ts';
 import { historyCommands } from './historyCommands.ts';
 import { operationCommands } from './operationCommands.ts';
 import { terminalCommands } from './terminalCommands.ts';
@@ -18,8 +20,10 @@ export const commandTable: Readonly<Record<string, CommandEntry>> = {
   ...agentCommands,
   ...terminalCommands,
   ...historyCommands,
+  ...exchangeCommands,
   ...configurationCommands,
   ...operationCommands,
+  ...backupCommands,
 };
 
 /** Registers all commands. Whatever one of them throws is shown to the person; none fails in silence. */

@@ -60,7 +60,8 @@ export const historyCommands = {
   refreshHistory: { withoutServer: 'waits', run: ({ history }) => history.refresh() },
 } as const satisfies Record<string, CommandEntry>;
 
-async function findOrPick(
+/** The conversation of the line that a command was called on, else the one that the person picks. */
+export async function findOrPick(
   { history }: CommandServices,
   target: unknown,
   title: string,

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { ResultOf } from '../../../server/protocol/contract.ts';
+import { describeBytes } from '../describeBytes.ts';
 import type { CommandEntry } from './commandEntry.ts';
 
 /** Commands about the server itself. */
@@ -38,11 +39,4 @@ function describeFreed({ memoryBytes, diskBytes, problem }: ResultOf<'cache/clea
     describeBytes(memoryBytes),
     describeBytes(diskBytes),
   );
-}
-
-function describeBytes(bytes: number): string {
-  if (bytes < 1_000) return vscode.l10n.t('{0} bytes', bytes);
-  return bytes < 1_000_000
-    ? vscode.l10n.t('{0} kB', Math.round(bytes / 1_000))
-    : vscode.l10n.t('{0} MB', (bytes / 1_000_000).toFixed(1));
 }

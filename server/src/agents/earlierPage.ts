@@ -15,7 +15,7 @@ export interface EarlierPage {
 const maxPageChars = 1024 * 1024;
 /** Where a turn begins is looked for within so much of it, beyond what a page holds. */
 const maxTurnChars = 2 * 1024 * 1024;
-const maxTurnEvents = 8_000;
+const maxTurnEvents = 4_000;
 
 /**
  * Makes a page of the slices of a conversation before `beforeSequence`, each slice in order and the newest first. Takes

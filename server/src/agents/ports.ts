@@ -189,15 +189,18 @@ export interface ReadyModel {
   call(request: ModelRequest): Promise<ModelAnswer>;
 }
 
+/** The models that are known, and which of them is used where none is named. */
+export interface ModelChoices {
+  readonly models: readonly { readonly id: string; readonly name: string }[];
+  readonly defaultModel: string | null;
+}
+
 /** The models that can be used. */
 export interface Models {
   /** Rejects with a `CodedError` that says how to set one up. `null` asks for the default model. */
   ready(model: string | null): Promise<ReadyModel>;
-  /** What is known without waiting for long. */
-  choices(): Promise<{
-    readonly models: readonly { readonly id: string; readonly name: string }[];
-    readonly defaultModel: string | null;
-  }>;
+  /** What is known without waiting for longer than that; for a second where nothing is said. */
+  choices(waitMs?: number): Promise<ModelChoices>;
   /** Whether a name can be a model's: `provider/model` with a provider that exists. */
   isModelName(model: string): boolean;
 }

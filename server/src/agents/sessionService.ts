@@ -9,11 +9,13 @@ import type { Client, RequestContext } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
 import { Conversation, type ConversationPorts } from './conversation.ts';
 import type { EarlierPage } from './earlierPage.ts';
-import type { Broadcaster, ConversationJournal, JournalSummary } from './ports.ts';
+import type { Broadcaster, ConversationJournal, JournalSummary, ModelChoices } from './ports.ts';
 
 const maxOpenConversations = 32;
 const closeAfterIdleMs = 5 * 60_000;
 const sweepEveryMs = 60_000;
+/** What was said is worth more to whoever opens a conversation than the names of all models, which come later too. */
+const attachWaitsForModelsMs = 50;
 const maxPromptChars = 4 * 1024 * 1024;
 
 export interface SessionServiceOptions extends ConversationPorts {
@@ -76,8 +78,11 @@ export class SessionService {
     client: Client,
   ): Promise<ResultOf<'session/attach'>> {
     return this.use(id, async (conversation) => {
-      await lookForWriteAccess(conversation, this.options.logger);
-      const configOptions = await this.configOptions(conversation.model);
+      const [choices] = await Promise.all([
+        this.options.models.choices(attachWaitsForModelsMs),
+        lookForWriteAccess(conversation, this.options.logger),
+      ]);
+      const configOptions = modelOptions(choices, conversation.model);
       // Nothing may be awaited between taking the events and listening for the next.
       const attachment = conversation.attach(client, fromSequence);
       const { sessionId, title, cwd, access, running } = conversation.summary();
@@ -260,21 +265,25 @@ export class SessionService {
   }
 
   /** Closes what nobody watches and nothing runs in, however short a time that has been so. Never rejects. */
-  closeUnused(): Promise<void> {
+  closeUnused(): Promise<number> {
     return this.closeIdle(0);
   }
 
-  private async closeIdle(afterMs = closeAfterIdleMs): Promise<void> {
+  /** Answers how many were closed. */
+  private async closeIdle(afterMs = closeAfterIdleMs): Promise<number> {
+    let closed = 0;
     const deadline = this.options.clock.now() - afterMs;
     for (const conversation of this.unused()) {
       // Closing those before took time, in which somebody may have come for this one, or have closed it.
       if (!this.unused().includes(conversation) || (conversation.idleSince ?? Infinity) > deadline) continue;
       try {
         await this.closeOne(conversation.id, conversation);
+        closed += 1;
       } catch (error) {
         this.options.logger.error('An idle conversation did not close', { conversationId: conversation.id, error });
       }
     }
+    return closed;
   }
 
   private unused(): Conversation[] {
@@ -282,13 +291,7 @@ export class SessionService {
   }
 
   private async configOptions(chosen: string | null): Promise<ConfigOption[]> {
-    const { models, defaultModel } = await this.options.models.choices();
-    const currentValue = chosen ?? defaultModel ?? '';
-    const options = models.map(({ id, name }) => ({ value: id, name }));
-    if (currentValue !== '' && !options.some(({ value }) => value === currentValue)) {
-      options.push({ value: currentValue, name: currentValue });
-    }
-    return [{ id: 'model', name: 'Model', type: 'select', category: 'model', currentValue, options }];
+    return modelOptions(await this.options.models.choices(), chosen);
   }
 
   private toSummary(summary: JournalSummary): ConversationSummary {
@@ -299,6 +302,15 @@ export class SessionService {
     const access = lockedElsewhere ? 'read' : 'write';
     return { sessionId, title, cwd, createdAt, updatedAt, access, running: false, ...details };
   }
+}
+
+function modelOptions({ models, defaultModel }: ModelChoices, chosen: string | null): ConfigOption[] {
+  const currentValue = chosen ?? defaultModel ?? '';
+  const options = models.map(({ id, name }) => ({ value: id, name }));
+  if (currentValue !== '' && !options.some(({ value }) => value === currentValue)) {
+    options.push({ value: currentValue, name: currentValue });
+  }
+  return [{ id: 'model', name: 'Model', type: 'select', category: 'model', currentValue, options }];
 }
 
 /** Whoever held the conversation may have gone since it was opened, in the middle of a turn perhaps. */

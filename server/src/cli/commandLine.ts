@@ -11,6 +11,7 @@ import {
   type BackupOptions,
   type RestoreOptions,
 } from './backups.ts';
+import { exportConversation, importConversation, type ExportOptions, type ImportOptions } from './conversations.ts';
 import { DetachKey } from './detachKey.ts';
 import { exitCodes } from './exitCodes.ts';
 import { runLsp, type LspOptions } from './lsp.ts';
@@ -85,6 +86,8 @@ function createProgram(): Command {
 
   addTerminals(program.command('terminals').description('terminals of the data folder, those of editors included'));
 
+  addConversations(program.command('conversations').description('conversations, to be given away and taken in'));
+
   addBackups(program.command('backup').description('copies of conversations, audit log, personas and settings'));
 
   addTokens(program.command('tokens').description('who else may come in over HTTP and WebSocket'));
@@ -115,6 +118,25 @@ function addTerminals(terminals: Command): void {
     .description('end the program in one, and everything it has started')
     .argument('<id>', 'its id, or as much of it as no other begins with')
     .action((id: string, options: TerminalsOptions) => killTerminal(id, options));
+}
+
+function addConversations(conversations: Command): void {
+  conversations.helpCommand(false);
+  withDataFolder(conversations.command('export'))
+    .description('write one as a document, to be read or to be imported elsewhere')
+    .argument('<id>', 'its id')
+    .addOption(
+      new Option('--format <format>', 'json can be imported').choices(['markdown', 'json']).default('markdown'),
+    )
+    .option('--output <file>', 'file to write; stdout if left out')
+    .action((id: string, options: ExportOptions) => exportConversation(id, options));
+
+  withDataFolder(conversations.command('import'))
+    .description('begin one with what was exported as JSON')
+    .argument('<file>', 'the document; "-" is stdin')
+    .option('--workspace <folder>', 'folder that it is to be about', '.')
+    .option('--json', 'print the answer as one line of JSON')
+    .action((file: string, options: ImportOptions) => importConversation(file, options));
 }
 
 function addBackups(backup: Command): void {

@@ -8,14 +8,24 @@ const checkEveryMs = 3_000;
 /** While a level lasts, what has come together again since is given up this often. */
 const shedEveryMs = 30_000;
 const bytesPerMegabyte = 1_000_000;
+/** To free less is not worth standing still for. */
+const worthCollectingBytes = bytesPerMegabyte;
+
+/** What was given up: in bytes as far as they are known, and conversations that were closed. */
+interface GivenUp {
+  readonly freedBytes: number;
+  readonly conversations: number;
+}
 
 interface MemoryWatchOptions {
   readonly health: HealthService;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly read: () => MemoryReading;
-  /** Gives up memory; answers the bytes as far as they are known. Must not throw. */
-  readonly shed: (level: Exclude<MemoryLevel, 'normal'>) => number;
+  /** Gives up memory, and says how much of what. Must not reject. */
+  readonly shed: (level: Exclude<MemoryLevel, 'normal'>) => Promise<GivenUp>;
+  /** Frees what was given up. Takes time in which nothing else is done. */
+  readonly collect: () => void;
 }
 
 /**
@@ -27,6 +37,8 @@ export class MemoryWatch implements Disposable {
   private timer: Disposable;
   private level: MemoryLevel = 'normal';
   private shedAt = 0;
+  /** Something was given up since the last look, and nothing has freed it yet. */
+  private hasGivenUp = false;
 
   constructor(options: MemoryWatchOptions) {
     this.options = options;
@@ -45,7 +57,9 @@ export class MemoryWatch implements Disposable {
   }
 
   private check(): void {
-    const { health, clock, logger, read, shed } = this.options;
+    const { health, clock, logger, read, collect } = this.options;
+    if (this.hasGivenUp) collect();
+    this.hasGivenUp = false;
     const reading = read();
     const former = this.level;
     const { level, gauge } = judgeMemory(reading, former);
@@ -60,10 +74,15 @@ export class MemoryWatch implements Disposable {
     if (isNew) logger.warn('Memory runs out', { level, gauge, ...inMegabytes(reading) });
     if (isNew || clock.now() - this.shedAt >= shedEveryMs) {
       this.shedAt = clock.now();
-      const freedBytes = shed(level);
-      logger.info('Memory was given up', { level, freedBytes });
+      void this.giveUp(level);
     }
     health.setComponent('memory', 'degraded', describe(gauge, reading));
+  }
+
+  private async giveUp(level: Exclude<MemoryLevel, 'normal'>): Promise<void> {
+    const { freedBytes, conversations } = await this.options.shed(level);
+    this.hasGivenUp = conversations > 0 || freedBytes >= worthCollectingBytes;
+    this.options.logger.info('Memory was given up', { level, freedBytes, conversations });
   }
 }
 

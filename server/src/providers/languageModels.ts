@@ -61,9 +61,9 @@ export class LanguageModels {
     return parseModelName(model) !== undefined;
   }
 
-  /** What is known without waiting for long. */
-  choices(): Promise<ModelList> {
-    return this.options.catalog.known(choicesWaitMs);
+  /** What is known without waiting for longer than that. */
+  choices(waitMs = choicesWaitMs): Promise<ModelList> {
+    return this.options.catalog.known(waitMs);
   }
 
   /** The model `id`, or with null the default one. Rejects with a `CodedError` that says how to set one up. */

@@ -1,5 +1,6 @@
 import type { conversation } from '../../protocol/conversation.ts';
 import type { Handlers } from '../base/handlers.ts';
+import type { ConversationExchange } from './exchange/conversationExchange.ts';
 import type { ConversationIndex } from './index/conversationIndex.ts';
 import type { IndexedConversation, KeyedUsage } from './index/indexedConversation.ts';
 import type { ConversationRenamer, WorkspaceSource } from './ports.ts';
@@ -8,6 +9,7 @@ import { realFolders, workspaceKey } from './workspaceKey.ts';
 interface ConversationServices {
   readonly index: ConversationIndex;
   readonly conversations: ConversationRenamer;
+  readonly exchange: ConversationExchange;
   readonly workspace: WorkspaceSource;
 }
 
@@ -15,6 +17,7 @@ interface ConversationServices {
 export function createConversationHandlers({
   index,
   conversations,
+  exchange,
   workspace,
 }: ConversationServices): Handlers<typeof conversation> {
   /** Undefined, which is every workspace, where no folder is open: a script names none. */
@@ -46,6 +49,8 @@ export function createConversationHandlers({
       await conversations.rename(sessionId, title);
       return {};
     },
+    'conversation/export': (params, { signal }) => exchange.export(params, signal),
+    'conversation/import': (params, { signal }) => exchange.import(params, signal),
   };
 }
 

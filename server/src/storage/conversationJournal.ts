@@ -11,6 +11,8 @@ export interface JournalHeader {
   readonly createdAt: number;
   /** Real paths of the workspace's folders when the conversation began. */
   readonly workspaceFolders: readonly string[];
+  /** When it was imported, and the id it had where it was exported; undefined for one that began here. */
+  readonly imported?: { readonly at: number; readonly conversationId: ConversationId };
 }
 
 /** One conversation's events, in memory and on disk. Whoever opened it closes it. */

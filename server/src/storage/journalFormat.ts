@@ -21,6 +21,7 @@ const header = anyHeader.extend({
   cwd: z.string(),
   createdAt: z.number(),
   workspaceFolders: z.array(z.string()),
+  imported: z.object({ at: z.number(), conversationId }).optional(),
 });
 /** What is asked of an event before its kind is looked at, so that unknown kinds keep their number. */
 const numbered = z.looseObject({ sequence: z.int().min(1), at: z.number(), lease: z.int().min(1).optional() });
@@ -62,6 +63,9 @@ export function compactedJson(
 export function sequenceOf(json: string): number {
   return numbered.safeParse(parseJson(json)).data?.sequence ?? 0;
 }
+
+/** The beginning of an event as this program writes it: number, time and kind, to be had without parsing the rest. */
+export const eventStart = /^\{"sequence":(\d{1,15}),"at":(\d{1,15}),"update":\{"sessionUpdate":"(\w+)"/;
 
 /** The id that a file name stands for, or undefined if it is no journal's. */
 export function conversationOf(fileName: string): ConversationId | undefined {
@@ -200,8 +204,8 @@ export class JournalFold {
     if (!parsed.success || parsed.data.conversationId !== conversationOf(this.fileName)) {
       throw unreadableHeader(this.fileName);
     }
-    const { conversationId: id, cwd, createdAt, workspaceFolders } = parsed.data;
-    return { conversationId: id, cwd, createdAt, workspaceFolders };
+    const { conversationId: id, cwd, createdAt, workspaceFolders, imported } = parsed.data;
+    return { conversationId: id, cwd, createdAt, workspaceFolders, ...(imported && { imported }) };
   }
 }
 

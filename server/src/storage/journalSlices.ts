@@ -13,7 +13,7 @@ import { limitedTo, scanRecords } from './recordCodec.ts';
 const sliceChars = 32 * 1024;
 const sliceBytes = 64 * 1024;
 /** Events in memory that are handed out at a time. */
-const sliceEvents = 512;
+const sliceEvents = 64;
 /** Between looking whether the journal has been read anew that another process has exchanged for a shorter one, in all some 3 s. */
 const exchangeDelaysMs = [0, 50, 100, 200, 400, 800, 1_600];
 

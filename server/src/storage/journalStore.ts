@@ -105,6 +105,12 @@ export class JournalStore {
     return summaries;
   }
 
+  /** Where the journal of a conversation stands. Rejects with `NotFound`. */
+  async fileOf(conversationId: ConversationId): Promise<string> {
+    this.refuseIfDisposed();
+    return path.join(await this.find(conversationId), `${conversationId}${journalSuffix}`);
+  }
+
   /** Deletes a conversation with what was kept aside of it. Rejects with `NotFound`, or `Conflict` if held elsewhere. */
   async delete(conversationId: ConversationId): Promise<void> {
     this.refuseIfDisposed();

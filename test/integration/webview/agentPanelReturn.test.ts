@@ -133,7 +133,7 @@ describe('the agent panel, after something broke off and with much to show', fun
       view.page.locator('.conversationScroll').evaluate((e) => e.scrollHeight - e.clientHeight - e.scrollTop < 32);
     await eventually('the end is in view', isAtEnd);
     await view.page.locator('.conversationScroll').evaluate((element) => element.scrollTo(0, 0));
-    await view.page.getByRole('button', { name: 'Show 200 earlier entries' }).click();
+    await view.page.getByRole('button', { name: 'Show earlier messages' }).click();
     await eventually('earlier entries', async () => (await view.page.locator('.entry').count()) === 400);
     await view.page.getByRole('button', { name: 'Jump to latest' }).click();
     await eventually('the end is in view', isAtEnd);

@@ -6,12 +6,14 @@ import { runTask } from '../../../scripts/command.ts';
 import { projectFolder } from '../../../scripts/project.ts';
 import { measureCache } from './cache.ts';
 import { renderTable, type Comparison } from './comparison.ts';
+import { measureFirstPaint } from './firstPaint.ts';
 import { measureJournals } from './journals.ts';
 import { measureStartUp } from './startUp.ts';
 
 /** What is measured, in the order of the table. Each gives its lines for a number of rounds. */
 const measurements: readonly ((rounds: number) => Promise<Comparison[]>)[] = [
   measureJournals,
+  measureFirstPaint,
   measureCache,
   measureStartUp,
 ];

@@ -2,87 +2,15 @@ import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { nodeFileSystem, type FileSystem, type OpenFile } from '../../../server/src/base/fileSystem.ts';
 import { openFilesUnder } from '../../support/openFiles.ts';
 import { backupServiceOn, filesBelow, savedState, writeTree } from '../../unit/storage/backups/backupWorld.ts';
 import { StorageFixture } from '../../unit/storage/storageFixture.ts';
+import { FailingFileSystem, faultKinds, type FaultKind } from './failingFileSystem.ts';
 
-/** `unseen`: not what changes something fails, but a stat, a list or a read. */
-type Kind = 'EIO' | 'ENOSPC' | 'EROFS' | 'EFBIG' | 'torn' | 'unseen';
-const kinds: readonly Kind[] = ['EIO', 'ENOSPC', 'EROFS', 'EFBIG', 'torn', 'unseen'];
 const retryLimitMs = 20_000;
 /** Errors take the same way through the program whatever they are: one kind goes through every n, others through some. */
-const stepOf = (kind: Kind): number =>
+const stepOf = (kind: FaultKind): number =>
   process.env['STORAGE_EVERY_FAULT'] !== undefined || kind === 'EIO' || kind === 'torn' || kind === 'unseen' ? 1 : 5;
-
-/** The machine's file system, of which the n-th operation fails, `torn` after half a write. */
-class FailingFileSystem {
-  operations = 0;
-  private readonly at: number;
-  private readonly kind: Kind;
-
-  constructor(at: number, kind: Kind) {
-    this.at = at;
-    this.kind = kind;
-  }
-
-  readonly fileSystem: FileSystem = {
-    ...nodeFileSystem,
-    open: async (file, mode) => {
-      if (mode === 'createNew') this.count();
-      else this.look();
-      return this.counted(await nodeFileSystem.open(file, mode));
-    },
-    stat: (file) => this.afterLook(() => nodeFileSystem.stat(file)),
-    list: (folder) => this.afterLook(() => nodeFileSystem.list(folder)),
-    createFolder: (folder) => this.after(() => nodeFileSystem.createFolder(folder)),
-    rename: (from, to) => this.after(() => nodeFileSystem.rename(from, to)),
-    remove: (file) => this.after(() => nodeFileSystem.remove(file)),
-    removeFolder: (folder) => this.after(() => nodeFileSystem.removeFolder(folder)),
-    syncFolder: (folder) => this.after(() => nodeFileSystem.syncFolder(folder)),
-  };
-
-  private counted(open: OpenFile): OpenFile {
-    return {
-      ...open,
-      read: (into, position) => this.afterLook(() => open.read(into, position)),
-      write: async (data, position) => {
-        if (this.isNext() && this.kind === 'torn') await open.write(data.subarray(0, data.byteLength >> 1), position);
-        this.count();
-        return open.write(data, position);
-      },
-      datasync: () => this.after(() => open.datasync()),
-    };
-  }
-
-  private async after<T>(work: () => Promise<T>): Promise<T> {
-    this.count();
-    return work();
-  }
-
-  private async afterLook<T>(work: () => Promise<T>): Promise<T> {
-    this.look();
-    return work();
-  }
-
-  private isNext(): boolean {
-    return this.operations + 1 === this.at;
-  }
-
-  private count(): void {
-    if (this.kind !== 'unseen') this.next();
-  }
-
-  private look(): void {
-    if (this.kind === 'unseen') this.next();
-  }
-
-  private next(): void {
-    this.operations += 1;
-    const code = this.kind === 'torn' || this.kind === 'unseen' ? 'EIO' : this.kind;
-    if (this.operations === this.at) throw Object.assign(new Error(`${code}: made to fail`), { code });
-  }
-}
 
 describe('backups on a disk of which the n-th operation fails', function () {
   this.timeout(240_000);
@@ -114,7 +42,7 @@ describe('backups on a disk of which the n-th operation fails', function () {
     return data;
   }
 
-  for (const kind of kinds) {
+  for (const kind of faultKinds) {
     it(`are made whole or not at all (${kind}), and the next one is made`, async () => {
       let failures = 0;
       for (let at = 1; ; at += stepOf(kind)) {

@@ -23,7 +23,7 @@ describe(`a journal of ${sizeMiB} MiB`, function () {
     fixture.remove();
   });
 
-  it('is opened and written to in bounded memory', async () => {
+  it('is opened, read back page by page and written to in bounded memory', async () => {
     const { id, file } = await fixture.written([]);
     const last = fill(file);
     assert.ok(fs.statSync(file).size >= sizeMiB * 1024 * 1024);
@@ -35,6 +35,11 @@ describe(`a journal of ${sizeMiB} MiB`, function () {
     assert.ok(stdout.startsWith('{'), stderr);
     const seen = JSON.parse(stdout) as Record<string, number | string>;
     console.log(`      opened in ${seen['openedMs']} ms with ${seen['peakMiB']} MiB at most`);
+    console.log(
+      `      a page of earlier messages took ${seen['slowestPageMs']} ms at most, others waited for ${seen['blockedMs']} ms`,
+    );
+    assert.ok(Number(seen['reached']) < Number(seen['droppedThrough']), 'pages came from the file');
+    assert.equal(seen['oldest'], 1);
     assert.deepEqual([seen['access'], seen['last'], seen['appended']], ['write', last, last + 1]);
     assert.ok(Number(seen['kept']) > 100 && Number(seen['droppedThrough']) > last / 2, stdout);
     assert.ok(Number(seen['peakMiB']) < largestPeakMiB, stdout);

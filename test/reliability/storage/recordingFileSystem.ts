@@ -121,11 +121,17 @@ export class RecordingFileSystem implements FileSystem {
     this.count();
     await nodeFileSystem.rename(from, to);
     const entry = this.folderOf(from).current.get(path.basename(from));
-    if (entry === undefined || path.dirname(from) !== path.dirname(to)) throw new Error(`Not recorded: ${from}`);
-    change(this.folderOf(from), (entries) => {
-      entries.delete(path.basename(from));
-      entries.set(path.basename(to), entry);
-    });
+    if (entry === undefined) throw new Error(`Not recorded: ${from}`);
+    if (path.dirname(from) === path.dirname(to)) {
+      change(this.folderOf(from), (entries) => {
+        entries.delete(path.basename(from));
+        entries.set(path.basename(to), entry);
+      });
+      return;
+    }
+    // Each folder is durable on its own: the file may be found in both, or in neither.
+    change(this.folderOf(from), (entries) => entries.delete(path.basename(from)));
+    change(this.folderOf(to), (entries) => entries.set(path.basename(to), entry));
   }
 
   async remove(file: string): Promise<void> {

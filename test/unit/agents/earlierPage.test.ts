@@ -13,13 +13,7 @@ import {
   turnStarted,
   user,
 } from '../../support/conversationScript.ts';
-
-/** The slices that a journal gives, of `size` events each. */
-async function* slicesBefore(events: readonly SessionEvent[], before: number, size: number) {
-  const older = events.filter(({ sequence }) => sequence < before);
-  for (let end = older.length; end > 0; end -= size)
-    yield await Promise.resolve(older.slice(Math.max(0, end - size), end));
-}
+import { slicesBefore } from '../../support/pagedConversation.ts';
 
 /** Every page of a conversation, the newest first. */
 async function allPages(

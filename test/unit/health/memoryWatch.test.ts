@@ -20,7 +20,10 @@ describe('The watch over the memory', () => {
   let health: HealthService;
   let watch: MemoryWatch;
   let lines: string[];
+  let givenUp: { freedBytes: number; conversations: number };
+  let collected: number;
   beforeEach(() => {
+    [givenUp, collected] = [{ freedBytes: 0, conversations: 0 }, 0];
     [reading, shed, clock] = [plenty, [], new FakeClock()];
     health = new HealthService({ clock, version: '1.2.3' });
     health.markStarted({ restarts: 0, recovered: false });
@@ -31,7 +34,11 @@ describe('The watch over the memory', () => {
       clock,
       logger: recorded.logger,
       read: () => reading,
-      shed: (level) => shed.push(level),
+      shed: (level) => {
+        shed.push(level);
+        return Promise.resolve(givenUp);
+      },
+      collect: () => (collected += 1),
     });
   });
   afterEach(() => {
@@ -67,6 +74,23 @@ describe('The watch over the memory', () => {
     assert.match(message(), /takes 1600 MB/);
     assert.equal(lines.filter((line) => line.includes('Memory runs out')).length, 1, 'logged once');
   });
+
+  for (const [now, times] of [
+    [{ freedBytes: 900_000, conversations: 0 }, 0],
+    [{ freedBytes: 0, conversations: 1 }, 1],
+    [{ freedBytes: 1_000_000, conversations: 0 }, 1],
+  ] as const) {
+    it(`stands still ${times} times to free ${now.freedBytes} bytes and ${now.conversations} conversations`, async () => {
+      [reading, givenUp] = [{ ...plenty, heapUsedBytes: 900e6 }, now];
+      clock.advance(3_000);
+      await Promise.resolve();
+      assert.deepEqual([shed, collected], [['critical'], 0]);
+      clock.advance(3_000);
+      assert.equal(collected, times);
+      clock.advance(24_000);
+      assert.equal(collected, times);
+    });
+  }
 
   it('looks at the memory of the machine or container, by share on a small one and by amount on a large one', () => {
     const levelWith = (availableBytes: number, totalBytes: number) =>

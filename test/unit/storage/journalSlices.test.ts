@@ -18,12 +18,15 @@ import { readBackward, readForward, type SlicedJournal } from '../../../server/s
 import { RecentEvents } from '../../../server/src/storage/recentEvents.ts';
 import { encodeRecord, scanRecords } from '../../../server/src/storage/recordCodec.ts';
 import { agent, turnEnded, turnStarted, user } from '../../support/conversationScript.ts';
-import { eventually } from '../../support/eventually.ts';
+import { eventually as eventuallyWithin } from '../../support/eventually.ts';
 import { openFilesUnder } from '../../support/openFiles.ts';
 import { message, sequencesOf, StorageFixture } from './storageFixture.ts';
 
 const id = 'conversation-of-slices' as ConversationId;
 const header = { conversationId: id, cwd: '/', createdAt: 1, workspaceFolders: ['/'] };
+/** Some of these journals are large, and other tests may run beside this one. */
+const eventually = (what: string, condition: () => boolean | Promise<boolean>) =>
+  eventuallyWithin(what, condition, 40_000);
 const always = new AbortController().signal;
 
 /** One thing that may stand in a journal. */

@@ -5,6 +5,7 @@ import type { Disposable } from '../bridge/disposable.ts';
 import type { HostContext, HostWish } from '../bridge/host.ts';
 import { setTranslations } from '../strings.ts';
 import { ConversationActions } from './actions/conversationActions.ts';
+import { EarlierActions } from './actions/earlierActions.ts';
 import { ModelActions } from './actions/modelActions.ts';
 import { TurnActions } from './actions/turnActions.ts';
 import { AgentPanelState } from './state/agentPanelState.ts';
@@ -17,6 +18,7 @@ export class AgentPanelController implements Disposable {
   readonly conversations: ConversationActions;
   readonly turns: TurnActions;
   readonly models: ModelActions;
+  readonly earlier: EarlierActions;
   private readonly subscriptions: readonly Disposable[];
   private catalogGeneration = -1;
 
@@ -25,6 +27,7 @@ export class AgentPanelController implements Disposable {
     this.conversations = new ConversationActions(bridge, this.state, () => this.turns.settlePendingPrompt());
     this.turns = new TurnActions(bridge, this.state, this.conversations);
     this.models = new ModelActions(bridge, this.state);
+    this.earlier = new EarlierActions(bridge, this.state);
     const past = bridge.readState();
     this.restore(readPersistedState(past));
     if (past === undefined || past === null) this.conversations.startWithoutPast();

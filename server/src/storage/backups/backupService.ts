@@ -124,7 +124,9 @@ export class BackupService {
    * Puts everything back as it was. Rejects with `Conflict` while another process uses the data folder or a turn runs
    * here; the state is then the one before.
    */
-  restore(id: string, { onProgress, signal }: Asked): Promise<ResultOf<'backup/restore'>> {
+  async restore(id: string, { onProgress, signal }: Asked): Promise<ResultOf<'backup/restore'>> {
+    // Until then the mark of this very process would pass for that of another one.
+    await this.started(signal);
     return this.locked(signal, async (either) => {
       const manifest = await this.manifestOf(id);
       await this.refuseOthers();

@@ -2,7 +2,7 @@ import type { FileSystem, OpenFile } from '../../base/fileSystem.ts';
 import { checksumBefore } from '../checksumBefore.ts';
 import type { JournalHeader } from '../conversationJournal.ts';
 import { unreadableHeader } from '../errors.ts';
-import { JournalFold } from '../journalFormat.ts';
+import { eventStart, JournalFold } from '../journalFormat.ts';
 import { scanRecords } from '../recordCodec.ts';
 import { ConversationFold, emptyFold } from './conversationFold.ts';
 import type { IndexDatabase, KnownJournal } from './indexDatabase.ts';
@@ -11,8 +11,6 @@ import type { Pace } from './pace.ts';
 
 /** How much of a journal is folded at a stretch, in characters of JSON. */
 const sliceChars = 32 * 1024;
-/** The beginning of an event as this program writes it. */
-const eventStart = /^\{"sequence":(\d{1,15}),"at":(\d{1,15}),"update":\{"sessionUpdate":"(\w+)"/;
 /** A lease, or the lease under which an event was written. */
 const leasePattern = /^\{"lease":(\d{1,15})[,}]|,"lease":(\d{1,15})\}$/;
 /** Events that the index has no use for, and that are by far the longest: they are not even parsed. */

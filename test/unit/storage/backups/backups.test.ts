@@ -2,9 +2,11 @@ import * as assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { nodeFileSystem, type FileSystem } from '../../../../server/src/base/fileSystem.ts';
 import { FakeClock } from '../../../support/fakeClock.ts';
 import { openFilesUnder } from '../../../support/openFiles.ts';
 import { FaultyFileSystem } from '../../../support/faultyFileSystem.ts';
+import { waitFor } from '../../../support/waitFor.ts';
 import { message, StorageFixture, textsOf } from '../storageFixture.ts';
 import { backupServiceOn, filesBelow, savedState, writeTree } from './backupWorld.ts';
 
@@ -232,6 +234,27 @@ describe('backups', () => {
     await world.restore(id);
     await world.service.dispose();
     assert.deepEqual(filesBelow(path.join(data, 'servers')), []);
+  });
+
+  it('are restored by a server that has only just left its mark, on a slow disk too', async () => {
+    writeTree(data, { 'conversations/w/some-one.journal': 'one\n' });
+    const { id } = await backupServiceOn(data).create();
+    const { promise: synced, resolve: sync } = Promise.withResolvers<undefined>();
+    const running = path.join(data, 'servers', 'running');
+    const slow: FileSystem = {
+      ...nodeFileSystem,
+      syncFolder: async (folder) => {
+        if (folder === running) await synced;
+        await nodeFileSystem.syncFolder(folder);
+      },
+    };
+    const world = backupServiceOn(data, { fileSystem: slow });
+    world.service.start();
+    const restoring = world.restore(id);
+    await waitFor('the mark', () => filesBelow(running).some((name) => !name.endsWith('.tmp')));
+    sync(undefined);
+    assert.equal((await restoring).id, id);
+    await world.service.dispose();
   });
 
   it('refuse to be restored while another process holds a conversation', async () => {

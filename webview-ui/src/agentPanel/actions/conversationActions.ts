@@ -8,6 +8,7 @@ import type { HostContext } from '../../bridge/host.ts';
 import { t } from '../../strings.ts';
 import type { AgentPanelState, OpenConversation } from '../state/agentPanelState.ts';
 import { emptyView } from '../state/conversationView.ts';
+import { earlierThan, withLoose } from '../state/earlierMessages.ts';
 import { foldAttached, foldEvents, withoutRunningTurn } from '../state/foldEvents.ts';
 import { FrameBatch } from '../state/frameBatch.ts';
 
@@ -171,10 +172,12 @@ export class ConversationActions implements Disposable {
       sessionId: answer.sessionId,
       access: answer.access,
       readOnlyReason: answer.readOnlyReason ?? null,
-      hasEarlier: answer.hasEarlier || (isContinued && present.hasEarlier),
       configOptions: answer.configOptions,
       // Of another window's conversation this server does not know whether a turn is running.
       view: answer.running || answer.access === 'read' ? folded : withoutRunningTurn(folded),
+      earlier: isContinued
+        ? withLoose({ view: folded, earlier: present.earlier }, answer.events)
+        : earlierThan(folded, answer),
     };
     this.state.isLoading.value = false;
     const missed = this.eventsWhileAttaching ?? [];
@@ -213,7 +216,8 @@ export class ConversationActions implements Disposable {
     if (conversation === null || events.length === 0) return true;
     const { view, hasHole } = foldEvents(conversation.view, events);
     if (view !== conversation.view) {
-      this.state.conversation.value = { ...conversation, view };
+      const earlier = withLoose({ view, earlier: conversation.earlier }, events);
+      this.state.conversation.value = { ...conversation, view, earlier };
       this.clearPendingPrompt(events);
       this.attachesInARow = 0;
     }

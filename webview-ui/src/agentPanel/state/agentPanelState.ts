@@ -5,6 +5,7 @@ import type { ConfigOption, ConversationSummary } from '../../../../server/proto
 import type { ConversationId } from '../../../../server/protocol/sessionEvents.ts';
 import { isUp } from '../../bridge/bridge.ts';
 import { openQuestion, type ConversationView } from './conversationView.ts';
+import type { EarlierMessages } from './earlierMessages.ts';
 
 /** The conversation that the panel shows. */
 export interface OpenConversation {
@@ -12,7 +13,7 @@ export interface OpenConversation {
   readonly access: 'write' | 'read';
   /** Why it can only be read, if it is not because another window holds it. */
   readonly readOnlyReason: string | null;
-  readonly hasEarlier: boolean;
+  readonly earlier: EarlierMessages;
   readonly configOptions: readonly ConfigOption[];
   readonly view: ConversationView;
 }

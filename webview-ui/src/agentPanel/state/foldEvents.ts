@@ -4,14 +4,15 @@ import type {
   SessionUpdate,
   ToolCallStatus,
 } from '../../../../server/protocol/sessionEvents.ts';
-import type {
-  ContextUsage,
-  ConversationItem,
-  ConversationView,
-  MessageItem,
-  PermissionQuestion,
-  RunningTurn,
-  ToolCallItem,
+import {
+  emptyView,
+  type ContextUsage,
+  type ConversationItem,
+  type ConversationView,
+  type MessageItem,
+  type PermissionQuestion,
+  type RunningTurn,
+  type ToolCallItem,
 } from './conversationView.ts';
 
 type UpdateOf<K extends SessionUpdate['sessionUpdate']> = Extract<SessionUpdate, { sessionUpdate: K }>;
@@ -51,6 +52,74 @@ export function foldAttached(
   }
   draft.sequence = Math.max(draft.sequence, attached.sequence);
   return draft.finish();
+}
+
+/**
+ * Puts earlier events in front of a view. What they say of title, options and usage has been replaced since. `loose` are
+ * events behind them that found nothing to change, and `inFront` of the view's items stood in front before; answered is
+ * how many do now.
+ */
+export function foldEarlier(
+  { view, inFront }: { readonly view: ConversationView; readonly inFront: number },
+  earlier: readonly SessionEvent[],
+  loose: readonly SessionEvent[],
+): { view: ConversationView; inFront: number } {
+  const draft = new ViewDraft(emptyView);
+  for (const event of earlier) draft.apply(event);
+  for (const event of loose) {
+    const { update } = event;
+    if (update.sessionUpdate !== 'permission_requested' || draft.hasCall(update.toolCallId)) draft.apply(event);
+  }
+  if (view.turn === null) draft.closeOpenCalls();
+  const { items, positions } = draft.finish();
+  const all = [...items];
+  const places = view.items.map((item) => {
+    const place = item.type === 'question' ? positions.get(item.key) : undefined;
+    const call = place === undefined ? undefined : items[place];
+    if (item.type !== 'question' || place === undefined || call?.type !== 'tool') return all.push(item) - 1;
+    // A question that stood alone now stands at its call, as it was answered.
+    all[place] = { ...call, question: item.question };
+    return place;
+  });
+  const moved = [...view.positions].map(([key, place]) => [key, places[place] ?? place] as const);
+  const latest = view.items.length - inFront;
+  const adopted = places.slice(inFront).filter((place) => place < items.length).length;
+  return {
+    view: { ...view, items: all, positions: new Map([...positions, ...moved]) },
+    inFront: all.length - latest + adopted,
+  };
+}
+
+/**
+ * The events that change a call or a question which is not part of the view, or stands among its first `inFront` items.
+ */
+export function looseEvents(view: ConversationView, events: readonly SessionEvent[], inFront = 0): SessionEvent[] {
+  return events.filter(({ update }) => {
+    const key = changedItem(update);
+    const position = key === undefined ? undefined : (view.positions.get(key) ?? -1);
+    // A question that stands alone has its call further up.
+    return position !== undefined && (position < inFront || view.items[position]?.type === 'question');
+  });
+}
+
+function changedItem(update: SessionUpdate): string | undefined {
+  switch (update.sessionUpdate) {
+    case 'tool_call_update':
+    case 'permission_requested':
+      return `tool:${update.toolCallId}`;
+    case 'permission_answered':
+      return `question:${update.requestId}`;
+    default:
+      return undefined;
+  }
+}
+
+/** The view without its first items. */
+export function withoutFirst(view: ConversationView, count: number): ConversationView {
+  const positions = [...view.positions].flatMap(([key, position]) =>
+    position < count ? [] : [[key, position - count] as const],
+  );
+  return { ...view, items: view.items.slice(count), positions: new Map(positions) };
 }
 
 /** The view of a conversation whose server knows of no running turn: what was left open has been interrupted. */
@@ -131,6 +200,10 @@ class ViewDraft {
         break;
     }
     this.sequence = Math.max(this.sequence, sequence);
+  }
+
+  hasCall(toolCallId: string): boolean {
+    return this.positions.has(`tool:${toolCallId}`);
   }
 
   endTurn(update: UpdateOf<'turn_ended'>, sequence: number): void {
@@ -228,7 +301,7 @@ class ViewDraft {
   }
 
   /** Calls and questions that their turn left open will never be answered. */
-  private closeOpenCalls(): void {
+  closeOpenCalls(): void {
     for (let position = this.items.length - 1; position >= 0; position--) {
       const item = this.items[position];
       if (item === undefined || item.type === 'turnEnd') return;

@@ -1,43 +1,74 @@
-import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { Icon } from '../../components/icon.tsx';
 import { t } from '../../strings.ts';
 import type { ConversationItem } from '../state/conversationView.ts';
 import { ConversationEntry } from './conversationEntry.tsx';
+import { EarlierButton } from './earlierButton.tsx';
 import { usePanel } from './panelContext.ts';
+import { useEntryWindow } from './useEntryWindow.ts';
+import { useKeptPlace } from './useKeptPlace.ts';
 import { usePinnedScroll } from './usePinnedScroll.ts';
-
-/** Entries in the page at a time; older ones come when asked for, so that a long conversation stays light. */
-const windowSize = 200;
 
 /** The conversation as a log that follows its end, unless the person has scrolled up. */
 export function Conversation() {
-  const { state } = usePanel();
+  const { state, earlier: actions } = usePanel();
   const conversation = state.conversation.value;
-  const scroll = usePinnedScroll(conversation?.sessionId ?? null);
+  const sessionId = conversation?.sessionId ?? null;
+  const earlier = conversation?.earlier ?? null;
   const items = conversation?.view.items ?? noItems;
-  const { firstShown, showEarlier } = useWindow(conversation?.sessionId ?? null, items.length, scroll.isPinned);
+  const inFront = earlier?.loadedItems ?? 0;
+  const scroll = usePinnedScroll(sessionId);
+  const { isPinned, viewport } = scroll;
+  const log = useRef<HTMLDivElement>(null);
+  const shown = useEntryWindow(sessionId, { count: items.length, inFront, isPinned });
+  useKeptPlace({ viewport, list: log, onMoved: scroll.noteMoved }, `${sessionId}:${shown.firstFromAttach}`, !isPinned);
+  const hasEarlier = shown.first > 0 || earlier?.hasMore === true;
+  const showEarlier = (): void => {
+    scroll.unpin();
+    if (shown.first > 0) shown.showEarlier();
+    else void actions.load().then(shown.showEarlier);
+  };
+  // Whoever presses the button is at the top, even if the view is not, as after pressing it before by key.
+  const goToEarlier = (): void => {
+    scroll.toStart();
+    showEarlier();
+  };
+  scroll.edges.current = {
+    isEndOfAll: shown.end === items.length,
+    // Whoever scrolls on after a failure does not ask for the next one: there is a button for that.
+    onNearStart: () => {
+      if (hasEarlier && earlier?.error === null && !earlier.isLoading) showEarlier();
+    },
+    onNearEnd: () => {
+      if (shown.end < items.length) shown.showLater();
+    },
+  };
+  useEffect(() => {
+    if (isPinned) actions.release();
+  }, [isPinned, actions]);
   return (
     <main class="conversation">
-      <div class="conversationScroll" ref={scroll.viewport} tabIndex={-1}>
+      <div class={`conversationScroll${isPinned ? ' pinned' : ''}`} ref={viewport} tabIndex={-1}>
         <div class="conversationContent" ref={scroll.content}>
-          {conversation?.hasEarlier === true && firstShown === 0 && (
-            <div class="conversationNote">{t('conversation.earlierLeftOut')}</div>
-          )}
-          {firstShown > 0 && (
-            <button type="button" class="linkButton showEarlier" onClick={() => scroll.keepPosition(showEarlier)}>
-              {t('conversation.showEarlier', { count: Math.min(windowSize, firstShown) })}
-            </button>
-          )}
-          <div role="log" aria-live="polite" aria-relevant="additions" aria-label={t('conversation.log')}>
-            {items.slice(firstShown).map((item, index) => (
-              <ConversationEntry key={item.key} item={item} isLast={firstShown + index === items.length - 1} />
+          {hasEarlier && <EarlierButton earlier={earlier} onClick={goToEarlier} focusAfter={viewport} />}
+          <EarlierAnnouncement count={inFront} isLoading={earlier?.isLoading === true} />
+          {/* What is put in front of the log is no news: it is announced by one sentence. */}
+          <div
+            role="log"
+            ref={log}
+            aria-live={isPinned ? 'polite' : 'off'}
+            aria-relevant="additions"
+            aria-label={t('conversation.log')}
+          >
+            {items.slice(shown.first, shown.end).map((item, index) => (
+              <ConversationEntry key={item.key} item={item} isLast={shown.first + index === items.length - 1} />
             ))}
-            <PendingPrompt />
+            {shown.end === items.length && <PendingPrompt />}
           </div>
           <Activity />
         </div>
       </div>
-      {!scroll.isPinned && (
+      {!isPinned && (
         <button type="button" class="jumpToLatest" onClick={scroll.toEnd}>
           <Icon name="arrow-down" />
           {t('conversation.jumpToLatest')}
@@ -49,24 +80,21 @@ export function Conversation() {
 
 const noItems: readonly ConversationItem[] = [];
 
-/** Which entries are in the page. While the person reads further up, the first one stays, so nothing moves. */
-function useWindow(sessionId: string | null, count: number, isPinned: boolean) {
-  const [shown, setShown] = useState({ sessionId, size: windowSize });
-  const size = shown.sessionId === sessionId ? shown.size : windowSize;
-  const first = useRef(0);
-  const latestFirst = Math.max(0, count - size);
-  const isKept = !isPinned && shown.sessionId === sessionId && first.current <= latestFirst;
-  const firstShown = isKept ? first.current : latestFirst;
-  first.current = firstShown;
-  const showEarlier = (): void => {
-    first.current = Math.max(0, firstShown - windowSize);
-    setShown({ sessionId, size: count - first.current });
-  };
-  // Back at the end, the page becomes light again.
-  useLayoutEffect(() => {
-    if (isPinned) setShown({ sessionId, size: windowSize });
-  }, [isPinned, sessionId]);
-  return { firstShown, showEarlier };
+/** Tells a screen reader that earlier entries are being loaded, and then how many were put in front. */
+function EarlierAnnouncement({ count, isLoading }: { readonly count: number; readonly isLoading: boolean }) {
+  const before = useRef(count);
+  const text = useRef('');
+  if (isLoading) text.current = t('conversation.loadingEarlier');
+  else if (count > before.current) text.current = t('conversation.earlierLoaded', { count: count - before.current });
+  else if (text.current === t('conversation.loadingEarlier')) text.current = '';
+  useEffect(() => {
+    if (!isLoading) before.current = count;
+  }, [count, isLoading]);
+  return (
+    <div class="visuallyHidden" role="status">
+      {text.current}
+    </div>
+  );
 }
 
 /** The person's message between "sent" and "on disk". */

@@ -2,6 +2,17 @@ import { useCallback, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 /** Nearer to the end than this, the view follows it. */
 const pinDistancePx = 32;
+/** Nearer to an edge than this, what is beyond it is wanted. */
+const nearEdgePx = 400;
+
+/** What is beyond the edges of the content. Looked at whenever somebody scrolls. */
+export interface ScrollEdges {
+  /** The end of the content is the end of all: there the view follows it. */
+  isEndOfAll: boolean;
+  /** Somebody came near the beginning, or the end, of the content. */
+  onNearStart(): void;
+  onNearEnd(): void;
+}
 
 /**
  * Keeps a scrolled element at its end while its content grows, until the person scrolls up. `resetKey` names what is
@@ -10,6 +21,7 @@ const pinDistancePx = 32;
 export function usePinnedScroll(resetKey: string | null) {
   const viewport = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
+  const edges = useRef<ScrollEdges>({ isEndOfAll: true, onNearStart: () => undefined, onNearEnd: () => undefined });
   const pinned = useRef(true);
   const lastTop = useRef(0);
   const [isPinned, setPinned] = useState(true);
@@ -31,9 +43,13 @@ export function usePinnedScroll(resetKey: string | null) {
       const distancePx = element.scrollHeight - element.clientHeight - element.scrollTop;
       // Content that grows also leaves the end behind; only a move upwards is the person's.
       const hasMovedUp = element.scrollTop < lastTop.current - 1;
+      const hasMovedDown = element.scrollTop > lastTop.current + 1;
       lastTop.current = element.scrollTop;
-      if (distancePx <= pinDistancePx) pin(true);
+      if (distancePx <= pinDistancePx && edges.current.isEndOfAll) pin(true);
       else if (hasMovedUp) pin(false);
+      if (pinned.current) return;
+      if (hasMovedUp && element.scrollTop < nearEdgePx) edges.current.onNearStart();
+      if (hasMovedDown && distancePx < nearEdgePx) edges.current.onNearEnd();
     };
     const observer = new ResizeObserver(() => {
       if (pinned.current) element.scrollTop = element.scrollHeight;
@@ -48,19 +64,19 @@ export function usePinnedScroll(resetKey: string | null) {
   }, [pin]);
   useLayoutEffect(toEnd, [resetKey, toEnd]);
 
-  /** Runs a change that adds content above, and leaves what the person reads where it is. */
-  const keepPosition = useCallback(
-    (change: () => void) => {
-      const element = viewport.current;
-      const bottomPx = element === null ? 0 : element.scrollHeight - element.scrollTop;
-      pin(false);
-      change();
-      requestAnimationFrame(() => {
-        if (element !== null) element.scrollTop = element.scrollHeight - bottomPx;
-      });
-    },
-    [pin],
-  );
+  /** Stops following the end, as if the person had scrolled up. */
+  const unpin = useCallback(() => pin(false), [pin]);
 
-  return { viewport, content, isPinned, toEnd, keepPosition };
+  /** The view was scrolled by the program: that is no move of the person's. */
+  const noteMoved = useCallback(() => {
+    lastTop.current = viewport.current?.scrollTop ?? 0;
+  }, []);
+
+  const toStart = useCallback(() => {
+    unpin();
+    if (viewport.current !== null) viewport.current.scrollTop = 0;
+    noteMoved();
+  }, [unpin, noteMoved]);
+
+  return { viewport, content, edges, isPinned, toStart, toEnd, unpin, noteMoved };
 }

@@ -1,0 +1,130 @@
+import { createReadStream } from 'node:fs';
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import * as path from 'node:path';
+import { CodedError } from '../../protocol/errors.ts';
+import { conversationId } from '../../protocol/sessionEvents.ts';
+import { errorCode } from '../base/fileSystem.ts';
+import type { LogLevel } from '../base/logger.ts';
+import { makeVisible } from '../security/visibleText.ts';
+import { withLocalServer, type LocalServer } from './localServer.ts';
+import { createProcessLogger } from './processLogger.ts';
+
+interface ConversationsOptions {
+  readonly dataDir?: string;
+  readonly logLevel?: LogLevel;
+}
+export interface ExportOptions extends ConversationsOptions {
+  readonly format: 'markdown' | 'json';
+  readonly output?: string;
+}
+export interface ImportOptions extends ConversationsOptions {
+  readonly workspace: string;
+  readonly json?: true;
+}
+
+/** Bytes of a file that are read at a time: fewer characters than one request may bring. */
+const partBytes = 1_000_000;
+
+/** Writes a conversation as a document, to a file or to stdout. A file is there whole or stays as it was. */
+export async function exportConversation(id: string, options: ExportOptions): Promise<void> {
+  const { output } = options;
+  await withConversations(options, undefined, async (server) => {
+    const pages = pagesOf(server, id, options.format);
+    if (output === undefined) {
+      for await (const page of pages) if (!process.stdout.write(page)) await once(process.stdout, 'drain');
+    } else await writeWhole(output, pages);
+  });
+}
+
+/** Begins a conversation with what a file holds. */
+export async function importConversation(file: string, options: ImportOptions): Promise<void> {
+  await withConversations(options, options.workspace, async (server) => {
+    const { sessionId, title } = await sendFile(server, file);
+    const answer = options.json === true ? JSON.stringify({ sessionId, title }) : describe(sessionId, title);
+    process.stdout.write(`${answer}\n`);
+  });
+}
+
+function describe(sessionId: string, title: string): string {
+  return `Imported "${makeVisible(title)}" as conversation ${sessionId}.`;
+}
+
+async function* pagesOf(server: LocalServer, id: string, format: ExportOptions['format']): AsyncGenerator<string> {
+  const sessionId = conversationId.safeParse(id);
+  if (!sessionId.success)
+    throw new CodedError('NotFound', `There is no conversation "${makeVisible(id.slice(0, 64))}".`);
+  let cursor: string | undefined;
+  do {
+    const params = { sessionId: sessionId.data, format, ...(cursor !== undefined && { cursor }) };
+    const page = await server.call('conversation/export', params);
+    yield page.content;
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
+}
+
+async function writeWhole(output: string, pages: AsyncIterable<string>): Promise<void> {
+  const file = path.resolve(output);
+  const temporary = `${file}.${process.pid}.tmp`;
+  try {
+    await writeFile(temporary, pages, { mode: 0o600, flag: 'wx', flush: true });
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw fileFailed(`write ${output}`, error);
+  }
+}
+
+/** Sends each part when the next one is there, so that the last one is known to be the last. */
+async function sendFile(server: LocalServer, file: string): Promise<{ sessionId: string; title: string }> {
+  let [waiting, cursor]: [string, string | undefined] = ['', undefined];
+  const send = async (content: string, isPart: boolean) => {
+    const answer = await server.call('conversation/import', {
+      content,
+      isPart,
+      ...(cursor !== undefined && { cursor }),
+    });
+    if ('nextCursor' in answer) cursor = answer.nextCursor;
+    return answer;
+  };
+  for await (const part of textOf(file)) {
+    if (waiting !== '') await send(waiting, true);
+    waiting = part;
+  }
+  const answer = await send(waiting, false);
+  if ('sessionId' in answer) return answer;
+  throw new Error('The last part of an import was answered like one in between');
+}
+
+async function* textOf(file: string): AsyncGenerator<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  try {
+    const stream = file === '-' ? process.stdin : createReadStream(file, { highWaterMark: partBytes });
+    for await (const bytes of stream) yield decoder.decode(bytes as Buffer, { stream: true });
+    yield decoder.decode();
+  } catch (error) {
+    if (error instanceof TypeError) {
+      throw new CodedError('InvalidParams', `Nothing was imported: ${makeVisible(file)} is no text in UTF-8.`, {
+        cause: error,
+      });
+    }
+    throw fileFailed(`read ${file}`, error);
+  }
+}
+
+function fileFailed(what: string, error: unknown): unknown {
+  const code = errorCode(error);
+  if (error instanceof CodedError || code === undefined) return error;
+  return new CodedError('Unavailable', `Could not ${makeVisible(what)} (${code}). Look at its path and permissions.`, {
+    cause: error,
+  });
+}
+
+async function withConversations(
+  { dataDir, logLevel = 'warn' }: ConversationsOptions,
+  workspace: string | undefined,
+  use: (server: LocalServer) => Promise<void>,
+): Promise<void> {
+  const { logger } = createProcessLogger(logLevel);
+  await withLocalServer({ dataDir, workspace, logger, startsPtyHost: false }, use);
+}

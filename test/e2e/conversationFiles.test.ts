@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { errors } from 'playwright-core';
+import { waitFor } from '../support/waitFor.ts';
+import { Workbench } from '../support/workbench.ts';
+import { turnUpdates, writeConversations } from '../support/writtenConversations.ts';
+
+const markdown = '# Why does the parser fail?';
+
+/** A person gives a conversation away and takes one in, and goes back to how everything was. */
+describe('Conversations as files and backups', function () {
+  this.timeout(120_000);
+  this.bail(true);
+  let root: string;
+  let workbench: Workbench;
+
+  before(async () => {
+    root = realpathSync(mkdtempSync(path.join(os.tmpdir(), 'ada-')));
+    const folder = path.join(root, 'project');
+    mkdirSync(folder);
+    workbench = await Workbench.start({ name: 'conversationFiles', folder });
+    writeConversations(workbench.dataFolder, folder, [
+      {
+        updates: turnUpdates({
+          id: 'a',
+          question: 'Why does the parser fail?',
+          answer: 'It reads on.',
+          command: 'npm test',
+        }),
+        at: Date.now() - 60_000,
+      },
+    ]);
+    await workbench.openViewContainer('AI Assistant');
+    await workbench.openView('History');
+    await lines('Why does the parser').first().waitFor();
+  });
+  afterEach(async function () {
+    if (this.currentTest?.state === 'failed') await workbench.screenshot('conversationFiles-failed');
+  });
+  after(async () => {
+    await workbench.dispose();
+    rmSync(root, { recursive: true, force: true, maxRetries: 5 });
+  });
+
+  const lines = (text: string) =>
+    workbench.page.locator('.pane', { hasText: 'History' }).locator('.monaco-list-row', { hasText: text });
+  const dialogButton = (name: string) => workbench.page.locator('.monaco-dialog-box .monaco-button', { hasText: name });
+
+  /** Names a file in VS Code's own dialog. */
+  async function chooseFile(file: string): Promise<void> {
+    const input = workbench.page.locator('.quick-input-widget input.input');
+    await input.waitFor();
+    // It proposes a name a moment after it has opened, and looks into the folder that was typed before it takes a file there.
+    const folder = workbench.page.locator('.quick-input-list .monaco-list-row', { hasText: 'project' });
+    await waitFor('the folder to be listed', async () => {
+      if ((await input.inputValue()) !== file) await input.fill(file);
+      return (await folder.count()) > 0;
+    });
+    const accept = workbench.page
+      .locator('.quick-input-widget .monaco-button', { hasText: /^(OK|Import|Save)$/ })
+      .first();
+    await waitFor('the dialog to take the file', async () => {
+      if (!(await accept.isVisible())) return true;
+      // It may go away between the look and the click.
+      await accept.click({ timeout: 1_000 }).catch((error: unknown) => {
+        if (!(error instanceof errors.TimeoutError)) throw error;
+      });
+      return false;
+    });
+  }
+
+  it('go to a file from the menu of their line', async () => {
+    await lines('Why does the parser').first().click({ button: 'right' });
+    const entry = workbench.page.locator('.monaco-menu .action-label', { hasText: 'Export Conversation…' });
+    await entry.waitFor();
+    await workbench.screenshot('conversationFiles-1-menu');
+    await entry.click();
+    const file = path.join(root, 'talk.md');
+    await chooseFile(file);
+    await workbench.toast('was exported to talk.md').waitFor();
+    const text = readFileSync(file, 'utf8');
+    assert.ok(text.startsWith(`${markdown}\n`) && text.includes('```sh\nnpm test\n```'), text);
+    await workbench.toastButton('was exported to talk.md', 'Open').click();
+    await workbench.page.locator('.editor-group-container .tab', { hasText: 'talk.md' }).waitFor();
+    await workbench.screenshot('conversationFiles-2-markdown');
+  });
+
+  it('come back from a file, and are opened', async () => {
+    const file = path.join(root, 'talk.json');
+    await workbench.command('AI Assistant: Export Conversation…');
+    await workbench.pick('Why does the parser');
+    await chooseFile(file);
+    await waitFor('the file', () => existsSync(file));
+    await workbench.command('AI Assistant: Import Conversation…');
+    await chooseFile(file);
+    const panel = await workbench.webview('textarea');
+    await panel.getByText('It reads on.').waitFor();
+    await waitFor('both to be listed', async () => (await lines('Why does the parser').count()) === 2);
+  });
+
+  it('are there again after a backup was restored, and as they were before after that was undone', async () => {
+    await workbench.command('AI Assistant: Create Backup');
+    await workbench.toast('The backup is made. Conversations: 2').waitFor();
+    await workbench.command('AI Assistant: Delete Conversation');
+    await workbench.pick('Why does the parser');
+    await dialogButton('Delete').click();
+    await waitFor('one to be left', async () => (await lines('Why does the parser').count()) === 1);
+    await workbench.command('AI Assistant: Restore Backup…');
+    await workbench.page.locator('.quick-input-list .monaco-list-row', { hasText: 'made by you' }).waitFor();
+    await workbench.screenshot('conversationFiles-3-backups');
+    await workbench.pick('made by you');
+    await dialogButton('Restore').waitFor();
+    await workbench.screenshot('conversationFiles-4-restore');
+    await dialogButton('Restore').click();
+    await workbench.toast('The backup was restored.').waitFor();
+    await waitFor('both to be listed', async () => (await lines('Why does the parser').count()) === 2);
+    await workbench.screenshot('conversationFiles-5-restored');
+    await workbench.toastButton('The backup was restored.', 'Undo').click();
+    await waitFor('one to be listed', async () => (await lines('Why does the parser').count()) === 1);
+  });
+});
