@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { audit } from './audit.ts';
 import { cache } from './cache.ts';
 import { command } from './command.ts';
 import type { NotificationDeclaration, RequestDeclaration } from './declaration.ts';
@@ -21,6 +22,7 @@ export const contract = {
   ...conversation,
   ...model,
   ...cache,
+  ...audit,
   ...editor,
 } as const;
 

@@ -20,6 +20,8 @@ import { LanguageModels } from './providers/languageModels.ts';
 import { listingNamespace } from './providers/listingCache.ts';
 import { ModelCatalog } from './providers/modelCatalog.ts';
 import { createModelHandlers } from './providers/modelHandlers.ts';
+import { createAuditLog } from './security/audit/auditLog.ts';
+import type { AuditService } from './security/audit/auditService.ts';
 import { PolicyGate } from './security/policyGate.ts';
 import { createConversationHandlers } from './storage/conversationHandlers.ts';
 import { ConversationIndex } from './storage/index/conversationIndex.ts';
@@ -75,6 +77,7 @@ export interface Server {
   readonly clients: ClientRegistry;
   readonly health: HealthService;
   readonly settings: SettingsService;
+  readonly audit: AuditService;
   readonly instanceId: string;
   /**
    * Takes settings and workspace as a client gave them, and marks the server as started: `recovered` where the one
@@ -102,6 +105,8 @@ export function createServer(options: ServerOptions): Server {
   const settings = store.add(new SettingsService(logger));
   const workspace = store.add(new WorkspaceService(logger));
   const secrets = store.add(new SecretService(environment, logger));
+  const ground = { settings, workspace, secrets, environment, health, clock: systemClock, logger };
+  const audit = createAuditLog({ ...ground, dataFolder, instanceId, version });
 
   const keepAliveHours = (): number => Math.min(maxKeepAliveHours, settings.get('terminals.keepAliveHours'));
   const ptyHost = store.add(
@@ -142,6 +147,7 @@ export function createServer(options: ServerOptions): Server {
       shells,
       integration,
       commands: reported,
+      audit: audit.trail,
       environment,
       clock: systemClock,
       logger,
@@ -201,7 +207,7 @@ export function createServer(options: ServerOptions): Server {
   const fileLists = cache.namespace(fileListNamespace);
   const folderLists = store.add(new FolderLists({ cache: fileLists, clock: systemClock, logger }));
   const search = new FileSearch(() => ripgrepPath, folderLists);
-  const tools = new ToolRegistry({ policy, files, search, commands }, logger);
+  const tools = new ToolRegistry({ policy, audit: audit.trail, files, search, commands }, logger);
   const index = new ConversationIndex({
     dataFolder,
     workerFile: path.join(bundleFolder, 'indexWorker.js'),
@@ -216,6 +222,7 @@ export function createServer(options: ServerOptions): Server {
     journals,
     models: new LanguageModels({ ...models, catalog }),
     tools,
+    audit: audit.trail,
     settings,
     workspace,
     broadcaster: clients,
@@ -238,6 +245,7 @@ export function createServer(options: ServerOptions): Server {
       ...createSessionHandlers(sessions),
       ...createConversationHandlers({ index, conversations: sessions, workspace }),
       ...createCacheHandlers(cache),
+      ...audit.handlers,
     },
     limiter: new RateLimiter(settings, systemClock),
     logger,
@@ -256,6 +264,7 @@ export function createServer(options: ServerOptions): Server {
     clients,
     health,
     settings,
+    audit: audit.trail,
     instanceId,
     configure,
     connect(client, handshake) {
@@ -271,6 +280,7 @@ export function createServer(options: ServerOptions): Server {
       await journals.dispose();
       await index.dispose();
       await runner.dispose();
+      await audit.dispose();
       store.dispose();
       await cache.close();
     },

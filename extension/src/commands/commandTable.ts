@@ -4,6 +4,7 @@ import { showError } from '../errors.ts';
 import type { ServerSupervisor } from '../server/serverSupervisor.ts';
 import { settingsPrefix } from '../settings.ts';
 import { agentCommands } from './agentCommands.ts';
+import { auditCommands } from './auditCommands.ts';
 import type { CommandEntry, CommandServices } from './commandEntry.ts';
 import { configurationCommands } from './configurationCommands.ts';
 import { historyCommands } from './historyCommands.ts';
@@ -20,6 +21,7 @@ export const commandTable: Readonly<Record<string, CommandEntry>> = {
   ...historyCommands,
   ...configurationCommands,
   ...operationCommands,
+  ...auditCommands,
 };
 
 /** Registers all commands. Whatever one of them throws is shown to the person; none fails in silence. */

@@ -13,7 +13,15 @@ import { ConversationState } from './conversationState.ts';
 import { instructionsFor } from './instructions.ts';
 import { pastCommands } from './pastCommands.ts';
 import { Permissions } from './permissions.ts';
-import type { ConversationJournal, JournalStore, Models, SettingsSource, ToolBox, WorkspaceSource } from './ports.ts';
+import type {
+  AuditTrail,
+  ConversationJournal,
+  JournalStore,
+  Models,
+  SettingsSource,
+  ToolBox,
+  WorkspaceSource,
+} from './ports.ts';
 import { titleOf } from './promptTitle.ts';
 import { TurnBudget } from './turnBudget.ts';
 import { TurnLoop, TurnStopped, type TurnEnding, type TurnOutcome } from './turnLoop.ts';
@@ -23,6 +31,7 @@ export interface ConversationPorts {
   readonly journals: JournalStore;
   readonly models: Models;
   readonly tools: ToolBox;
+  readonly audit: AuditTrail;
   readonly settings: SettingsSource;
   readonly workspace: WorkspaceSource;
   readonly clock: Clock;
@@ -70,6 +79,13 @@ export class Conversation {
     this.permissions = new Permissions({
       append: (updates) => this.append(updates),
       state: () => this.state,
+      record: (outcome, details) => {
+        return ports.audit.record({
+          kind: 'permission.answered',
+          outcome,
+          details: { conversationId: this.id, ...details },
+        });
+      },
       clock: ports.clock,
       hasAudience: () => this.audience.size > 0 || this.running?.client.kind === 'editor',
     });

@@ -2,9 +2,10 @@ import type { LogLevel } from '../base/logger.ts';
 import { createProcessTable } from '../base/processTable.ts';
 import { CodedError } from '../../protocol/errors.ts';
 import { createServer } from '../createServer.ts';
+import type { AuditEvent } from '../security/audit/auditEvents.ts';
 import { checkHostAndOrigin } from '../security/hostGuard.ts';
 import { createTokenCheck, ensureTokenFile } from '../security/tokenFile.ts';
-import { HttpTransport, type RequestGuard } from '../transports/httpTransport.ts';
+import { HttpTransport, type RefusedRequest, type RequestGuard } from '../transports/httpTransport.ts';
 import { prepareDataFolder, resolveDataFolder } from './dataFolder.ts';
 import { localHandshake } from './localClient.ts';
 import { createProcessLogger } from './processLogger.ts';
@@ -44,12 +45,17 @@ export async function runServe(options: ServeOptions): Promise<void> {
   if (options.logLevel === undefined) server.settings.onChanged((settings) => setLevel(settings['log.level']));
   server.configure(handshake, former.state === 'crashed');
   const tokenFile = await ensureTokenFile(dataFolder);
-  for (const repair of tokenFile.repairs) logger.warn(repair);
+  server.audit.hide(tokenFile.token);
+  for (const repair of tokenFile.repairs) {
+    logger.warn(repair);
+    await server.audit.record({ kind: 'token.changed', outcome: 'replaced', details: { why: repair } });
+  }
   const transport = new HttpTransport({
     router: server.router,
     guard: createGuard(tokenFile.token),
     logger,
     health: () => server.health.current(),
+    onRefused: (request) => void server.audit.record(refusalEvent(request)),
     host,
     port,
   });
@@ -62,6 +68,16 @@ export async function runServe(options: ServeOptions): Promise<void> {
   await server.dispose();
   await record.remove();
   process.exit(0);
+}
+
+/** What the audit log is told of a request that did not come in. Whatever token it showed is not told. */
+function refusalEvent({ reason, remoteAddress, ...details }: RefusedRequest): AuditEvent {
+  return {
+    kind: reason === 'Unauthenticated' ? 'authentication.failed' : 'request.refused',
+    outcome: reason,
+    by: { kind: 'client', via: 'http', client: remoteAddress },
+    details,
+  };
 }
 
 /** Loopback is no boundary: any web page can reach it, so each request must name us, come from no page, and show the token. */

@@ -5,6 +5,7 @@ import { CodedError } from '../../protocol/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Client, RequestContext } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
+import { inRequest } from '../base/requestScope.ts';
 import { toWireError, type WireError } from './errorBoundary.ts';
 import { guardParams } from './paramsGuard.ts';
 import type { RateLimiter } from './rateLimiter.ts';
@@ -78,7 +79,8 @@ export class Router {
         return;
       }
       const parsed = this.parseParams(method, declaration, params);
-      await handler(parsed as never, { client, correlationId, signal: new AbortController().signal });
+      const context = { client, correlationId, signal: new AbortController().signal };
+      await inRequest(context, () => handler(parsed as never, context));
     } catch (error) {
       const logger = this.logger.child({ client: client.id });
       toWireError(error, { method: printable(method), correlationId, logger });
@@ -142,8 +144,9 @@ export class Router {
         return;
       }
       const handler = this.handlerOf(method);
+      const context = { client, correlationId, signal: controller.signal };
       Promise.resolve()
-        .then(() => handler?.(call.parsed as never, { client, correlationId, signal: controller.signal }))
+        .then(() => inRequest(context, () => handler?.(call.parsed as never, context)))
         .then((result) => this.checkResult(declaration, result))
         .then(
           (result) => {

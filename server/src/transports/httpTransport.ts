@@ -24,11 +24,24 @@ export interface RequestGuard {
   authenticate(authorization: string | undefined): boolean;
 }
 
+/** A request that was sent away at the door. */
+export interface RefusedRequest {
+  readonly reason: 'BadHost' | 'BadOrigin' | 'Unauthenticated';
+  readonly method: string;
+  /** Without its query. */
+  readonly path: string;
+  readonly remoteAddress: string;
+  readonly host: string | undefined;
+  readonly origin: string | undefined;
+}
+
 export interface HttpTransportOptions {
   readonly router: Router;
   readonly guard: RequestGuard;
   readonly logger: Logger;
   readonly health: () => { status: string };
+  /** Told of each request that did not show that it may come in. */
+  readonly onRefused: (request: RefusedRequest) => void;
   /** Loopback only; hosts beyond it need TLS, which this transport does not have yet. */
   readonly host: '127.0.0.1' | '::1';
   /** 0 takes any free port. */
@@ -87,6 +100,7 @@ export class HttpTransport implements Disposable {
     const isAmbiguous = host?.length !== 1 || (origin?.length ?? 0) > 1;
     const refusal = isAmbiguous ? 'BadHost' : guard.checkOrigin(request.headers, this.port());
     if (refusal !== null) {
+      this.tellRefused(refusal, request);
       refuse(request, response, refusal, 'This address does not answer requests from there.');
       return;
     }
@@ -100,6 +114,7 @@ export class HttpTransport implements Disposable {
       return;
     }
     if (!guard.authenticate(request.headers.authorization)) {
+      this.tellRefused('Unauthenticated', request);
       response.setHeader('WWW-Authenticate', 'Bearer');
       refuse(request, response, 'Unauthenticated', 'Send the token as "Authorization: Bearer <token>".');
       return;
@@ -125,6 +140,13 @@ export class HttpTransport implements Disposable {
       return;
     }
     return this.call(path.slice('/api/'.length), request, response);
+  }
+
+  private tellRefused(reason: RefusedRequest['reason'], request: http.IncomingMessage): void {
+    const { host, origin } = request.headers;
+    const remoteAddress = request.socket.remoteAddress ?? 'unknown';
+    const path = (request.url ?? '').split('?', 1)[0] ?? '';
+    this.options.onRefused({ reason, method: request.method ?? '', path, remoteAddress, host, origin });
   }
 
   private async call(method: string, request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
