@@ -2,6 +2,8 @@ import * as vscode from 'vscode';
 import type { ResultOf } from '../../../server/protocol/contract.ts';
 import type { CommandEntry, CommandServices } from './commandEntry.ts';
 
+type Verdict = ResultOf<'audit/verify'>;
+
 const dayMs = 24 * 60 * 60_000;
 const ages = [30, 90, 365];
 
@@ -13,7 +15,7 @@ export const auditCommands = {
 
 async function verify({ client, log }: CommandServices): Promise<void> {
   const title = vscode.l10n.t('Verifying the audit log');
-  const progress = { location: vscode.ProgressLocation.Notification, title };
+  const progress = { location: vscode.ProgressLocation.Window, title };
   const verdict = await vscode.window.withProgress(progress, () => client.request('audit/verify', {}));
   const bad = verdict.firstBad;
   if (bad === null) {
@@ -21,28 +23,21 @@ async function verify({ client, log }: CommandServices): Promise<void> {
     return;
   }
   log.error(`The audit log is broken: ${bad.file}, line ${bad.line}, ${bad.reason}: ${bad.message}`);
-  void vscode.window.showErrorMessage(
-    bad.line === 0
-      ? vscode.l10n.t(
-          'The audit log is broken. First of {0} problems: {1}: {2}',
-          verdict.problems,
-          bad.file,
-          bad.message,
-        )
-      : vscode.l10n.t(
-          'The audit log is broken. First of {0} problems: {1}, line {2}: {3}',
-          verdict.problems,
-          bad.file,
-          bad.line,
-          bad.message,
-        ),
-  );
+  // A notification would cut the sentences off; and whoever asked has to know.
+  const message = vscode.l10n.t('The audit log is broken: somebody has changed it, or its disk is damaged.');
+  await vscode.window.showErrorMessage(message, { modal: true, detail: describeBad(verdict, bad) });
 }
 
-function describeIntact({ records, files, keys }: ResultOf<'audit/verify'>): string {
+function describeBad({ problems }: Verdict, { file, line, message }: NonNullable<Verdict['firstBad']>): string {
+  const where =
+    line === 0 ? vscode.l10n.t('{0}: {1}', file, message) : vscode.l10n.t('{0}, line {1}: {2}', file, line, message);
+  return problems === 1 ? where : `${where}\n${vscode.l10n.t('Problems in all: {0}.', problems)}`;
+}
+
+function describeIntact({ records, files, keys }: Verdict): string {
   if (files === 0) return vscode.l10n.t('The audit log has no records yet.');
   const names = keys.map(({ keyId }) => keyId.slice(0, 8)).join(', ');
-  return vscode.l10n.t('The audit log is intact: {0} records in {1} files, signed with {2}.', records, files, names);
+  return vscode.l10n.t('The audit log is intact. Records: {0}, files: {1}, keys: {2}.', records, files, names);
 }
 
 async function deleteOld({ client }: CommandServices): Promise<void> {
@@ -62,6 +57,6 @@ async function deleteOld({ client }: CommandServices): Promise<void> {
   void vscode.window.showInformationMessage(
     files === 0
       ? vscode.l10n.t('No file of the audit log is that old.')
-      : vscode.l10n.t('Deleted {0} files of the audit log.', files),
+      : vscode.l10n.t('Files of the audit log that were deleted: {0}.', files),
   );
 }

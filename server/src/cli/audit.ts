@@ -50,7 +50,7 @@ export async function deleteAuditLog({ dataDir, logLevel = 'warn', before }: Aud
   const { logger } = createProcessLogger(logLevel);
   await withLocalServer({ dataDir, workspace: undefined, logger, startsPtyHost: false }, async (server) => {
     const { files } = await server.call('audit/delete', { before: before.toISOString() });
-    process.stdout.write(`Deleted ${files} ${files === 1 ? 'file' : 'files'} of the audit log.\n`);
+    process.stdout.write(`Deleted ${counted(files, 'file')} of the audit log.\n`);
   });
 }
 
@@ -60,9 +60,13 @@ async function readKey(file: string): Promise<string> {
   throw new CodedError('InvalidParams', `${file} holds no Ed25519 public key in PEM. Name a file of audit/publicKeys.`);
 }
 
+function counted(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? '' : 's'}`;
+}
+
 function describe({ isIntact, files, records, firstBad, problems, notes, keys }: AuditVerdict): string {
-  const lines = [`${isIntact ? 'Intact' : 'BROKEN'}: ${records} records in ${files} files.`];
-  for (const key of keys) lines.push(`Signed with ${key.keyId}: ${key.files} files.`);
+  const lines = [`${isIntact ? 'Intact' : 'BROKEN'}: ${counted(records, 'record')} in ${counted(files, 'file')}.`];
+  for (const key of keys) lines.push(`Signed with ${key.keyId}: ${counted(key.files, 'file')}.`);
   for (const { file, kind, count } of notes) lines.push(`${makeVisible(file)} ${noteSentences[kind](count)}.`);
   if (firstBad) {
     const { file, line, reason, message } = firstBad;

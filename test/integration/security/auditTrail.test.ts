@@ -97,7 +97,7 @@ describe('The audit log of a real server', function () {
     }
     const verdict = await cli('audit', 'verify');
     assert.deepEqual([verdict.code, verdict.stderr], [0, '']);
-    assert.match(verdict.stdout, /^Intact: \d+ records in 1 files\.\n/);
+    assert.match(verdict.stdout, /^Intact: \d+ records in 1 file\.\n/);
   });
 
   it('is checked by the command line, which names the first bad record and exits with 1', async () => {
