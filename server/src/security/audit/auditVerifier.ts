@@ -1,4 +1,5 @@
 import * as path from 'node:path';
+import { CodedError } from '../../../protocol/errors.ts';
 import { errorCode, type FileSystem } from '../../base/fileSystem.ts';
 import { parseChainFileName } from './auditRecord.ts';
 import { anchorsFolder } from './chainFile.ts';
@@ -30,9 +31,23 @@ export interface VerifyOptions {
 
 /**
  * Checks every chain of a folder: links, signatures, what chains say of each other, what is missing. Reads each file
- * once, in bounded memory. Rejects where a file cannot be read, and with the signal's reason.
+ * once, in bounded memory. Rejects with `Unavailable` where a file cannot be read, and with the signal's reason.
  */
 export async function verifyAudit(options: VerifyOptions): Promise<AuditVerdict> {
+  try {
+    return await verifyTwiceAtMost(options);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === undefined) throw error;
+    throw new CodedError(
+      'Unavailable',
+      `The audit log could not be verified, because it cannot be read (${code}). Make ${options.folder} readable for this user, and try again.`,
+      { args: { code }, cause: error },
+    );
+  }
+}
+
+async function verifyTwiceAtMost(options: VerifyOptions): Promise<AuditVerdict> {
   const first = await verifyOnce(options);
   // A file may be deleted by its retention while the others are read; then a second look finds the record of that.
   return first.problems.some(({ reason }) => reason === 'missing') ? verifyOnce(options) : first;
@@ -82,9 +97,11 @@ async function checkLateClaims(names: readonly string[], check: CheckOptions, fi
 /** A deletion names its files; of deletions that were deleted since, the latest covers what they named. */
 function isExcused({ file, at }: Pick<Claim, 'file' | 'at'>, { deletions }: Findings): boolean {
   const begun = parseChainFileName(file)?.at ?? Infinity;
-  return deletions.some(({ details }) => {
-    const isNamed = details.files.some((deleted) => deleted.file === file);
-    return isNamed || (begun < details.before && at < details.before);
+  return deletions.some((deletion) => {
+    const isNamed = deletion.details.files.some((deleted) => deleted.file === file);
+    // Nobody can have deleted what was yet to come, whatever time was given.
+    const before = Math.min(deletion.details.before, deletion.at);
+    return isNamed || (begun < before && at < before);
   });
 }
 

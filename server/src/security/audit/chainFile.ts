@@ -164,7 +164,7 @@ export class ChainFile {
     try {
       await this.anchors.datasync();
     } catch (error) {
-      note(this.options.logger, error);
+      this.options.logger.warn('Anchors of the audit log are not durable yet; the next ones make them so', { error });
     }
   }
 }

@@ -88,6 +88,8 @@ class ChainFileCheck {
   private nextAnchor: Anchor | undefined;
   private lastAnchor: Anchor | undefined;
   private tornBytes = 0;
+  /** A record that nothing has signed excuses nothing: whoever can write to the file may have put it there. */
+  private unsignedDeletions: Findings['deletions'] = [];
 
   constructor(name: string, options: CheckOptions, findings: Findings) {
     this.name = name;
@@ -191,7 +193,7 @@ class ChainFileCheck {
       }
     } else if (record.kind === 'audit.deleted') {
       const details = deletionDetails.safeParse(record.details).data;
-      if (details) this.findings.deletions.push({ at, details });
+      if (details) this.unsignedDeletions.push({ at, details });
     }
   }
 
@@ -215,6 +217,8 @@ class ChainFileCheck {
       if (this.lastAnchor?.ended !== undefined)
         throw this.bad('addedAfterEnd', 'The end of this chain was signed twice.');
       this.lastAnchor = this.nextAnchor;
+      this.findings.deletions.push(...this.unsignedDeletions);
+      this.unsignedDeletions = [];
       this.nextAnchor = await this.reader?.next();
     }
   }

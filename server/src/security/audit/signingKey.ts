@@ -193,6 +193,7 @@ async function publish(folder: string, publicKey: string): Promise<void> {
   const keys = path.join(folder, publicKeysFolder);
   await fs.mkdir(keys, { recursive: true, mode: 0o700 });
   const file = path.join(keys, `${keyIdOf(publicKey)}.pem`);
+  // One that cannot be read is written anew, and if that fails it is told.
   if (readPublicKey(await readSmallFile(file).catch(() => '')) === publicKey) return;
   const pem = `-----BEGIN PUBLIC KEY-----\n${publicKey}\n-----END PUBLIC KEY-----\n`;
   await writeFileAtomic(file, pem);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { readSettings } from '../../../../server/protocol/settings.ts';
 import { nodeFileSystem } from '../../../../server/src/base/fileSystem.ts';
 import { createProcessTable } from '../../../../server/src/base/processTable.ts';
@@ -89,6 +90,21 @@ describe('Old files of the audit log', () => {
     const { files } = await retentionOf(service).delete(clock.now(), 'person');
     assert.equal(files, 0);
     assert.equal(audit.chains().length, 2);
+  });
+
+  it('leave those that come later under watch, however far ahead the time was that somebody gave', async () => {
+    await audit.written(1, { clock });
+    clock.advance(dayMs);
+    const service = audit.server({ clock });
+    await retentionOf(service).delete(clock.now() + 1_000 * dayMs, 'person');
+    clock.advance(dayMs);
+    const [later = ''] = await audit.written(1, { clock });
+    clock.advance(dayMs);
+    await audit.written(1, { clock });
+    assert.equal((await audit.verify()).firstBad, undefined);
+    rmSync(audit.path(later));
+    rmSync(audit.path(`anchors/${later}`));
+    assert.deepEqual((await audit.verify()).firstBad?.file, later);
   });
 
   it('stay where their deletion cannot be recorded', async () => {

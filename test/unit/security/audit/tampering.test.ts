@@ -203,6 +203,23 @@ describe('An audit log that was tampered with', () => {
     assert.ok(problems.some((problem) => problem.file === parts.at(-2) && problem.reason === 'missing'));
   });
 
+  it('is found out where a record that nothing has signed says that a file was deleted', async () => {
+    const later = audit.server();
+    await later.record(command('echo later'));
+    const running = audit.chains().at(-1) ?? '';
+    const lines = audit.linesOf(running);
+    const last = lines.at(-1) ?? '';
+    const { sequence, at } = JSON.parse(last) as { sequence: number; at: string };
+    const details = { before: Date.now(), reason: 'person', files: [{ file, sequence: 7, head: hashOf('') }] };
+    const forged = { sequence: sequence + 1, at, kind: 'audit.deleted', actor: {}, details, previous: hashOf(last) };
+    audit.write(running, [...lines, JSON.stringify(forged)].map((line) => `${line}\n`).join(''));
+    const verdict = await audit.verify();
+    assert.deepEqual([verdict.isIntact, verdict.notes], [true, [{ file: running, kind: 'unsigned', count: 1 }]]);
+    rmSync(audit.path(file));
+    rmSync(audit.path(`anchors/${file}`));
+    assert.deepEqual([(await firstBad())?.file, (await firstBad())?.reason], [file, 'missing']);
+  });
+
   it('is found out by a file that was renamed to what is no name of a chain', async () => {
     renameSync(audit.path(file), audit.path('old.jsonl'));
     assert.ok((await audit.verify()).problems.some((problem) => problem.file === 'old.jsonl'));
