@@ -1,6 +1,7 @@
 import * as path from 'node:path';
 import { CodedError } from '../../../protocol/errors.ts';
 import { errorCode, type FileSystem } from '../../base/fileSystem.ts';
+import { Pace } from '../../base/pace.ts';
 import { parseChainFileName } from './auditRecord.ts';
 import { anchorsFolder } from './chainFile.ts';
 import { listChainFiles } from './chainEnds.ts';
@@ -57,7 +58,7 @@ async function verifyOnce(options: VerifyOptions): Promise<AuditVerdict> {
   const { folder, fileSystem, signal } = options;
   const findings = new Findings();
   const trusted = options.trustedKeys ?? (await readPublicKeys(folder, fileSystem)).values();
-  const check: CheckOptions = { folder, fileSystem, signal, trustedKeys: new Set(trusted) };
+  const check: CheckOptions = { folder, fileSystem, pace: new Pace(signal), trustedKeys: new Set(trusted) };
   const names = await listIfThere(() => listChainFiles(options));
   // The latest first: a file is read after those that speak of it.
   for (const name of names) await checkChainFile(name, check, findings);

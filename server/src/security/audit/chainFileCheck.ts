@@ -1,5 +1,6 @@
 import * as path from 'node:path';
 import { errorCode, type FileSystem, type OpenFile } from '../../base/fileSystem.ts';
+import type { Pace } from '../../base/pace.ts';
 import { AnchorReader, BadAnchor } from './anchorReading.ts';
 import {
   auditRecord,
@@ -24,7 +25,8 @@ export interface CheckOptions {
   readonly fileSystem: FileSystem;
   /** SubjectPublicKeyInfo in base64. */
   readonly trustedKeys: ReadonlySet<string>;
-  readonly signal: AbortSignal;
+  /** Lets others have their turn, and ends the check when nobody waits for it any more. */
+  readonly pace: Pace;
 }
 
 class BadRecord extends Error {
@@ -104,7 +106,7 @@ class ChainFileCheck {
     anchors: { readonly file: OpenFile; readonly sizeBytes: number } | undefined,
   ): Promise<void> {
     for await (const line of readLines(file, { end, maxBytes: maxLineBytes })) {
-      this.options.signal.throwIfAborted();
+      await this.options.pace.rest();
       if (!line.isWhole) {
         if (line.bytes.byteLength > maxLineBytes)
           throw new BadRecord(line.number, 'unreadable', 'This line is too long.');

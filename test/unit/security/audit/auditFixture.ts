@@ -75,9 +75,8 @@ export class AuditFixture {
     return this.chains().filter((name) => !before.has(name));
   }
 
-  verify(trustedKeys?: readonly string[]): Promise<AuditVerdict> {
+  verify(trustedKeys?: readonly string[], signal = new AbortController().signal): Promise<AuditVerdict> {
     const { folder } = this;
-    const signal = new AbortController().signal;
     return verifyAudit({ folder, fileSystem: nodeFileSystem, signal, ...(trustedKeys && { trustedKeys }) });
   }
 

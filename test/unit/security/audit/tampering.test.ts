@@ -39,6 +39,12 @@ describe('An audit log that was tampered with', () => {
     assert.equal(verdict.keys.length, 1);
   });
 
+  it('is no longer verified when nobody waits for that', async () => {
+    const nobody = new Error('Nobody waits');
+    const aborted = AbortSignal.abort(nobody);
+    await assert.rejects(audit.verify(undefined, aborted), (error) => error === nobody);
+  });
+
   it('is found out by an edited record, and names it', async () => {
     rewrite(file, (lines) => lines.map((line) => line.replace('echo 2', 'echo 9')));
     const bad = await firstBad();
