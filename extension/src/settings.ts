@@ -23,6 +23,7 @@ const settingKeys: Readonly<Record<Exclude<SettingKey, DoorSettingKey>, true>> =
   'cache.enabled': true,
   'cache.memoryMegabytes': true,
   'cache.diskMegabytes': true,
+  'audit.retentionDays': true,
   'log.level': true,
 };
 

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { backup } from './backup.ts';
+import { audit } from './audit.ts';
 import { cache } from './cache.ts';
 import { command } from './command.ts';
 import type { NotificationDeclaration, RequestDeclaration } from './declaration.ts';
@@ -25,6 +26,7 @@ export const contract = {
   ...cache,
   ...security,
   ...backup,
+  ...audit,
   ...editor,
 } as const;
 

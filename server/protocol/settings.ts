@@ -41,6 +41,8 @@ const fields = {
   'cache.memoryMegabytes': z.int().min(1).max(10_000_000).default(32),
   /** Most that it holds on disk, in millions of bytes; 0: nothing. */
   'cache.diskMegabytes': z.int().min(0).max(10_000_000).default(128),
+  /** Days after which a file of the audit log is deleted, counted from its last record; 0: never. */
+  'audit.retentionDays': z.int().min(0).max(10_000_000).default(365),
   /** Log lines below this level are not written. */
   'log.level': z.enum(['trace', 'debug', 'info', 'warn', 'error', 'off']).default('info'),
 };

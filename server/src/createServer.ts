@@ -23,6 +23,8 @@ import { ModelCatalog } from './providers/modelCatalog.ts';
 import { createModelHandlers } from './providers/modelHandlers.ts';
 import { createTokenHandlers } from './security/tokens/tokenHandlers.ts';
 import { TokenStore } from './security/tokens/tokenStore.ts';
+import { createAuditLog } from './security/audit/auditLog.ts';
+import type { AuditService } from './security/audit/auditService.ts';
 import { PolicyGate } from './security/policyGate.ts';
 import { createConversationHandlers } from './storage/conversationHandlers.ts';
 import { ConversationExchange } from './storage/exchange/conversationExchange.ts';
@@ -90,6 +92,7 @@ export interface Server {
   readonly health: HealthService;
   readonly settings: SettingsService;
   readonly tokens: TokenStore;
+  readonly audit: AuditService;
   readonly instanceId: string;
   /**
    * Takes settings and workspace as a client gave them, and marks the server as started: `recovered` where the one
@@ -117,6 +120,8 @@ export function createServer(options: ServerOptions): Server {
   const settings = store.add(new SettingsService(logger));
   const workspace = store.add(new WorkspaceService(logger));
   const secrets = store.add(new SecretService(environment, logger));
+  const ground = { settings, workspace, secrets, environment, health, clock: systemClock, logger };
+  const audit = createAuditLog({ ...ground, dataFolder, instanceId, version });
 
   const keepAliveHours = (): number => Math.min(maxKeepAliveHours, settings.get('terminals.keepAliveHours'));
   const ptyHost = store.add(
@@ -157,6 +162,7 @@ export function createServer(options: ServerOptions): Server {
       shells,
       integration,
       commands: reported,
+      audit: audit.trail,
       environment,
       clock: systemClock,
       logger,
@@ -217,7 +223,7 @@ export function createServer(options: ServerOptions): Server {
   const fileLists = cache.namespace(fileListNamespace);
   const folderLists = store.add(new FolderLists({ cache: fileLists, clock: systemClock, logger }));
   const search = new FileSearch(() => ripgrepPath, folderLists);
-  const tools = new ToolRegistry({ policy, files, search, commands }, logger);
+  const tools = new ToolRegistry({ policy, audit: audit.trail, files, search, commands }, logger);
   const index = new ConversationIndex({
     dataFolder,
     workerFile: path.join(bundleFolder, 'indexWorker.js'),
@@ -233,6 +239,7 @@ export function createServer(options: ServerOptions): Server {
     journals: gatedJournals(journals, gate),
     models: new LanguageModels({ ...models, catalog }),
     tools,
+    audit: audit.trail,
     settings,
     workspace,
     broadcaster: clients,
@@ -301,8 +308,9 @@ export function createServer(options: ServerOptions): Server {
       ...createSessionHandlers(sessions),
       ...createConversationHandlers({ index, conversations: sessions, exchange, workspace }),
       ...createCacheHandlers(cache),
-      ...createTokenHandlers(tokens),
+      ...createTokenHandlers(tokens, audit.trail),
       ...createBackupHandlers(backups, systemClock),
+      ...audit.handlers,
     },
     limiter: new RateLimiter(settings, systemClock),
     logger,
@@ -322,6 +330,7 @@ export function createServer(options: ServerOptions): Server {
     health,
     settings,
     tokens,
+    audit: audit.trail,
     instanceId,
     configure,
     connect(client, handshake) {
@@ -340,6 +349,7 @@ export function createServer(options: ServerOptions): Server {
       await journals.dispose();
       await index.dispose();
       await runner.dispose();
+      await audit.dispose();
       store.dispose();
       await cache.close();
       await backups.dispose();

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import * as path from 'node:path';
 import { ModelServer } from '../support/modelServer.ts';
 import { Workbench } from '../support/workbench.ts';
 
@@ -48,6 +50,33 @@ describe('A person at the palette', function () {
     await workbench.screenshot('commands-cache-cleared');
     await workbench.command('AI Assistant: Clear Cache');
     await workbench.toast('The cache was empty already').waitFor();
+  });
+
+  it('checks the audit log, and learns which record was changed', async () => {
+    const folder = path.join(workbench.dataFolder, 'audit');
+    await workbench.command('AI Assistant: New Terminal');
+    const file = await workbench.until('a terminal to be recorded', () => {
+      const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.jsonl')) : [];
+      const found = names.map((name) => path.join(folder, name));
+      return Promise.resolve(found.find((one) => readFileSync(one, 'utf8').includes('"terminal.created"')));
+    });
+    await workbench.command('AI Assistant: Verify Audit Log');
+    await workbench.toast(/The audit log is intact\. Records: \d+, files: \d+, keys: [\da-f]{8}/).waitFor();
+    await workbench.screenshot('commands-audit-intact');
+    const whole = readFileSync(file, 'utf8');
+    writeFileSync(file, whole.replace('"terminal.created"', '"terminal.removed"'));
+    await workbench.command('AI Assistant: Verify Audit Log');
+    const dialog = workbench.page.locator('.monaco-dialog-box');
+    await dialog.getByText(`${path.basename(file)}, line `).waitFor();
+    await workbench.screenshot('commands-audit-broken');
+    await dialog.getByRole('button', { name: 'OK' }).click();
+    writeFileSync(file, whole);
+    await workbench.command('AI Assistant: Delete Old Audit Records…');
+    await workbench.pick('Older than 90 days');
+    await workbench.page.locator('.monaco-dialog-box').getByRole('button', { name: 'Delete' }).click();
+    await workbench.toast('No file of the audit log is that old').waitFor();
+    await workbench.command('AI Assistant: End All Terminals');
+    await workbench.page.locator('.monaco-dialog-box').getByRole('button', { name: 'End All' }).click();
   });
 
   it('forgets the key again', async () => {

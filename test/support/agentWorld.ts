@@ -28,6 +28,7 @@ import { ToolRegistry } from '../../server/src/tools/toolRegistry.ts';
 import type { CacheService } from '../../server/src/cache/cacheService.ts';
 import { createCache } from './memoryCache.ts';
 import { FullDisk } from './fullDisk.ts';
+import { RecordedAudit } from './recordedAudit.ts';
 import { TestClient } from './testClient.ts';
 import { ModelServer } from './modelServer.ts';
 import type { ModelScript, ScriptedReply } from './modelScript.ts';
@@ -62,6 +63,7 @@ export class AgentWorld {
   readonly logLines: string[];
   readonly client = new TestClient();
   readonly disk = new FullDisk();
+  readonly audit = new RecordedAudit();
   readonly broadcasts: { method: ServerNotification; params: unknown }[] = [];
   readonly settings: SettingsService;
   sessions: SessionService;
@@ -207,13 +209,16 @@ export class AgentWorld {
     const tools = new ToolRegistry(
       {
         policy: new PolicyGate({ logger }),
+        audit: this.audit,
         files: new DiskEditorHost(),
         search: new FileSearch(() => undefined, folderLists),
         commands,
       },
       logger,
     );
-    const sessions = new SessionService({ journals, models, tools, settings, workspace, broadcaster, clock, logger });
+    const { audit } = this;
+    const ports = { journals, models, tools, audit, settings, workspace, broadcaster, clock, logger };
+    const sessions = new SessionService(ports);
     return { sessions, catalog, journals, cache, folderLists };
   }
 }

@@ -7,6 +7,7 @@ import { CommandRunner } from '../../server/src/terminals/commands/commandRunner
 import { TerminalService } from '../../server/src/terminals/terminalService.ts';
 import { SettingsService } from '../../server/src/settings/settingsService.ts';
 import { PtyHostWorld } from './ptyHostWorld.ts';
+import type { RecordedAudit } from './recordedAudit.ts';
 import { recordingLogger } from './recordingLogger.ts';
 import { shellParts } from './shellParts.ts';
 
@@ -22,6 +23,11 @@ export class CommandWorld {
   private readonly ptyHost: PtyHostWorld;
   private readonly settings: SettingsService;
   private readonly parts: ReturnType<typeof shellParts>;
+
+  /** What the audit log was told; it can be made to refuse. */
+  get audit(): RecordedAudit {
+    return this.parts.audit;
+  }
 
   static async open(clock = systemClock): Promise<CommandWorld> {
     return new CommandWorld(await PtyHostWorld.open(), clock);

@@ -6,13 +6,19 @@ import type { Logger } from '../../server/src/base/logger.ts';
 import { ShellIntegration } from '../../server/src/terminals/shells/shellIntegration.ts';
 import { ShellList } from '../../server/src/terminals/shells/shellList.ts';
 import { TerminalCommands } from '../../server/src/terminals/shells/terminalCommands.ts';
+import { RecordedAudit } from './recordedAudit.ts';
 
 /** What a real terminal service needs to know of shells. The scripts are those of the sources. */
 export function shellParts(options: {
   readonly dataFolder: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly logger: Logger;
-}): { shells: ShellList; integration: ShellIntegration; commands: TerminalCommands } & Disposable {
+}): {
+  shells: ShellList;
+  integration: ShellIntegration;
+  commands: TerminalCommands;
+  audit: RecordedAudit;
+} & Disposable {
   const { dataFolder, environment, logger } = options;
   const sources = { platform: process.platform, etcShells: '/etc/shells' };
   const shells = new ShellList({ workspace: { folders: [] }, environment, sources, logger });
@@ -27,5 +33,5 @@ export function shellParts(options: {
     integration.dispose();
     commands.dispose();
   };
-  return { shells, integration, commands, dispose };
+  return { shells, integration, commands, audit: new RecordedAudit(), dispose };
 }

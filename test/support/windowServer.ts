@@ -33,6 +33,8 @@ export class WindowServer {
   readonly child: ChildProcess;
   /** Called with each notification, in order. */
   onNotification: (message: ServerMessage) => void = () => undefined;
+  /** What this window keeps. */
+  readonly secrets = new Map<string, string>();
   private readonly waiting = new Map<number, Waiting>();
   private nextId = 1;
 
@@ -107,7 +109,18 @@ export class WindowServer {
     return answer.promise;
   }
 
+  /** Keeps secrets as a window does; anything else cannot be asked of it. */
+  private answer({ id, method, params }: WireAnswer): void {
+    const { name = '', value = '' } = params as { name?: string; value?: string };
+    if (method === 'secret/set') this.secrets.set(name, value);
+    const result = method === 'secret/get' ? { value: this.secrets.get(name) ?? null } : {};
+    const known = method === 'secret/get' || method === 'secret/set';
+    const error = { code: -32601, message: 'This window cannot do that.' };
+    this.child.send({ jsonrpc: '2.0', id, ...(known ? { result } : { error }) }, () => undefined);
+  }
+
   private receive({ id, method, params, result, error }: WireAnswer): void {
+    if (method !== undefined && id !== undefined) return this.answer({ id, method, params });
     if (method !== undefined) return this.onNotification({ method, params } as ServerMessage);
     const answer = id === undefined ? undefined : this.waiting.get(id);
     if (id === undefined || !answer) return;

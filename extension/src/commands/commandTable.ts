@@ -5,6 +5,7 @@ import type { ServerSupervisor } from '../server/serverSupervisor.ts';
 import { settingsPrefix } from '../settings.ts';
 import { agentCommands } from './agentCommands.ts';
 import { backupCommands } from './backupCommands.ts';
+import { auditCommands } from './auditCommands.ts';
 import type { CommandEntry, CommandServices } from './commandEntry.ts';
 import { configurationCommands } from './configurationCommands.ts';
 import { exchangeCommands } from './exchangeCommands.ts';
@@ -24,6 +25,7 @@ export const commandTable: Readonly<Record<string, CommandEntry>> = {
   ...configurationCommands,
   ...operationCommands,
   ...backupCommands,
+  ...auditCommands,
 };
 
 /** Registers all commands. Whatever one of them throws is shown to the person; none fails in silence. */

@@ -21,7 +21,15 @@ import { heldElsewhere, turnIsRunning } from './errors.ts';
 import { instructionsFor } from './instructions.ts';
 import { pastCommands } from './pastCommands.ts';
 import { Permissions } from './permissions.ts';
-import type { ConversationJournal, JournalStore, Models, SettingsSource, ToolBox, WorkspaceSource } from './ports.ts';
+import type {
+  AuditTrail,
+  ConversationJournal,
+  JournalStore,
+  Models,
+  SettingsSource,
+  ToolBox,
+  WorkspaceSource,
+} from './ports.ts';
 import { titleOf } from './promptTitle.ts';
 import { TurnBudget } from './turnBudget.ts';
 import { TurnLoop, turnResultOf, TurnStopped, type TurnEnding } from './turnLoop.ts';
@@ -31,6 +39,7 @@ export interface ConversationPorts {
   readonly journals: JournalStore;
   readonly models: Models;
   readonly tools: ToolBox;
+  readonly audit: AuditTrail;
   readonly settings: SettingsSource;
   readonly workspace: WorkspaceSource;
   readonly clock: Clock;
@@ -81,6 +90,13 @@ export class Conversation {
     this.permissions = new Permissions({
       append: (updates) => this.append(updates),
       state: () => this.state,
+      record: (outcome, details) => {
+        return ports.audit.record({
+          kind: 'permission.answered',
+          outcome,
+          details: { conversationId: this.id, ...details },
+        });
+      },
       clock: ports.clock,
       hasAudience: () => this.audience.canAnswer || this.running?.client.kind === 'editor',
     });

@@ -26,6 +26,8 @@ export interface PermissionQuestion {
 export interface PermissionsOptions {
   readonly append: (updates: readonly SessionUpdate[]) => Promise<unknown>;
   readonly state: () => ConversationState;
+  /** Resolves once an answer stands in the audit log. */
+  readonly record: (outcome: string, details: Readonly<Record<string, unknown>>) => Promise<void>;
   readonly clock: Clock;
   /** Whether anybody could answer. */
   readonly hasAudience: () => boolean;
@@ -88,6 +90,7 @@ export class Permissions {
     this.waiting.delete(requestId);
     // Durable before it takes effect: a command never runs on an answer that a crash could undo.
     try {
+      await this.options.record(optionId, { requestId, toolCallId: question.toolCallId });
       await this.options.append([{ sessionUpdate: 'permission_answered', requestId, optionId }]);
     } catch (error) {
       settle(null);

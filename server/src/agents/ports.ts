@@ -205,6 +205,16 @@ export interface Models {
   isModelName(model: string): boolean;
 }
 
+/** Keeps what must be known later. */
+export interface AuditTrail {
+  /** Resolves once the record is durable; rejects with `Unavailable` where it cannot be kept: then the answer may not count. */
+  record(event: {
+    readonly kind: 'permission.answered';
+    readonly outcome: string;
+    readonly details: Readonly<Record<string, unknown>>;
+  }): Promise<void>;
+}
+
 /** The settings in force. */
 export interface SettingsSource {
   get<K extends SettingKey>(key: K): Settings[K];

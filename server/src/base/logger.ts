@@ -1,3 +1,5 @@
+import { isSecretKey, redact } from './redaction.ts';
+
 /** Levels in rising order of weight; `off` writes nothing. */
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'off'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -21,10 +23,6 @@ export interface Logger {
 export type LogSink = (level: Exclude<LogLevel, 'off'>, line: string) => void;
 
 const maxLineChars = 8_192;
-const secretKey = /(?:api[-_]?key|token|secret|password|authorization|cookie)$/i;
-const secretValue =
-  /\b(?:sk-[\w-]{16,}|gh[pousr]_\w{20,}|Bearer\s+[\w.~+/-]{16,}=*|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{5,})/g;
-
 /**
  * A logger that writes one line a call, bounded to 8,192 characters, with secrets replaced: values under a key that
  * names one, and strings of the well-known shapes (OpenAI, GitHub, bearer tokens, JSON web tokens).
@@ -45,16 +43,11 @@ export function createLogger(sink: LogSink, level: LogLevel | (() => LogLevel), 
   };
 }
 
-/** Replaces what looks like a secret in free text. It lowers the damage of a mistake; it is not a security boundary. */
-export function redact(text: string): string {
-  return text.replace(secretValue, '[redacted]');
-}
-
 function formatLine(message: string, fields: LogFields): string {
   const parts = [message];
   for (const [key, value] of Object.entries(fields)) {
     if (value === undefined) continue;
-    parts.push(`${key}=${secretKey.test(key) ? '[redacted]' : formatValue(value)}`);
+    parts.push(`${key}=${isSecretKey(key) ? '[redacted]' : formatValue(value)}`);
   }
   const line = redact(parts.join(' ')).replace(/[\r\n]+/g, '\\n');
   return line.length <= maxLineChars ? line : `${line.slice(0, maxLineChars)}… (${line.length} characters)`;
@@ -67,7 +60,7 @@ function formatValue(value: unknown): string {
   }
   if (typeof value === 'string') return value;
   try {
-    return JSON.stringify(value, (key, inner: unknown) => (secretKey.test(key) ? '[redacted]' : inner));
+    return JSON.stringify(value, (key, inner: unknown) => (isSecretKey(key) ? '[redacted]' : inner));
   } catch {
     return String(value);
   }

@@ -12,6 +12,7 @@ import {
   type RestoreOptions,
 } from './backups.ts';
 import { exportConversation, importConversation, type ExportOptions, type ImportOptions } from './conversations.ts';
+import { deleteAuditLog, verifyAuditLog, type AuditDeleteOptions, type AuditVerifyOptions } from './audit.ts';
 import { DetachKey } from './detachKey.ts';
 import { exitCodes } from './exitCodes.ts';
 import { runLsp, type LspOptions } from './lsp.ts';
@@ -92,8 +93,24 @@ function createProgram(): Command {
 
   addTokens(program.command('tokens').description('who else may come in over HTTP and WebSocket'));
 
+  addAudit(program.command('audit').description('the record of what was allowed, run and changed'));
+
   for (const command of allCommands(program)) command.exitOverride().helpOption('--help', 'print this help');
   return program;
+}
+
+function addAudit(audit: Command): void {
+  audit.helpCommand(false);
+  withDataFolder(audit.command('verify'))
+    .description('check that no record was changed or taken out; exit code 1 names the first that does not hold')
+    .option('--public-key <file...>', 'believe only what these keys have signed (PEM)')
+    .option('--json', 'print everything that was found, as one line of JSON')
+    .action((options: AuditVerifyOptions) => verifyAuditLog(options));
+
+  withDataFolder(audit.command('delete'))
+    .description('delete whole files whose last record is older than a day; that they were deleted is recorded')
+    .requiredOption('--before <date>', 'such as 2026-01-31', parseDate)
+    .action((options: AuditDeleteOptions) => deleteAuditLog(options));
 }
 
 function addTerminals(terminals: Command): void {
@@ -211,6 +228,16 @@ function parseHours(text: string): number {
     exitCodes.usage,
     'commander.invalidArgument',
     `error: "${text}" is no number of hours: use 0.001 to 8784.`,
+  );
+}
+
+function parseDate(text: string): Date {
+  const date = new Date(text);
+  if (/^\d{4}-\d\d-\d\d(?:T.*)?$/.test(text) && !Number.isNaN(date.getTime())) return date;
+  throw new CommanderError(
+    exitCodes.usage,
+    'commander.invalidArgument',
+    `error: "${text}" is no date: use 2026-01-31.`,
   );
 }
 

@@ -1,11 +1,12 @@
 import type { LogLevel } from '../base/logger.ts';
 import { systemClock } from '../base/clock.ts';
 import { createProcessTable } from '../base/processTable.ts';
-import { CodedError } from '../../protocol/errors.ts';
+import { CodedError, type ErrorReason } from '../../protocol/errors.ts';
 import { createServer } from '../createServer.ts';
 import { ServerMetrics } from '../metrics/serverMetrics.ts';
 import { openApiDocument } from '../rpc/openApi.ts';
-import { DoorGuard } from '../security/door/doorGuard.ts';
+import type { AuditEvent } from '../security/audit/auditEvents.ts';
+import { DoorGuard, type DoorRequest } from '../security/door/doorGuard.ts';
 import { ensureTokenFile } from '../security/tokens/tokenFile.ts';
 import { HttpTransport } from '../transports/httpTransport.ts';
 import { prepareDataFolder, resolveDataFolder } from './dataFolder.ts';
@@ -47,14 +48,26 @@ export async function runServe(options: ServeOptions): Promise<void> {
   if (options.logLevel === undefined) server.settings.onChanged((settings) => setLevel(settings['log.level']));
   server.configure(handshake, former.state === 'crashed');
   const tokenFile = await ensureTokenFile(dataFolder);
-  for (const repair of tokenFile.repairs) logger.warn(repair);
+  server.audit.hide(tokenFile.token);
+  for (const repair of tokenFile.repairs) {
+    logger.warn(repair);
+    await server.audit.record({ kind: 'token.changed', outcome: 'replaced', details: { why: repair } });
+  }
   const metrics: ServerMetrics = new ServerMetrics(() => ({ ...transport.connections() }));
   server.router.onAnswered((request) => metrics.answered(request));
   const { router, clients, settings, tokens } = server;
   const transport: HttpTransport = new HttpTransport({
     router,
     clients,
-    guard: new DoorGuard({ tokens, settings, clock: systemClock, onRefused: (reason) => metrics.refused(reason) }),
+    guard: new DoorGuard({
+      tokens,
+      settings,
+      clock: systemClock,
+      onRefused(reason, request) {
+        metrics.refused(reason);
+        void server.audit.record(refusalEvent(reason, request));
+      },
+    }),
     clock: systemClock,
     logger,
     health: () => server.health.current(),
@@ -73,6 +86,18 @@ export async function runServe(options: ServeOptions): Promise<void> {
   await server.dispose();
   await record.remove();
   process.exit(0);
+}
+
+/** What the audit log is told of a request that did not come in. Whatever token it showed is not told. */
+function refusalEvent(reason: ErrorReason, request: DoorRequest): AuditEvent {
+  const { hosts, origins, remoteAddress, method, path } = request;
+  const isAddress = reason === 'BadHost' || reason === 'BadOrigin';
+  return {
+    kind: isAddress ? 'request.refused' : 'authentication.failed',
+    outcome: reason,
+    by: { kind: 'client', via: 'http', client: remoteAddress },
+    details: { method, path, host: hosts.join(', '), origin: origins.join(', ') },
+  };
 }
 
 function signalled(): Promise<void> {

@@ -1,5 +1,5 @@
 import { CodedError } from '../../protocol/errors.ts';
-import { redact } from '../base/logger.ts';
+import { redact } from '../base/redaction.ts';
 import { describeNetworkError, networkErrorCode } from './boundedJson.ts';
 import type { Endpoint } from './endpoints.ts';
 

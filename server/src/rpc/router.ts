@@ -12,6 +12,7 @@ import type { Disposable } from '../base/disposable.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { Client, RequestContext } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
+import { inRequest } from '../base/requestScope.ts';
 import { toWireError, type WireError } from './errorBoundary.ts';
 import { guardParams } from './paramsGuard.ts';
 import type { RateLimiter } from './rateLimiter.ts';
@@ -112,7 +113,8 @@ export class Router {
       authorize(client, method, declaration);
       this.limiter.check(client, method, declaration.limit);
       const parsed = this.parseParams(method, declaration, params);
-      await handler(parsed as never, { client, correlationId, signal: new AbortController().signal });
+      const context = { client, correlationId, signal: new AbortController().signal };
+      await inRequest(context, () => handler(parsed as never, context));
     } catch (error) {
       const logger = this.logger.child({ client: client.id });
       toWireError(error, { method: printable(method), correlationId, logger });
@@ -177,8 +179,9 @@ export class Router {
         return;
       }
       const handler = this.handlerOf(method);
+      const context = { client, correlationId, signal: controller.signal };
       Promise.resolve()
-        .then(() => handler?.(call.parsed as never, { client, correlationId, signal: controller.signal }))
+        .then(() => inRequest(context, () => handler?.(call.parsed as never, context)))
         .then((result) => this.checkResult(declaration, result))
         .then(
           (result) => {

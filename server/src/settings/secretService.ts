@@ -1,3 +1,4 @@
+import { CodedError } from '../../protocol/errors.ts';
 import type { Disposable } from '../base/disposable.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { Client } from '../base/handlers.ts';
@@ -16,6 +17,8 @@ const environmentNames: Readonly<Record<string, string>> = {
 export class SecretService implements Disposable {
   private readonly environment: Readonly<Record<string, string | undefined>>;
   private readonly memory = new Map<string, Promise<string | null>>();
+  /** What `memory` has come to hold, so that it can be kept out of what is written. */
+  private readonly values = new Map<string, string>();
   private readonly changed: Emitter<string>;
   private readonly logger: Logger;
   private editor: Client | undefined;
@@ -35,6 +38,7 @@ export class SecretService implements Disposable {
   attachEditor(client: Client): void {
     this.editor = client;
     this.memory.clear();
+    this.values.clear();
     client.onClosed(() => {
       if (this.editor === client) this.editor = undefined;
     });
@@ -51,16 +55,38 @@ export class SecretService implements Disposable {
     if (known) return known;
     const asked = editor.request('secret/get', { name }).then((answer) => answer.value);
     this.memory.set(name, asked);
-    asked.catch((error: unknown) => {
-      this.logger.warn('The editor did not give a secret', { name, error });
-      if (this.memory.get(name) === asked) this.memory.delete(name);
-    });
+    asked.then(
+      (value) => {
+        if (value !== null && value !== '' && this.memory.get(name) === asked) this.values.set(name, value);
+      },
+      (error: unknown) => {
+        this.logger.warn('The editor did not give a secret', { name, error });
+        if (this.memory.get(name) === asked) this.memory.delete(name);
+      },
+    );
     return asked;
+  }
+
+  /** Whether an editor is attached, which keeps secrets. */
+  get canKeep(): boolean {
+    return this.editor !== undefined;
+  }
+
+  /** Asks the editor to keep a secret. Rejects with `Unsupported` where none is attached. */
+  async set(name: string, value: string): Promise<void> {
+    if (!this.editor) throw new CodedError('Unsupported', 'Secrets are kept by an editor, and none is attached.');
+    await this.editor.request('secret/set', { name, value });
+  }
+
+  /** The secrets that are in memory now, the longest first. */
+  knownValues(): readonly string[] {
+    return [...this.values.values()].sort((a, b) => b.length - a.length);
   }
 
   /** Drops the copy of `name`. */
   forget(name: string): void {
     this.memory.delete(name);
+    this.values.delete(name);
     this.changed.fire(name);
   }
 
@@ -70,6 +96,7 @@ export class SecretService implements Disposable {
 
   dispose(): void {
     this.memory.clear();
+    this.values.clear();
     this.changed.dispose();
   }
 }

@@ -23,6 +23,11 @@ export class SettingsService implements Disposable {
     this.changed.fire(settings);
   }
 
+  /** All settings in force. */
+  get snapshot(): Settings {
+    return this.current;
+  }
+
   get<K extends SettingKey>(key: K): Settings[K] {
     return this.current[key];
   }

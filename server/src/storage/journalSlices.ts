@@ -3,7 +3,7 @@ import type { SessionEvent } from '../../protocol/sessionEvents.ts';
 import type { FileSystem, OpenFile } from '../base/fileSystem.ts';
 import type { JournalHeader } from './conversationJournal.ts';
 import { journalExchanged, storageFailed } from './errors.ts';
-import { Pace } from './index/pace.ts';
+import { Pace } from '../base/pace.ts';
 import { JournalFold } from './journalFormat.ts';
 import { journalStart, type JournalMark, type JournalMarks } from './journalMarks.ts';
 import type { RecentEvents } from './recentEvents.ts';

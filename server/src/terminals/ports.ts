@@ -7,6 +7,16 @@ export interface PtyHostSource {
   client(): Promise<PtyHostClient>;
 }
 
+/** Keeps what must be known later. */
+export interface AuditTrail {
+  /** Resolves once the record is durable; rejects with `Unavailable` where it cannot be kept: then nothing may be started. */
+  record(event: {
+    readonly kind: 'command.run' | 'terminal.created';
+    readonly agent?: { readonly conversationId: string; readonly toolCallId: string };
+    readonly details: Readonly<Record<string, unknown>>;
+  }): Promise<void>;
+}
+
 export interface TerminalSettings {
   get<K extends SettingKey>(key: K): Settings[K];
 }

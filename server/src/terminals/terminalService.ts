@@ -7,7 +7,7 @@ import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { Logger } from '../base/logger.ts';
 import type { PtySessionInfo } from '../ptyProtocol/messages.ts';
-import type { PtyHostSource, TerminalSettings, TerminalWorkspace } from './ports.ts';
+import type { AuditTrail, PtyHostSource, TerminalSettings, TerminalWorkspace } from './ports.ts';
 import type { PtyHostClient } from './hostClient/ptyHostClient.ts';
 import { countTyped } from './commands/typedInput.ts';
 import { LostTerminals } from './lostTerminals.ts';
@@ -55,6 +55,7 @@ export interface TerminalServiceOptions {
   readonly shells: ShellList;
   readonly integration: ShellIntegration;
   readonly commands: TerminalCommands;
+  readonly audit: AuditTrail;
   /** The environment that shells start from, before it is cleaned. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
@@ -120,13 +121,16 @@ export class TerminalService implements Disposable {
     });
   }
 
-  /** Starts `program`. Refuses with `ResourceLimit` when `terminals.max` are alive. */
+  /**
+   * Starts `program`; the only way to a process in a terminal. Refuses with `ResourceLimit` when `terminals.max` are
+   * alive, and with `Unavailable` where it cannot be recorded first.
+   */
   async start(program: TerminalProgram): Promise<TerminalInfo> {
     const { environment, workspace } = this.options;
     const env = shellEnvironment(environment, { ...workspace.terminals?.env, ...program.env });
     const { name, cwd, owner, command } = program;
     const metadata = { name, shell: program.file, cwd, owner, command };
-    const host = await this.host();
+    const [host] = await Promise.all([this.host(), this.options.audit.record(startOf(program))]);
     const maxSessions = this.options.settings.get('terminals.max');
     // A host that counts by itself does so for all servers at once.
     if (!host.knowsMaxSessions) await this.checkLimit(host, maxSessions);
@@ -325,6 +329,16 @@ export class TerminalService implements Disposable {
       { args: { active, max } },
     );
   }
+}
+
+/** What the audit log is told before a program runs. */
+function startOf({ owner, command, ...program }: TerminalProgram): Parameters<AuditTrail['record']>[0] {
+  const { file, args, cwd, name } = program;
+  const agent = owner.kind === 'agent' ? { agent: owner } : {};
+  // The arguments of a command hold its wrapper, and its text stands in the command line.
+  return command === undefined
+    ? { kind: 'terminal.created', ...agent, details: { shell: file, args, cwd, name } }
+    : { kind: 'command.run', ...agent, details: { commandLine: command.commandLine, cwd, shell: file } };
 }
 
 /** A session as the host lists it right after its start; asking for the list would only take time. */

@@ -3,6 +3,7 @@ import { CodedError } from '../../protocol/errors.ts';
 import type { TerminalId, WaitsForInput } from '../../protocol/terminal.ts';
 import type { FileList, FileSearch, TextMatches } from './fileSearch.ts';
 import type {
+  AuditTrail,
   CommandEnd,
   CommandLines,
   CommandOutcome,
@@ -19,6 +20,7 @@ export const maxOutputChars = 48_000;
 /** What tools have in reach, joined in the composition root. */
 export interface ToolPorts {
   readonly policy: PolicyGate;
+  readonly audit: AuditTrail;
   readonly files: FileReader;
   readonly search: FileSearch;
   readonly commands: CommandRunner;
@@ -123,22 +125,36 @@ export class CheckedAccess {
     return decision.outcome === 'allow';
   };
 
+  private record(effect: Effect, outcome: string, facts: Readonly<Record<string, unknown>>): Promise<void> {
+    const { conversationId, toolCallId } = this.context;
+    return this.ports.audit.record({
+      kind: 'permission.decided',
+      outcome,
+      agent: { conversationId, toolCallId },
+      details: { effect, ...facts },
+    });
+  }
+
   /** The gate. Gives the real path to use from here on, or throws. */
   private async pass(effect: Effect): Promise<string> {
     this.context.signal.throwIfAborted();
     const decision = await this.ports.policy.check(effect, this.context.place);
-    if (decision.outcome === 'deny') throw new CodedError('PolicyDenied', decision.message);
+    if (decision.outcome === 'deny') {
+      await this.record(effect, 'denied', { why: decision.message });
+      throw new CodedError('PolicyDenied', decision.message);
+    }
     if (decision.outcome === 'ask') {
       // The exact effect is the key: what was allowed for one command line says nothing about another.
       const where = effect.kind === 'runCommand' ? { cwd: decision.path } : {};
       const allowed = await this.context.ask({ detail: decision.detail, ...where, key: JSON.stringify(effect) });
+      await this.record(effect, allowed ? 'allowedByPerson' : 'deniedByPerson', { path: decision.path });
       if (!allowed)
         throw new CodedError(
           'PolicyDenied',
           'The person did not allow this. Do not try it again in another way; ask them.',
           { args: { by: 'person' } },
         );
-    }
+    } else await this.record(effect, 'allowed', { path: decision.path });
     return decision.path;
   }
 }

@@ -27,6 +27,16 @@ export interface PolicyGate {
   check(effect: Effect, place: EffectPlace): Promise<Decision>;
 }
 
+/** Keeps what must be known later. */
+export interface AuditTrail {
+  record(event: {
+    readonly kind: 'permission.decided';
+    readonly outcome: string;
+    readonly agent: { readonly conversationId: string; readonly toolCallId: string };
+    readonly details: Readonly<Record<string, unknown>>;
+  }): Promise<void>;
+}
+
 /** Reads files as the person has them, unsaved changes included. */
 export interface FileReader {
   readText(path: string, signal?: AbortSignal): Promise<{ readonly text: string; readonly fromBuffer: boolean }>;

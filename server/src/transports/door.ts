@@ -25,6 +25,8 @@ export interface DoorRequest {
   readonly subprotocols: readonly string[];
   readonly remoteAddress: string;
   readonly port: number;
+  readonly method: string;
+  readonly path: string;
 }
 
 /** Decides who may come in; in the order of its methods, before anything else of a request is looked at. */
@@ -44,8 +46,16 @@ export function doorRequestOf(request: http.IncomingMessage): DoorRequest {
     authorizations: authorization ?? [],
     subprotocols: subprotocolsOf(request),
     remoteAddress: remoteAddress ?? '',
+    method: request.method ?? '',
+    path: targetOf(request).path,
     port: localPort ?? (request.socket.address() as AddressInfo).port,
   };
+}
+
+/** Where a request goes, as the client has written it. */
+export function targetOf(request: http.IncomingMessage): { readonly path: string; readonly query: URLSearchParams } {
+  const [path = '', query = ''] = (request.url ?? '').split('?', 2);
+  return { path, query: new URLSearchParams(query) };
 }
 
 /** What a client offers to speak over a WebSocket. */

@@ -8,7 +8,7 @@ import type { Client } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Router } from '../rpc/router.ts';
 import { ConnectionBudget } from './connectionBudget.ts';
-import { doorRequestOf, type DoorBearer, type Exchange, type Guard } from './door.ts';
+import { doorRequestOf, targetOf, type DoorBearer, type Exchange, type Guard } from './door.ts';
 import { EventStreams } from './eventStreams.ts';
 import { callMethod, describeMethods } from './httpCalls.ts';
 import { sendJson, sendRefusal, sendText, type HttpRefusal } from './httpAnswer.ts';
@@ -20,6 +20,17 @@ const bodyTimeoutMs = 30_000;
 /** How often the library looks for connections that are over one of these limits. */
 const checkEveryMs = 1_000;
 const maxHeaderBytes = 16 * 1024;
+
+/** A request that was sent away at the door. */
+export interface RefusedRequest {
+  readonly reason: 'BadHost' | 'BadOrigin' | 'Unauthenticated';
+  readonly method: string;
+  /** Without its query. */
+  readonly path: string;
+  readonly remoteAddress: string;
+  readonly host: string | undefined;
+  readonly origin: string | undefined;
+}
 
 export interface HttpTransportOptions {
   readonly router: Router;
@@ -178,11 +189,6 @@ export class HttpTransport implements Disposable {
     if (!('reason' in bearer)) this.budget.recognize(request.socket);
     return bearer;
   }
-}
-
-function targetOf(request: http.IncomingMessage): { readonly path: string; readonly query: URLSearchParams } {
-  const [path = '', query = ''] = (request.url ?? '').split('?', 2);
-  return { path, query: new URLSearchParams(query) };
 }
 
 function useMethod(method: string): HttpRefusal {

@@ -27,6 +27,8 @@ describe('The guard of the doors', () => {
       subprotocols: [],
       remoteAddress: '127.0.0.1',
       port: 80,
+      method: 'GET',
+      path: '/',
       ...parts,
     });
     const authenticate = async (parts: Partial<DoorRequest>): Promise<string> => {

@@ -12,6 +12,7 @@ import { fileListNamespace, FolderLists } from '../../../server/src/tools/folder
 import { ToolRegistry, type ToolOutcome } from '../../../server/src/tools/toolRegistry.ts';
 import { projectFolder } from '../../../scripts/project.ts';
 import { createCache } from '../../support/memoryCache.ts';
+import { RecordedAudit } from '../../support/recordedAudit.ts';
 import { recordingLogger } from '../../support/recordingLogger.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 
@@ -58,6 +59,7 @@ describe('Tools', () => {
   let folder: ReturnType<typeof temporaryFolder>;
   let root: string;
   let checked: Effect[];
+  let audit: RecordedAudit;
   const cache = createCache();
   const { logger } = recordingLogger();
   const fileLists = cache.namespace(fileListNamespace);
@@ -78,6 +80,7 @@ describe('Tools', () => {
 
   beforeEach(() => {
     checked = [];
+    audit = new RecordedAudit();
     lists = new FolderLists({ cache: fileLists, clock: systemClock, logger });
   });
 
@@ -96,6 +99,7 @@ describe('Tools', () => {
             return gate.check(effect, place);
           },
         },
+        audit,
         files: new DiskEditorHost(),
         search: new FileSearch(() => undefined, lists),
         commands: { run: refuse, read: refuse, stop: refuse, takeUp: refuse },

@@ -15,6 +15,9 @@ export interface DoorRequest {
   readonly remoteAddress: string;
   /** That is listened on. */
   readonly port: number;
+  readonly method: string;
+  /** Without its query. */
+  readonly path: string;
 }
 
 /** Why somebody is not let in, and what to do about it. */
@@ -29,7 +32,7 @@ export interface DoorGuardOptions {
   readonly settings: { get<K extends SettingKey>(key: K): Settings[K] };
   readonly clock: Clock;
   /** Told of everybody who is not let in. */
-  readonly onRefused: (reason: DoorRefusal['reason'], remoteAddress: string) => void;
+  readonly onRefused: (reason: DoorRefusal['reason'], request: DoorRequest) => void;
 }
 
 const addressMessages = {
@@ -53,14 +56,15 @@ export class DoorGuard {
   }
 
   /** Undefined if it names us and comes from nowhere that is refused. Such a refusal counts against nobody. */
-  checkAddress({ hosts, origins, port, remoteAddress }: DoorRequest): DoorRefusal | undefined {
+  checkAddress(request: DoorRequest): DoorRefusal | undefined {
+    const { hosts, origins, port } = request;
     const [host] = hosts;
     // Where a header stands twice, the two ends of a proxy may each believe another one.
     const isAmbiguous = hosts.length !== 1 || origins.length > 1;
     const rules = { port, allowedOrigins: this.options.settings.get('security.allowedOrigins') };
     const verdict = isAmbiguous ? 'BadHost' : checkHostAndOrigin({ host, origin: origins[0] }, rules);
     if (verdict === 'ok') return undefined;
-    this.options.onRefused(verdict, remoteAddress);
+    this.options.onRefused(verdict, request);
     return { reason: verdict, message: addressMessages[verdict] };
   }
 
@@ -70,11 +74,10 @@ export class DoorGuard {
     const bearer = presented === undefined ? undefined : await this.options.tokens.authenticate(presented);
     if (bearer) return bearer;
     const { clock, settings, onRefused } = this.options;
-    const { remoteAddress } = request;
     const max = settings.get('limits.failedAuthenticationsPer5Minutes');
-    const retryAfterMs = this.failures.count(remoteAddress, clock.now(), max);
+    const retryAfterMs = this.failures.count(request.remoteAddress, clock.now(), max);
     const reason = retryAfterMs === 0 ? 'Unauthenticated' : 'RateLimited';
-    onRefused(reason, remoteAddress);
+    onRefused(reason, request);
     if (reason === 'Unauthenticated') return { reason, message: 'Send the token as "Authorization: Bearer <token>".' };
     const message = `${max} wrong tokens came from there within five minutes. A right one is let in at any time.`;
     return { reason, message, retryAfterMs };

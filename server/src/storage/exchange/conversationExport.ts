@@ -1,7 +1,7 @@
 import * as path from 'node:path';
 import type { FileSystem, OpenFile } from '../../base/fileSystem.ts';
 import type { Logger } from '../../base/logger.ts';
-import { Pace } from '../index/pace.ts';
+import { Pace } from '../../base/pace.ts';
 import type { TurnCompactor } from '../ports.ts';
 import type { LongWork } from './continuations.ts';
 import type { DocumentWriter } from './jsonDocument.ts';

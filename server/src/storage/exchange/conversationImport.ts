@@ -8,7 +8,7 @@ import { writeFully, type FileSystem, type OpenFile } from '../../base/fileSyste
 import { ensureFolder, namesIn } from '../../base/folders.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { JournalHeader } from '../conversationJournal.ts';
-import { Pace } from '../index/pace.ts';
+import { Pace } from '../../base/pace.ts';
 import { eventJson, headerJson, journalSuffix } from '../journalFormat.ts';
 import { titleOf } from '../journalSummary.ts';
 import { encodeRecord, maxRecordBytes } from '../recordCodec.ts';

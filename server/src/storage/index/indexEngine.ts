@@ -9,7 +9,7 @@ import { IndexDatabase, type JournalName } from './indexDatabase.ts';
 import { readIndexFile, saveIndexFile } from './indexFile.ts';
 import { findJournal, findJournals, type FoundJournal, type FoundJournals } from './journalFolder.ts';
 import { readIntoIndex } from './journalReading.ts';
-import { Pace } from './pace.ts';
+import { Pace } from '../../base/pace.ts';
 
 /** Changes are committed after so many journals at the latest: fewer commits make a rebuild faster. */
 const journalsPerCommit = 32;

@@ -7,7 +7,7 @@ import { scanRecords } from '../recordCodec.ts';
 import { ConversationFold, emptyFold } from './conversationFold.ts';
 import type { IndexDatabase, KnownJournal } from './indexDatabase.ts';
 import type { FoundJournal } from './journalFolder.ts';
-import type { Pace } from './pace.ts';
+import type { Pace } from '../../base/pace.ts';
 
 /** How much of a journal is folded at a stretch, in characters of JSON. */
 const sliceChars = 32 * 1024;

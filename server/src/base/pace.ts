@@ -1,6 +1,6 @@
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 
-/** What a search or a list may have to wait for, at most, because of work that goes on in the background. */
+/** What a request may have to wait for, at most, because of work that goes on in the background. */
 const sliceMs = 8;
 
 /** Lets others have their turn after every few milliseconds of work, and ends the work when it is no longer wanted. */

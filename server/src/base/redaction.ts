@@ -1,0 +1,34 @@
+const secretKey = /(?:api[-_]?key|token|secret|password|passwd|passphrase|authorization|cookie|private[-_]?key)$/i;
+const replacement = '[redacted]';
+
+/** Keys of the well-known providers and forges, bearer tokens, JSON web tokens, private keys in PEM. */
+const secretValue =
+  /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)|\b(?:sk-[\w-]{16,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}|npm_\w{30,}|xox[abeoprs]-[\w-]{10,}|ada_[0-9a-f]{16}_[\w-]{43}|AKIA[0-9A-Z]{16}|AIza[\w-]{35}|Bearer\s+[\w.~+/-]{16,}=*|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{5,})/g;
+
+/** What a command line gives beside a word that names a secret: `TOKEN=…`, `--password …`, `"apiKey": "…"`. */
+const namedValue =
+  /((?:api[-_]?key|token|secret|password|passwd|passphrase|private[-_]?key)["']?(?:\s*[=:]\s*|\s+(?=["']?[^\s=:"'-])))(?:"[^"]*"|'[^']*'|[^\s"'&;|]+)/gi;
+const basicCredentials = /(authorization["']?\s*[=:]\s*["']?(?:basic|digest|token)\s+)[^\s"']+/gi;
+const urlPassword = /(\b[a-z][a-z\d+.-]*:\/\/[^\s/:@]*:)[^\s/@]+(?=@)/gi;
+
+/** Whether the value under a key of this name is a secret. */
+export function isSecretKey(key: string): boolean {
+  return secretKey.test(key);
+}
+
+/** Replaces what looks like a secret in free text. It lowers the damage of a mistake; it is not a security boundary. */
+export function redact(text: string): string {
+  return text.replace(secretValue, replacement);
+}
+
+/**
+ * As `redact`, and more eagerly: what follows a word that names a secret goes too, passwords in URLs, and every one of
+ * `known`. For what is kept for long, where a word too many that is lost does less harm than one that is kept.
+ */
+export function redactEagerly(text: string, known: readonly string[] = []): string {
+  const withoutKnown = known.reduce((rest, secret) => rest.replaceAll(secret, replacement), text);
+  return redact(withoutKnown)
+    .replace(basicCredentials, `$1${replacement}`)
+    .replace(namedValue, `$1${replacement}`)
+    .replace(urlPassword, `$1${replacement}`);
+}

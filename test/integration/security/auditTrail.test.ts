@@ -1,0 +1,207 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import * as path from 'node:path';
+import { promisify } from 'node:util';
+import type { AuditEntry } from '../../../server/protocol/audit.ts';
+import { HttpServer } from '../../support/httpServer.ts';
+import { endPtyHostsOf } from '../../support/ptyHostOf.ts';
+import { serverBundle, serverEnvironment } from '../../support/stdioServer.ts';
+import { temporaryFolder } from '../../support/temporaryFolder.ts';
+import { waitFor } from '../../support/waitFor.ts';
+import { WindowServer } from '../../support/windowServer.ts';
+
+const run = promisify(execFile);
+
+describe('The audit log of a real server', function () {
+  this.timeout(60_000);
+  let folder: ReturnType<typeof temporaryFolder>;
+  let dataFolder: string;
+
+  beforeEach(() => {
+    folder = temporaryFolder();
+    dataFolder = path.join(folder.path, 'data');
+  });
+
+  afterEach(() => {
+    endPtyHostsOf(dataFolder);
+    folder.remove();
+  });
+
+  async function cli(...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+    try {
+      return {
+        code: 0,
+        ...(await run(process.execPath, [serverBundle, ...args], { env: serverEnvironment(dataFolder) })),
+      };
+    } catch (error) {
+      return error as { code: number; stdout: string; stderr: string };
+    }
+  }
+
+  const chains = (): string[] =>
+    readdirSync(path.join(dataFolder, 'audit'))
+      .filter((name) => name.endsWith('.jsonl'))
+      .sort();
+  const everything = (): string =>
+    chains()
+      .map((name) => readFileSync(path.join(dataFolder, 'audit', name), 'utf8'))
+      .join('');
+
+  async function records(server: HttpServer, query: object = {}): Promise<AuditEntry[]> {
+    const answer = await server.call('audit/query', query);
+    assert.equal(answer.status, 200, JSON.stringify(answer.body));
+    return answer.body['records'] as AuditEntry[];
+  }
+
+  it('has who came without the token, what was started and by whom, and verifies', async () => {
+    const server = await HttpServer.start(dataFolder, ['--log-level', 'off']);
+    const wrong = 'canaryTokenThatIsWrongcanaryTokenThatIsWrong';
+    const refused = await server.send({
+      path: '/api/terminal/list?token=canaryInQuery',
+      headers: { authorization: `Bearer ${wrong}` },
+    });
+    assert.equal(refused.status, 401);
+    assert.equal((await server.send({ path: '/api/terminal/list', headers: { host: 'evil.example' } })).status, 421);
+    const created = await server.call('terminal/create', {
+      shell: '/bin/sh',
+      name: 'mine',
+      env: { X_TOKEN: 'canaryInEnvironment' },
+    });
+    assert.equal(created.status, 200);
+    const commandLine = `echo ${server.token}; PASSWORD=canaryOfCommand true`;
+    const ran = await server.call('terminal/run', { command: commandLine });
+    assert.equal(ran.body['exitCode'], 0);
+
+    const [failed] = await records(server, { kind: 'authentication.failed' });
+    assert.deepEqual(
+      [failed?.actor['via'], failed?.actor['client'], failed?.details['path']],
+      ['http', '127.0.0.1', '/api/terminal/list'],
+    );
+    const [atDoor] = await records(server, { kind: 'request.refused' });
+    assert.deepEqual([atDoor?.outcome, atDoor?.details['host']], ['BadHost', 'evil.example']);
+    const [terminal] = await records(server, { kind: 'terminal.created' });
+    assert.deepEqual(
+      [terminal?.details['name'], terminal?.actor['token'], terminal?.actor['kind']],
+      ['mine', 'dataFolder', 'client'],
+    );
+    assert.ok(terminal?.correlationId);
+    const [command] = await records(server, { kind: 'command.run' });
+    assert.match(String(command?.details['commandLine']), /^echo \[redacted\]; PASSWORD=\[redacted\] true$/);
+
+    const live = await server.call('audit/verify', {});
+    assert.equal(live.body['intact'], true, JSON.stringify(live.body));
+    assert.equal(await server.stop(), 0);
+    for (const canary of [wrong, 'canaryInQuery', 'canaryInEnvironment', 'canaryOfCommand', server.token]) {
+      assert.equal(everything().includes(canary), false, canary);
+    }
+    const verdict = await cli('audit', 'verify');
+    assert.deepEqual([verdict.code, verdict.stderr], [0, '']);
+    assert.match(verdict.stdout, /^Intact: \d+ records in 1 file\.\n/);
+  });
+
+  it('is checked by the command line, which names the first bad record and exits with 1', async () => {
+    assert.equal((await cli('audit', 'verify')).code, 0, 'nothing was recorded yet');
+    const server = await HttpServer.start(dataFolder, ['--log-level', 'off']);
+    for (const name of ['one', 'two']) await server.call('terminal/run', { command: `echo ${name}` });
+    await server.stop();
+    const [name = ''] = chains();
+    const [keyName = ''] = readdirSync(path.join(dataFolder, 'audit', 'publicKeys'));
+    const key = path.join(dataFolder, 'audit', 'publicKeys', keyName);
+    const pinned = await cli('audit', 'verify', '--public-key', key);
+    assert.equal(pinned.code, 0);
+    const file = path.join(dataFolder, 'audit', name);
+    const whole = readFileSync(file, 'utf8');
+    writeFileSync(file, whole.replace('echo two', 'echo 2'));
+    const broken = await cli('audit', 'verify');
+    assert.equal(broken.code, 1);
+    assert.ok(broken.stdout.includes(`First bad record: ${name}, line 3 (contradictsAnchor)`), broken.stdout);
+    const parsed = JSON.parse((await cli('audit', 'verify', '--json')).stdout) as { firstBad: { line: number } };
+    assert.equal(parsed.firstBad.line, 3);
+    writeFileSync(file, whole);
+    const notAKey = await cli('audit', 'verify', '--public-key', file);
+    assert.deepEqual([notAKey.code, notAKey.stderr.includes('no Ed25519 public key')], [1, true]);
+    assert.equal((await cli('audit', 'delete', '--before', 'yesterday')).code, 64);
+    const deleted = await cli('audit', 'delete', '--before', '2100-01-01');
+    assert.equal(deleted.stdout, 'Deleted 1 file of the audit log.\n');
+    assert.equal(chains().includes(name), false);
+    assert.equal((await cli('audit', 'verify')).code, 0);
+  });
+
+  it("signs with the window's own key in VS Code, which never stands in the data folder", async () => {
+    const window = await WindowServer.start(dataFolder);
+    await window.call('terminal/run', { command: 'echo window' });
+    window.notify('settings/changed', {
+      settings: { 'terminals.max': 7, 'providers.openai.baseUrl': 'https://me:canaryPassword@host/' },
+    });
+    window.notify('workspace/changed', { folders: [{ path: folder.path, name: 'w' }], trusted: false });
+    const told = await waitFor(
+      'the changes to be recorded',
+      () => ['setting.changed', 'trust.changed'].every((kind) => everything().includes(`"${kind}"`)) && everything(),
+    );
+    assert.ok(told.includes('"terminals.max":{"from":100,"to":7}'));
+    assert.equal(told.includes('canaryPassword'), false);
+    const key = window.secrets.get('audit.signingKey') ?? '';
+    assert.match(key, /PRIVATE KEY/);
+    assert.equal(readdirSync(path.join(dataFolder, 'audit')).includes('signingKey.pem'), false);
+    const verdict = await window.call('audit/verify', {});
+    assert.deepEqual([verdict.intact, verdict.keys.length], [true, 1]);
+    await window.kill('SIGTERM');
+    const opening = JSON.parse(told.split('\n')[0] ?? '') as { details: { keyKeptBy: string }; actor: object };
+    assert.equal(opening.details.keyKeptBy, 'editor');
+    const [command] = told.split('\n').filter((line) => line.includes('"command.run"'));
+    assert.match(command ?? '', /"actor":\{"kind":"person","via":"editor"/);
+    const pem = key.split('\n')[1] ?? '';
+    const written = readdirSync(dataFolder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => readFileSync(path.join(entry.parentPath, entry.name), 'latin1'));
+    assert.equal(
+      written.some((text) => text.includes(pem)),
+      false,
+    );
+  });
+
+  it('says in the next chain that a server was killed, and tells that from tampering', async () => {
+    const window = await WindowServer.start(dataFolder);
+    await window.call('terminal/run', { command: 'echo killed soon' });
+    await window.kill('SIGKILL');
+    const [killed = ''] = chains();
+    const file = path.join(dataFolder, 'audit', killed);
+    // As the kill would leave it in the middle of a write.
+    writeFileSync(file, `${readFileSync(file, 'utf8')}{"sequence":99,"at":"20`);
+    const server = await HttpServer.start(dataFolder, ['--log-level', 'off']);
+    await server.call('terminal/run', { command: 'echo next' });
+    const [witness] = await records(server, { kind: 'chain.witnessed' });
+    const [seen] = witness?.details['files'] as { file: string; state: string; tornBytes: number }[];
+    assert.deepEqual([seen?.file, seen?.state, seen?.tornBytes], [killed, 'crashed', 23]);
+    await server.stop();
+    const verdict = await cli('audit', 'verify');
+    assert.equal(verdict.code, 0, verdict.stdout);
+    assert.match(verdict.stdout, /ends in 23 bytes of a record that its server was writing when it was killed/);
+  });
+
+  it('refuses commands and terminals where it cannot be written, and nothing else', async function () {
+    mkdirSync(dataFolder, { recursive: true });
+    // A file where the folder should be, which even root cannot write into.
+    writeFileSync(path.join(dataFolder, 'audit'), '');
+    chmodSync(dataFolder, 0o700);
+    const server = await HttpServer.start(dataFolder, ['--log-level', 'off']);
+    const marker = path.join(folder.path, 'it-ran');
+    const ran = await server.call('terminal/run', { command: `touch ${marker}` });
+    assert.deepEqual([ran.status, ran.body['error']], [503, 'Unavailable']);
+    assert.match(String(ran.body['message']), /could not be recorded in the audit log/);
+    assert.equal((await server.call('terminal/create', { shell: '/bin/sh' })).status, 503);
+    assert.equal((await server.call('terminal/list', {})).status, 200);
+    const health = await server.call('server/health', {});
+    assert.equal(health.body['status'], 'degraded');
+    rmSync(path.join(dataFolder, 'audit'));
+    await waitFor(
+      'the log to be written again',
+      async () => (await server.call('server/health', {})).body['status'] === 'ready',
+    );
+    assert.equal((await server.call('terminal/run', { command: `test ! -e ${marker}` })).body['exitCode'], 0);
+    const [missed] = await records(server, { kind: 'audit.missed' });
+    assert.equal(missed?.details['count'], 2);
+    await server.stop();
+  });
+});

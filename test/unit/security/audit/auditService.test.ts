@@ -1,0 +1,299 @@
+import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
+import { nodeFileSystem } from '../../../../server/src/base/fileSystem.ts';
+import type { Client } from '../../../../server/src/base/handlers.ts';
+import { inRequest } from '../../../../server/src/base/requestScope.ts';
+import { CodedError } from '../../../../server/protocol/errors.ts';
+import { auditKinds, type AuditKind } from '../../../../server/src/security/audit/auditEvents.ts';
+import { FakeClock } from '../../../support/fakeClock.ts';
+import { waitFor } from '../../../support/waitFor.ts';
+import { FaultyFileSystem } from '../../cache/faultyFileSystem.ts';
+import { AuditFixture, command } from './auditFixture.ts';
+
+const refusal = (error: unknown): boolean => error instanceof CodedError && error.reason === 'Unavailable';
+
+function client(kind: Client['kind'], tokenName?: string): Client {
+  const nobody = (): Promise<never> => Promise.reject(new Error('This client answers nothing.'));
+  const closed = { dispose: () => undefined };
+  const token = tokenName === undefined ? {} : { tokenName };
+  return { id: `${kind}-1`, kind, ...token, notify: () => undefined, request: nobody, onClosed: () => closed };
+}
+
+describe('The audit log', () => {
+  let audit: AuditFixture;
+
+  beforeEach(() => {
+    audit = new AuditFixture();
+  });
+
+  afterEach(() => audit.remove());
+
+  const all = () => audit.chains().flatMap((name) => audit.records(name));
+  const ofKind = (kind: AuditKind) => all().filter((record) => record.kind === kind);
+  const isDegraded = () => audit.health.at(-1)?.status === 'degraded';
+
+  it('writes nothing while there is nothing to tell', async () => {
+    await audit.server().dispose();
+    assert.deepEqual(audit.list(''), []);
+    assert.equal((await audit.verify()).isIntact, true);
+  });
+
+  it('has a privileged event on disk before the promise resolves, for its owner alone', async () => {
+    const service = audit.server();
+    await service.record(command('echo now'));
+    assert.equal(ofKind('command.run')[0]?.details['commandLine'], 'echo now');
+    for (const name of [audit.chains()[0] ?? '', `anchors/${audit.chains()[0] ?? ''}`, 'signingKey.pem']) {
+      assert.equal(statSync(audit.path(name)).mode & 0o777, 0o600, name);
+    }
+    assert.equal(statSync(audit.folder).mode & 0o777, 0o700);
+  });
+
+  it('takes many events at once, in their order, with few writes', async () => {
+    const disk = new FaultyFileSystem();
+    let writes = 0;
+    disk.judge = (operation) => {
+      if (operation === 'write') writes += 1;
+      return undefined;
+    };
+    const service = audit.server({ fileSystem: disk.fileSystem });
+    await service.record(command('first'));
+    writes = 0;
+    await Promise.all(Array.from({ length: 200 }, (_, index) => service.record(command(`echo ${index}`))));
+    assert.ok(writes <= 6, `${writes} writes`);
+    const told = ofKind('command.run').map(({ details }) => details['commandLine']);
+    assert.deepEqual(told, ['first', ...Array.from({ length: 200 }, (_, index) => `echo ${index}`)]);
+  });
+
+  it('says who did it: a person, a program with its token, an agent on behalf of one, the server', async () => {
+    const service = audit.server();
+    const request = { client: client('http', 'deployments'), correlationId: 'abc-1' };
+    await inRequest(request, () => service.record(command('by a program')));
+    await inRequest({ client: client('editor'), correlationId: 'abc-2' }, async () => {
+      await service.record(command('by a person'));
+      await service.record({
+        ...command('by an agent'),
+        agent: { persona: 'tester', conversationId: 'c', toolCallId: 't' },
+      });
+    });
+    await service.record(command('by nobody'));
+    const actors = ofKind('command.run').map(({ actor }) => actor);
+    assert.deepEqual(actors, [
+      { kind: 'client', via: 'http', client: 'http-1', token: 'deployments' },
+      { kind: 'person', via: 'editor', client: 'editor-1' },
+      { kind: 'agent', via: 'editor', client: 'editor-1', persona: 'tester', conversationId: 'c', toolCallId: 't' },
+      { kind: 'server' },
+    ]);
+    const ids = ofKind('command.run').map((record) => (record as { correlationId?: string }).correlationId);
+    assert.deepEqual(ids, ['abc-1', 'abc-2', 'abc-2', undefined]);
+  });
+
+  it('keeps secrets out of every kind of event, whatever form they come in', async () => {
+    const canaries = {
+      known: 'plain-words-nobody-would-match',
+      openai: 'sk-canaryCANARYcanaryCANARY1234',
+      github: 'ghp_canarycanarycanarycanary12345678',
+      bearer: 'Bearer canaryBearerTokenValue.123456',
+      assigned: 'hunter2canary',
+      url: 'urlPasswordCanary',
+      aws: 'AKIACANARYCANARYCANA',
+      pem: 'MC4CAQAwBQYDK2VwBCIEIcanary',
+      keyed: 'valueUnderASecretKey',
+    };
+    const text = [
+      `curl -H "Authorization: ${canaries.bearer}" https://me:${canaries.url}@host/`,
+      `export DB_PASSWORD=${canaries.assigned} OPENAI=${canaries.openai} ${canaries.github} ${canaries.aws}`,
+      `login --password ${canaries.assigned} ${canaries.known}`,
+      `-----BEGIN PRIVATE KEY-----\n${canaries.pem}\n-----END PRIVATE KEY-----`,
+    ].join('\n');
+    const service = audit.server({ knownSecrets: [canaries.known] });
+    const hidden = 'the-token-of-this-folder';
+    service.hide(hidden);
+    const kinds = Object.keys(auditKinds) as AuditKind[];
+    for (const kind of kinds) {
+      await service.record({
+        kind,
+        agent: { conversationId: text, persona: text },
+        details: { text, nested: [{ apiKey: canaries.keyed, deeper: { text } }], hidden, [text]: 1 },
+      });
+    }
+    await service.dispose();
+    const written = audit
+      .chains()
+      .map((name) => audit.read(name).toString())
+      .join('');
+    for (const [name, canary] of Object.entries({ ...canaries, hidden })) {
+      assert.equal(written.includes(canary.replace(/^Bearer /, '')), false, name);
+    }
+    for (const kind of kinds) assert.ok(written.includes(`"kind":"${kind}"`), kind);
+    assert.ok(written.includes('curl -H'), 'the rest of the text stays');
+  });
+
+  it('cuts what is too long, too deep or too much', async () => {
+    const service = audit.server();
+    const deep = Array.from({ length: 50 }).reduce<object>((inner) => ({ inner }), {});
+    const many = Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`key${index}`, 'ü'.repeat(500)]));
+    for (const details of [
+      { long: 'x'.repeat(1_000_000) },
+      { deep },
+      many,
+      { bad: '\u0000\ud800', number: NaN, none: undefined },
+    ]) {
+      await service.record({ kind: 'command.run', details });
+    }
+    await service.dispose();
+    for (const name of audit.chains()) {
+      for (const line of audit.linesOf(name)) assert.ok(Buffer.byteLength(line) < 65_536);
+    }
+    assert.equal((await audit.verify()).isIntact, true);
+  });
+
+  it('refuses what is privileged while the disk is full, lets the rest go on, and tells what is missing', async () => {
+    const clock = new FakeClock(Date.now());
+    const disk = new FaultyFileSystem();
+    const service = audit.server({ fileSystem: disk.fileSystem, clock });
+    await service.record(command('before'));
+    disk.judge = (operation) => (operation === 'write' ? 'ENOSPC' : undefined);
+    await assert.rejects(service.record(command('never')), refusal);
+    await service.record({ kind: 'setting.changed' });
+    await assert.rejects(service.record(command('never either')), refusal);
+    assert.ok(isDegraded());
+    assert.match(audit.health.at(-1)?.message ?? '', /ENOSPC/);
+    disk.mend();
+    clock.advance(5_000);
+    await waitFor('the log to be well again', () => !isDegraded());
+    await service.record(command('after'));
+    await service.dispose();
+    assert.deepEqual(
+      ofKind('command.run').map(({ details }) => details['commandLine']),
+      ['before', 'after'],
+    );
+    const [missed] = ofKind('audit.missed');
+    assert.deepEqual([missed?.details['count'], missed?.details['kinds']], [3, ['command.run', 'setting.changed']]);
+    assert.equal((await audit.verify()).isIntact, true);
+    assert.equal(clock.pending, 0);
+  });
+
+  it('leaves a chain that holds, at whichever operation the disk fails first, and however', async () => {
+    for (const verdict of ['EIO', 'torn']) {
+      for (let failing = 1; failing <= 40; failing += 1) {
+        const round = new AuditFixture();
+        const clock = new FakeClock(Date.now());
+        const disk = new FaultyFileSystem();
+        disk.judge = (_operation, count) => (count === failing ? verdict : undefined);
+        const service = round.server({ fileSystem: disk.fileSystem, clock, maxFileBytes: 1_500 });
+        const kept: string[] = [];
+        for (let index = 0; index < 8; index += 1) {
+          const commandLine = `echo ${index}`;
+          await service.record(command(commandLine)).then(
+            () => kept.push(commandLine),
+            (error: unknown) => assert.ok(refusal(error)),
+          );
+        }
+        await service.dispose();
+        assert.ok(kept.length >= 7, `operation ${failing}`);
+        const { firstBad } = await round.verify();
+        assert.equal(firstBad, undefined, `${verdict} at operation ${failing}: ${firstBad?.message ?? ''}`);
+        const told = round
+          .chains()
+          .flatMap((name) => round.records(name))
+          .filter(({ kind }) => kind === 'command.run')
+          .map(({ details }) => details['commandLine']);
+        assert.deepEqual(told, kept, `operation ${failing}`);
+        await round.remove();
+      }
+    }
+  });
+
+  it('does not wait for ever for a disk that hangs', async () => {
+    const clock = new FakeClock(Date.now());
+    const hung = Promise.withResolvers<never>();
+    let asked = 0;
+    const open = (): Promise<never> => {
+      asked += 1;
+      return hung.promise;
+    };
+    const service = audit.server({ clock, fileSystem: { ...nodeFileSystem, open } });
+    const recorded = assert.rejects(service.record(command('never')), refusal);
+    await service.record({ kind: 'setting.changed' });
+    await waitFor('the disk to be asked', () => asked > 0);
+    clock.advance(10_000);
+    await recorded;
+    hung.reject(new Error('The disk was taken away'));
+  });
+
+  it('tells events that a stranger can cause by the thousand as one', async () => {
+    const clock = new FakeClock(Date.now());
+    const service = audit.server({ clock });
+    for (let index = 0; index < 5_000; index += 1) await service.record({ kind: 'authentication.failed' });
+    clock.advance(60_000);
+    await service.dispose();
+    const told = ofKind('authentication.failed');
+    assert.equal(told.length, 21);
+    assert.equal(told.at(-1)?.details['alike'], 4_980);
+  });
+
+  it('goes on in another file when one is large, in one chain', async () => {
+    const files = await audit.written(40, { maxFileBytes: 2_000 });
+    assert.ok(files.length > 3);
+    const sequences = files.flatMap((name) => audit.records(name).map(({ sequence }) => sequence));
+    assert.deepEqual(
+      sequences,
+      Array.from({ length: sequences.length }, (_, index) => index + 1),
+    );
+    assert.equal((await audit.verify()).isIntact, true);
+  });
+
+  it('holds while the clock is set back, and says so', async () => {
+    const clock = new FakeClock(Date.parse('2026-05-05T12:00:00Z'));
+    const service = audit.server({ clock, maxFileBytes: 2_000 });
+    const back = new FakeClock(Date.parse('2020-01-01T00:00:00Z'));
+    for (let index = 0; index < 6; index += 1) await service.record(command('before'));
+    Object.assign(clock, { time: back.now() });
+    for (let index = 0; index < 12; index += 1) await service.record(command('after'));
+    await service.dispose();
+    await audit.written(2);
+    const verdict = await audit.verify();
+    assert.equal(verdict.firstBad, undefined);
+    assert.ok(verdict.notes.some(({ kind }) => kind === 'clockSetBack'));
+    // A file that is read after those which it follows is checked against them all the same.
+    const first = audit.chains().find((name) => name.startsWith('2026')) ?? '';
+    audit.write(first, audit.linesOf(first).slice(0, -1).join('\n') + '\n');
+    assert.equal((await audit.verify()).isIntact, false);
+  });
+
+  it('lets two servers write at once, each its own chain', async () => {
+    const [one, other] = [audit.server(), audit.server()];
+    await Promise.all(
+      [one, other].flatMap((service) => Array.from({ length: 50 }, () => service.record(command('echo')))),
+    );
+    assert.equal((await audit.verify()).isIntact, true, 'while both are open');
+    await Promise.all([one.dispose(), other.dispose()]);
+    const verdict = await audit.verify();
+    assert.equal(verdict.isIntact, true);
+    assert.equal(verdict.files, 2);
+    assert.equal(verdict.keys.length, 1);
+  });
+
+  it('holds whenever it is verified while it grows', async () => {
+    const service = audit.server({ maxFileBytes: 5_000 });
+    const progress: { isDone: boolean } = { isDone: false };
+    const writing = (async () => {
+      for (let index = 0; index < 150; index += 1) await service.record(command(`echo ${index}`));
+      progress.isDone = true;
+    })();
+    let checks = 0;
+    while (!progress.isDone) {
+      assert.equal((await audit.verify()).firstBad, undefined);
+      checks += 1;
+    }
+    await writing;
+    assert.ok(checks > 3);
+  });
+
+  it('refuses what comes when the server is going', async () => {
+    const service = audit.server();
+    await service.dispose();
+    await assert.rejects(service.record(command('late')), refusal);
+    await service.record({ kind: 'setting.changed' });
+  });
+});
