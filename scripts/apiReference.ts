@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { contract, declarationOf, type Method } from '../server/protocol/contract.ts';
 import type { RequestDeclaration } from '../server/protocol/declaration.ts';
 import { contractVersion } from '../server/protocol/version.ts';
-import { clientRequests, openApiDocument } from '../server/src/rpc/openApi.ts';
+import { clientRequests, openApiDocument } from '../server/protocol/openApi.ts';
 import { projectFolder } from './project.ts';
 
 /** The parts of a JSON Schema that are shown. */

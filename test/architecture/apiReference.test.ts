@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { renderApiDocuments } from '../../scripts/apiReference.ts';
 import { projectFolder } from '../../scripts/project.ts';
-import { clientRequests } from '../../server/src/rpc/openApi.ts';
+import { clientRequests } from '../../server/protocol/openApi.ts';
 
 describe('What is generated from the contract', () => {
   const documents = renderApiDocuments();

@@ -4,7 +4,7 @@ import { createProcessTable } from '../base/processTable.ts';
 import { CodedError, type ErrorReason } from '../../protocol/errors.ts';
 import { createServer } from '../createServer.ts';
 import { ServerMetrics } from '../metrics/serverMetrics.ts';
-import { openApiDocument } from '../rpc/openApi.ts';
+import { openApiDocument } from '../../protocol/openApi.ts';
 import type { AuditEvent } from '../security/audit/auditEvents.ts';
 import { DoorGuard, type DoorRequest } from '../security/door/doorGuard.ts';
 import { ensureTokenFile } from '../security/tokens/tokenFile.ts';

@@ -40,6 +40,8 @@ const drainTurnBytes = 1_048_576;
 const drainQuietMs = 50;
 const drainLimitMs = 1_000;
 const drainRetryMs = 10;
+/** How often a terminal that no process has open is looked at: soon at first, since most programs are just ending then. */
+const hungUpLooksMs = { first: 10, last: 250 };
 
 /** A terminal on Linux and macOS. */
 export class UnixPty implements PtyProcess {
@@ -50,6 +52,7 @@ export class UnixPty implements PtyProcess {
   private readonly input: PtyInput;
   private readonly listener: PtyListener;
   private exit: PtyExit | undefined;
+  private isPaused = false;
 
   constructor(launch: PtyLaunch, listener: PtyListener, options: UnixPtyOptions) {
     this.native = (nodePty as unknown as { native: NativePty }).native;
@@ -68,8 +71,8 @@ export class UnixPty implements PtyProcess {
         },
       },
     });
-    // EIO is how Linux says that nobody has the terminal open any more. The exit itself is reported by the process.
     this.stream.on('error', () => undefined);
+    this.keepOpen();
     this.stream.resume();
     this.input = new PtyInput(
       (data) => (this.stream.destroyed ? data.length : fs.writeSync(fd, data)),
@@ -82,10 +85,12 @@ export class UnixPty implements PtyProcess {
   }
 
   pause(): void {
+    this.isPaused = true;
     if (!this.exit) this.stream.pause();
   }
 
   resume(): void {
+    this.isPaused = false;
     if (!this.exit) this.stream.resume();
   }
 
@@ -114,6 +119,30 @@ export class UnixPty implements PtyProcess {
         error,
       );
     }
+  }
+
+  /**
+   * EIO is how Linux says that no process has the terminal open now. The library would close it then, and the system end its
+   * program with SIGHUP, which may be about to exit with a code (`touch` closes what it has inherited first), or go on and
+   * open `/dev/tty` again. So it stays open until the program has ended.
+   */
+  private keepOpen(): void {
+    const { stream } = this;
+    const destroy = stream.destroy.bind(stream);
+    stream.destroy = (error?: Error) => {
+      if (this.exit) return destroy(error);
+      this.watchHungUp(hungUpLooksMs.first);
+      return stream;
+    };
+  }
+
+  /** After an error the stream reads no more: what a program writes that comes back is fetched. */
+  private watchHungUp(afterMs: number): void {
+    setTimeout(() => {
+      if (this.exit) return;
+      const hasOutput = !this.isPaused && this.readRest() === 'more';
+      this.watchHungUp(hasOutput ? hungUpLooksMs.first : Math.min(afterMs * 2, hungUpLooksMs.last));
+    }, afterMs);
   }
 
   private childExited(exitCode: number, signal: number): void {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { flowMarks } from '../../../server/src/ptyHost/outputFlow.ts';
 import type { PtyHostClient } from '../../../server/src/terminals/hostClient/ptyHostClient.ts';
 import { createParams, PtyHostWorld, untilOutputStands, Viewer } from '../../support/ptyHostWorld.ts';
+import { temporaryFolder } from '../../support/temporaryFolder.ts';
 import { waitFor } from '../../support/waitFor.ts';
 
 /** Lines of nine digits, which a terminal turns into eleven bytes each. */
@@ -32,6 +33,27 @@ describe('The exit of a program in the pty host', () => {
     await waitFor('the exit', () => viewer.exited);
     assert.equal(viewer.text, counted(lines));
     assert.deepEqual(viewer.exited, { kind: 'exited', exitCode: 7, signal: null, endOffset: lines * 11 });
+  });
+
+  it('has the code of a program that closes its terminal before it ends, as touch does', async () => {
+    const folder = temporaryFolder();
+    const touch = createParams(`exec touch "${folder.path}/made"`);
+    for (let round = 0; round < 20; round++) {
+      const { sessionId } = await client.create(touch);
+      const viewer = await Viewer.open(client, { sessionId, windowBytes: 4_096, acknowledging: true });
+      const { exitCode, signal } = await waitFor('the exit', () => viewer.exited);
+      assert.deepEqual([exitCode, signal], [0, null], `round ${round}`);
+    }
+    folder.remove();
+  });
+
+  it('comes after what a program prints that has closed its terminal and opens it again', async () => {
+    const away = 'exec </dev/null >/dev/null 2>&1; sleep 0.2; echo back >/dev/tty; sleep 0.2; seq 1 5000 >/dev/tty; exit 7';
+    const { sessionId } = await client.create(createParams(`echo here; ${away}`));
+    const viewer = await Viewer.open(client, { sessionId, windowBytes: 4_096, acknowledging: true });
+    const { exitCode, signal } = await waitFor('the exit', () => viewer.exited);
+    assert.deepEqual([exitCode, signal], [7, null]);
+    assert.match(viewer.text, /^here\r\nback\r\n1\r\n2\r\n[\s\S]*\n4999\r\n5000\r\n$/);
   });
 
   it('loses nothing of a program that was paused in mid-output and ends once it goes on', async () => {

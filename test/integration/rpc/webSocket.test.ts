@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import * as path from 'node:path';
-import type { ConversationId } from '../../../server/protocol/sessionEvents.ts';
 import { HttpServer } from '../../support/httpServer.ts';
 import { endPtyHostsOf, ptyHostsOf } from '../../support/ptyHostOf.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';

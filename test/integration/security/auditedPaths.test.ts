@@ -5,11 +5,14 @@ import * as path from 'node:path';
 import { CodedError } from '../../../server/protocol/errors.ts';
 import { readSettings, type Settings } from '../../../server/protocol/settings.ts';
 import type { WorkspaceState } from '../../../server/protocol/server.ts';
+import { ClientRegistry } from '../../../server/src/base/clientRegistry.ts';
 import { systemClock } from '../../../server/src/base/clock.ts';
 import { Emitter } from '../../../server/src/base/emitter.ts';
 import { Router } from '../../../server/src/rpc/router.ts';
 import { auditChanges } from '../../../server/src/security/audit/auditedChanges.ts';
-import { HttpTransport, type RefusedRequest } from '../../../server/src/transports/httpTransport.ts';
+import { DoorGuard } from '../../../server/src/security/door/doorGuard.ts';
+import { SettingsService } from '../../../server/src/settings/settingsService.ts';
+import { HttpTransport } from '../../../server/src/transports/httpTransport.ts';
 import { AgentWorld } from '../../support/agentWorld.ts';
 import { CommandWorld } from '../../support/commandWorld.ts';
 import { calls, says } from '../../support/modelScript.ts';
@@ -121,7 +124,7 @@ describe('What is privileged', function () {
   });
 
   describe('at the door', () => {
-    const refused: RefusedRequest[] = [];
+    const refused: { readonly reason: string; readonly path: string }[] = [];
     let transport: HttpTransport;
     let url: URL;
 
@@ -129,13 +132,21 @@ describe('What is privileged', function () {
       const { logger } = recordingLogger();
       const clock = systemClock;
       const router = new Router({ handlers: {}, limiter: { check: () => undefined }, logger, clock, instanceId: 'i' });
-      transport = new HttpTransport({
-        ...{ router, logger, host: '127.0.0.1', port: 0, health: () => ({ status: 'ready' }) },
-        guard: {
-          checkOrigin: ({ origin }) => (origin === undefined ? null : 'BadOrigin'),
-          authenticate: (authorization) => authorization === 'Bearer right',
+      const bearer = { tokenId: 'one', name: 'one', scope: 'read' } as const;
+      const guard = new DoorGuard({
+        tokens: {
+          authenticate: (presented) => Promise.resolve(presented === 'right' ? bearer : undefined),
+          watch: () => ({ dispose: () => undefined }),
         },
-        onRefused: (request) => refused.push(request),
+        settings: new SettingsService(logger),
+        clock,
+        onRefused: (reason, { path }) => refused.push({ reason, path }),
+      });
+      transport = new HttpTransport({
+        ...{ router, guard, clock, logger, host: '127.0.0.1', port: 0, health: () => ({ status: 'ready' }) },
+        clients: new ClientRegistry(),
+        metrics: () => Promise.resolve({ contentType: 'text/plain', text: '' }),
+        openApi: () => '{}',
       });
       url = new URL(await transport.listen());
     });

@@ -250,9 +250,9 @@ function keptActor(actor: AuditActor, secrets: readonly string[]): AuditActor {
   };
 }
 
-function clientActor({ id, kind, tokenName }: RequestOrigin['client']): AuditActor {
+function clientActor({ id, kind, tokenId }: RequestOrigin['client']): AuditActor {
   const isPerson = kind === 'editor' || kind === 'commandLine';
-  const token = tokenName === undefined ? {} : { token: tokenName };
+  const token = tokenId === undefined ? {} : { token: tokenId };
   return { kind: isPerson ? 'person' : 'client', via: kind, client: id, ...token };
 }
 

@@ -7,7 +7,7 @@ import { AuditRetention } from '../../../../server/src/security/audit/auditReten
 import type { AuditService } from '../../../../server/src/security/audit/auditService.ts';
 import { FakeClock } from '../../../support/fakeClock.ts';
 import { waitFor } from '../../../support/waitFor.ts';
-import { FaultyFileSystem } from '../../cache/faultyFileSystem.ts';
+import { FaultyFileSystem } from '../../../support/faultyFileSystem.ts';
 import { AuditFixture, command } from './auditFixture.ts';
 
 const dayMs = 24 * 60 * 60_000;

@@ -7,16 +7,16 @@ import { CodedError } from '../../../../server/protocol/errors.ts';
 import { auditKinds, type AuditKind } from '../../../../server/src/security/audit/auditEvents.ts';
 import { FakeClock } from '../../../support/fakeClock.ts';
 import { waitFor } from '../../../support/waitFor.ts';
-import { FaultyFileSystem } from '../../cache/faultyFileSystem.ts';
+import { FaultyFileSystem } from '../../../support/faultyFileSystem.ts';
 import { AuditFixture, command } from './auditFixture.ts';
 
 const refusal = (error: unknown): boolean => error instanceof CodedError && error.reason === 'Unavailable';
 
-function client(kind: Client['kind'], tokenName?: string): Client {
+function client(kind: Client['kind'], tokenId?: string): Client {
   const nobody = (): Promise<never> => Promise.reject(new Error('This client answers nothing.'));
   const closed = { dispose: () => undefined };
-  const token = tokenName === undefined ? {} : { tokenName };
-  return { id: `${kind}-1`, kind, ...token, notify: () => undefined, request: nobody, onClosed: () => closed };
+  const token = tokenId === undefined ? {} : { tokenId };
+  return { id: `${kind}-1`, kind, scope: 'admin', ...token, notify: () => undefined, request: nobody, onClosed: () => closed };
 }
 
 describe('The audit log', () => {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { contract, declarationOf } from '../../protocol/contract.ts';
-import type { RequestDeclaration } from '../../protocol/declaration.ts';
-import { errorTable, type ErrorReason } from '../../protocol/errors.ts';
-import { contractVersion } from '../../protocol/version.ts';
+import { contract, declarationOf } from './contract.ts';
+import type { RequestDeclaration } from './declaration.ts';
+import { errorTable, type ErrorReason } from './errors.ts';
+import { contractVersion } from './version.ts';
 
 /** What any request may answer, whatever it declares. */
 const usualErrors: readonly ErrorReason[] = [
