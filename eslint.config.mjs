@@ -2,6 +2,36 @@ import eslint from '@eslint/js';
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
+/** What a string from a model, a file, a terminal or the network must not come into but through the one module for it. */
+const waysRound = [
+  {
+    selector: 'AssignmentExpression[left.property.name=/^(innerHTML|outerHTML|srcdoc)$/]',
+    message: 'HTML is made by webview-ui/src/markdown/renderMarkdown.ts only.',
+  },
+  {
+    selector:
+      'CallExpression[callee.property.name=/^(insertAdjacentHTML|createContextualFragment|setHTMLUnsafe|parseFromString)$/]',
+    message: 'HTML is made by webview-ui/src/markdown/renderMarkdown.ts only.',
+  },
+  {
+    selector: "CallExpression[callee.object.name='document'][callee.property.name=/^(write|writeln)$/]",
+    message: 'HTML is made by webview-ui/src/markdown/renderMarkdown.ts only.',
+  },
+  {
+    selector: "JSXAttribute[name.name='dangerouslySetInnerHTML']",
+    message: 'HTML is made by webview-ui/src/markdown/renderMarkdown.ts only.',
+  },
+  {
+    selector: "Property[key.name='shell'][value.value=true]",
+    message: 'A program is started with an array of arguments, never by a shell.',
+  },
+  {
+    selector:
+      'CallExpression[callee.property.name=/^(run|exec|prepare|each)$/] > TemplateLiteral.arguments:first-child[expressions.length>0]',
+    message: 'SQL is a constant; values are bound as parameters.',
+  },
+];
+
 export default defineConfig(
   {
     ignores: ['dist/', 'node_modules/', 'test-output/', '.cache/', 'test/fixtures/', '**/*.cjs', '**/*.mjs', '**/*.js'],
@@ -25,6 +55,30 @@ export default defineConfig(
         { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true },
       ],
     },
+  },
+  {
+    files: ['extension/**', 'server/**', 'webview-ui/**'],
+    rules: {
+      'no-eval': 'error',
+      'no-restricted-syntax': ['error', ...waysRound],
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: [
+            {
+              name: 'node:child_process',
+              importNames: ['exec', 'execSync'],
+              message: 'A program is started with an array of arguments, never by a shell.',
+            },
+            { name: 'dompurify', message: 'HTML is made by webview-ui/src/markdown/renderMarkdown.ts only.' },
+          ],
+        },
+      ],
+    },
+  },
+  {
+    files: ['webview-ui/src/markdown/renderMarkdown.ts'],
+    rules: { 'no-restricted-imports': 'off' },
   },
   {
     // The command line, the npm scripts and the tests talk to a person on stdout.

@@ -10,6 +10,7 @@ import { distFolder, testOutputFolder } from '../../scripts/project.ts';
 import { ensureChromium } from '../../scripts/workbench/chromium.ts';
 import { ScriptedHost } from './scriptedHost.ts';
 import { editorStyleSheet, themeBodyClass, themeStyle, type ThemeName } from './webviewThemes.ts';
+import { contentSecurityPolicy } from '../../extension/src/panels/contentSecurityPolicy.ts';
 import { chromiumArguments } from './workbench.ts';
 
 export type ViewName = 'agentPanel' | 'terminalPanel';
@@ -145,13 +146,7 @@ async function serve(request: http.IncomingMessage, response: http.ServerRespons
 
 function pageOf(view: string, theme: ThemeName, request: http.IncomingMessage): string {
   const source = `http://${request.headers.host ?? ''}`;
-  const policy = [
-    "default-src 'none'",
-    `script-src 'nonce-${nonce}'`,
-    `style-src ${source} 'unsafe-inline'`,
-    `font-src ${source}`,
-    `img-src ${source} data:`,
-  ].join('; ');
+  const policy = contentSecurityPolicy(source, nonce);
   return `<!DOCTYPE html>
 <html lang="en" style='${themeStyle(theme)}'>
 <head>

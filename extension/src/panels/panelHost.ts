@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
+import { contentSecurityPolicy } from './contentSecurityPolicy.ts';
 
 /** Names of the views' bundles. */
 export type ViewName = 'agentPanel' | 'terminalPanel';
@@ -9,20 +10,10 @@ export function webviewOptions(extensionUri: vscode.Uri): vscode.WebviewOptions 
   return { enableScripts: true, localResourceRoots: [viewFolder(extensionUri)] };
 }
 
-/**
- * The page of a view. Scripts run by nonce only, which those that the bundle loads later inherit; styles may stand in
- * the page since xterm.js puts its own there; nothing is loaded from anywhere but the extension.
- */
+/** The page of a view, which loads its bundle and nothing else. */
 export function renderPage(webview: vscode.Webview, extensionUri: vscode.Uri, view: ViewName): string {
   const nonce = randomBytes(16).toString('base64url');
-  const source = webview.cspSource;
-  const policy = [
-    "default-src 'none'",
-    `script-src 'nonce-${nonce}'`,
-    `style-src ${source} 'unsafe-inline'`,
-    `font-src ${source}`,
-    `img-src ${source} data:`,
-  ].join('; ');
+  const policy = contentSecurityPolicy(webview.cspSource, nonce);
   const file = (name: string): string =>
     webview.asWebviewUri(vscode.Uri.joinPath(viewFolder(extensionUri), name)).toString();
   return `<!DOCTYPE html>

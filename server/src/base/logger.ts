@@ -49,8 +49,15 @@ function formatLine(message: string, fields: LogFields): string {
     if (value === undefined) continue;
     parts.push(`${key}=${isSecretKey(key) ? '[redacted]' : formatValue(value)}`);
   }
-  const line = redact(parts.join(' ')).replace(/[\r\n]+/g, '\\n');
+  const line = redact(parts.join(' ')).replace(/[\r\n]+/g, '\\n').replace(unprintable, escaped);
   return line.length <= maxLineChars ? line : `${line.slice(0, maxLineChars)}… (${line.length} characters)`;
+}
+
+/** What moves the cursor, recolours or reorders where a person reads the log, or ends its line. */
+const unprintable = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
+
+function escaped(character: string): string {
+  return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
 }
 
 function formatValue(value: unknown): string {

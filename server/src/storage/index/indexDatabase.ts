@@ -238,8 +238,9 @@ export class IndexDatabase {
       }
     }
     if (kind === 'title') {
-      const older = "SELECT number FROM document WHERE conversation = ? AND kind = 'title'";
-      this.run(`DELETE FROM search WHERE docid IN (${older})`, [conversation]);
+      const older =
+        "DELETE FROM search WHERE docid IN (SELECT number FROM document WHERE conversation = ? AND kind = 'title')";
+      this.run(older, [conversation]);
       this.run("DELETE FROM document WHERE conversation = ? AND kind = 'title'", [conversation]);
     }
     this.insertDocument([conversation, kind, sequence, at, null], text);

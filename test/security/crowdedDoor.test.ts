@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import * as path from 'node:path';
+import { HttpServer } from '../support/httpServer.ts';
+import { endPtyHostsOf, ptyHostsOf } from '../support/ptyHostOf.ts';
+import { temporaryFolder } from '../support/temporaryFolder.ts';
+import { waitFor } from '../support/waitFor.ts';
+import { WebSocketClient } from '../support/webSocketClient.ts';
+
+/** Who opens connections, says nothing, reads nothing or sends too much harms nobody but itself. */
+describe('The door when many come', function () {
+  this.timeout(120_000);
+  const folder = temporaryFolder();
+  let server: HttpServer;
+  const sockets: Socket[] = [];
+  const clients: WebSocketClient[] = [];
+
+  before(async () => {
+    writeFileSync(
+      path.join(folder.path, 'settings.json'),
+      '{"limits.webSocketMessagesPerMinute": 10000000, "limits.apiPerMinute": 10000000, "limits.terminalPerSecond": 1000}',
+    );
+    server = await HttpServer.start(folder.path, ['--log-level', 'off']);
+  });
+  afterEach(async () => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+    for (const client of clients.splice(0)) client.socket.terminate();
+    await waitFor('the connections to be gone', async () => (await numberOf('webSockets')) === 0);
+  });
+  after(async () => {
+    await server.stop();
+    endPtyHostsOf(folder.path);
+    await waitFor('the pty host to end', () => ptyHostsOf(folder.path).length === 0);
+    folder.remove();
+  });
+
+  async function numberOf(kind: string): Promise<number> {
+    const answer = await fetch(`${server.url.origin}/metrics`, { headers: { authorization: `Bearer ${server.token}` } });
+    return Number(new RegExp(`ai_dev_assistant_connections\\{kind="${kind}"\\} (\\d+)`).exec(await answer.text())?.[1]);
+  }
+  const memoryMegabytes = async (): Promise<number> => {
+    const answer = await fetch(`${server.url.origin}/metrics`, { headers: { authorization: `Bearer ${server.token}` } });
+    return Number(/^process_resident_memory_bytes (\d+)$/m.exec(await answer.text())?.[1]) / 1e6;
+  };
+  async function open(): Promise<WebSocketClient> {
+    const client = await WebSocketClient.open(server);
+    clients.push(client);
+    return client;
+  }
+  /** A connection that has been made and says nothing yet. */
+  async function stranger(): Promise<Socket> {
+    const socket = connect(Number(server.url.port), '127.0.0.1');
+    sockets.push(socket);
+    socket.on('error', () => undefined);
+    await new Promise<void>((resolve) => socket.once('connect', resolve));
+    return socket;
+  }
+
+  it('lets in who has the token while three hundred say nothing', async () => {
+    for (let count = 0; count < 300; count++) await stranger();
+    assert.equal((await server.call('server/health', {})).status, 200);
+    const client = await open();
+    assert.equal((await client.call('server/health', {})).status, 'ready');
+    await waitFor('all but the last 64 to be sent away', () => sockets.filter((one) => one.closed).length >= 300 - 64);
+  });
+
+  it('sends away who sends a byte a second, and says nothing, after ten seconds', async () => {
+    const [slow, silent] = [await stranger(), await stranger()];
+    const drip = setInterval(() => slow.write('G'), 1_000);
+    try {
+      const startedAt = performance.now();
+      await waitFor('both to be sent away', () => slow.closed && silent.closed, 30_000);
+      assert.ok(performance.now() - startedAt > 5_000, 'they had time to speak');
+    } finally {
+      clearInterval(drip);
+    }
+  });
+
+  it('serves a hundred WebSockets at once, and tells each of them what changes', async () => {
+    const all = await Promise.all(Array.from({ length: 100 }, () => open()));
+    const { sessionId } = await all[0]!.call('terminal/create', { shell: 'sh' });
+    await waitFor('everybody to be told', () =>
+      all.every(({ notifications }) => notifications.some(({ params }) => params['sessionId'] === sessionId)),
+    );
+    await all[0]!.call('terminal/close', { sessionId });
+  });
+
+  it('holds a thousand WebSockets, and refuses no caller beside them', async () => {
+    for (let count = 0; count < 1_000; count += 50) await Promise.all(Array.from({ length: 50 }, () => open()));
+    assert.equal(await numberOf('webSockets'), 1_000);
+    const answers = await Promise.all(clients.map((client) => client.call('server/health', {})));
+    assert.ok(answers.every(({ status }) => status === 'ready'));
+    assert.equal((await server.call('server/health', {})).status, 200);
+  });
+
+  it('bounds what waits for a client that never reads, while others go on', async () => {
+    const [deaf, other] = [await open(), await open()];
+    const { sessionId } = await other.call('terminal/create', { shell: 'sh' });
+    await deaf.call('terminal/attach', { sessionId });
+    await other.call('terminal/attach', { sessionId });
+    const before = await memoryMegabytes();
+    deaf.socket.pause();
+    await other.call('terminal/write', { sessionId, data: 'seq 1 3000000; echo the-end\r' });
+    await waitFor(
+      'the other to have read it all',
+      () => {
+        const last = other.output.at(-1);
+        if (last) other.notify('terminal/acknowledge', { sessionId, offset: last.offset + last.data.length });
+        return (
+          other.notifications.some(({ method }) => method === 'terminal/gap') ||
+          Buffer.concat(other.output.slice(-3).map(({ data }) => data)).includes('\nthe-end')
+        );
+      },
+      60_000,
+    );
+    const after = await memoryMegabytes();
+    assert.ok(after - before < 60, `the memory grew from ${before} to ${after} MB`);
+    assert.equal((await other.call('server/health', {})).status, 'ready');
+    await other.call('terminal/close', { sessionId });
+  });
+
+  it('stands a hundred thousand messages as fast as they can be sent', async () => {
+    const [busy, other] = [await open(), await open()];
+    const text = JSON.stringify({ jsonrpc: '2.0', method: 'terminal/acknowledge', params: { sessionId: '0'.repeat(32), offset: 0 } });
+    for (let count = 0; count < 100_000; count++) busy.socket.send(text);
+    const startedAt = performance.now();
+    assert.equal((await other.call('server/health', {})).status, 'ready');
+    console.log(`      health after ${Math.ceil(performance.now() - startedAt)} ms`);
+    assert.equal((await busy.call('server/health', {})).status, 'ready');
+  });
+
+  it('refuses what is nested a million deep, names its prototype, or unpacks to more', async () => {
+    const client = await open();
+    const send = (params: string): void => {
+      client.socket.send(`{"jsonrpc":"2.0","id":"x","method":"server/health","params":${params}}`);
+    };
+    send('['.repeat(1_000_000) + ']'.repeat(1_000_000));
+    send('{"__proto__": {"admin": true}}');
+    await waitFor('the answers', () => client.strays.length === 2);
+    assert.deepEqual(
+      client.strays.map(({ error }) => error?.data.reason),
+      ['InvalidParams', 'InvalidParams'],
+    );
+    // RSV1 says that a frame is compressed, which was not agreed on.
+    const raw = await stranger();
+    let answer = '';
+    raw.on('data', (chunk: Buffer) => (answer += chunk.toString('latin1')));
+    raw.write(
+      `GET /ws HTTP/1.1\r\nHost: ${server.url.host}\r\nAuthorization: Bearer ${server.token}\r\nConnection: Upgrade\r\n` +
+        'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+    );
+    await waitFor('the WebSocket', () => answer.includes('101 Switching Protocols'));
+    raw.write(Buffer.from([0xc1, 0x80, 0, 0, 0, 0]));
+    await waitFor('it to be closed', () => raw.closed || raw.readableEnded);
+  });
+
+  it('closes on lengths and frames that cannot be', async () => {
+    const frames: [string, number[]][] = [
+      ['a length of 2^63', [0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+      ['a length beyond 4 MiB', [0x81, 0xff, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0]],
+      ['an unmasked frame', [0x81, 0x01, 0x41]],
+      ['an unknown opcode', [0x83, 0x80, 0, 0, 0, 0]],
+      ['a continuation of nothing', [0x80, 0x80, 0, 0, 0, 0]],
+      ['a ping that is too long', [0x89, 0xfe, 0, 0x7e, 0, 0, 0, 0]],
+    ];
+    for (const [name, bytes] of frames) {
+      const socket = await stranger();
+      let answer = '';
+      socket.on('data', (chunk: Buffer) => (answer += chunk.toString('latin1')));
+      socket.write(
+        `GET /ws HTTP/1.1\r\nHost: ${server.url.host}\r\nAuthorization: Bearer ${server.token}\r\nConnection: Upgrade\r\n` +
+          'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+      );
+      await waitFor('the WebSocket', () => answer.includes('101 Switching Protocols'));
+      socket.write(Buffer.from(bytes));
+      await waitFor(`it to be closed on ${name}`, () => socket.closed || socket.readableEnded);
+    }
+    assert.equal((await server.call('server/health', {})).status, 200);
+  });
+});
