@@ -94,7 +94,7 @@ const eventsOperation = {
 
 function pathOf(method: string, declaration: RequestDeclaration): object {
   const { summary, params, result, scope } = declaration;
-  const errors = [...errorsByStatus(declaration)].map(([status, reasons]) => [
+  const errors = [...errorsByStatus(declaration)].map(([status, reasons]): [string, object] => [
     String(status),
     { description: reasons.join(', '), content: jsonOf({ $ref: '#/components/schemas/Error' }) },
   ]);
@@ -119,9 +119,8 @@ function plainGet(summary: string, contentType: string, security?: readonly []):
 }
 
 function schemaOf(schema: z.ZodType, io: 'input' | 'output'): object {
-  return Object.fromEntries(
-    Object.entries(z.toJSONSchema(schema, { io, unrepresentable: 'any' })).filter(([key]) => key !== '$schema'),
-  );
+  const described: Record<string, unknown> = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
+  return Object.fromEntries(Object.entries(described).filter(([key]) => key !== '$schema'));
 }
 
 function jsonOf(schema: object): object {

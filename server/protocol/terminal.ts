@@ -176,7 +176,7 @@ export const terminal = {
       canAnswer: z.boolean().default(true),
     }),
     result: z.object({ terminal: terminalInfo, fromOffset: byteOffset, screen: terminalScreen.optional() }),
-    errors: ['NotFound'],
+    errors: ['NotFound', 'Unsupported'],
     scope: 'read',
     timeoutMs: 15_000,
   }),

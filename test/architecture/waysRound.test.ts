@@ -5,8 +5,16 @@ import { projectFolder } from '../../scripts/project.ts';
 
 /** Each goes round the one module that makes a string safe for where it is put. */
 const waysRound: readonly { readonly file: string; readonly code: string; readonly rule: string }[] = [
-  { file: 'webview-ui/src/agentPanel/main.tsx', code: 'document.body.innerHTML = String(1);', rule: 'no-restricted-syntax' },
-  { file: 'webview-ui/src/agentPanel/main.tsx', code: 'document.body.outerHTML = String(1);', rule: 'no-restricted-syntax' },
+  {
+    file: 'webview-ui/src/agentPanel/main.tsx',
+    code: 'document.body.innerHTML = String(1);',
+    rule: 'no-restricted-syntax',
+  },
+  {
+    file: 'webview-ui/src/agentPanel/main.tsx',
+    code: 'document.body.outerHTML = String(1);',
+    rule: 'no-restricted-syntax',
+  },
   {
     file: 'webview-ui/src/agentPanel/main.tsx',
     code: "document.body.insertAdjacentHTML('beforeend', String(1));",
@@ -19,7 +27,11 @@ const waysRound: readonly { readonly file: string; readonly code: string; readon
     rule: 'no-restricted-syntax',
   },
   { file: 'webview-ui/src/agentPanel/main.tsx', code: "import 'dompurify';", rule: 'no-restricted-imports' },
-  { file: 'server/src/main.ts', code: "import { exec } from 'node:child_process'; exec('x');", rule: 'no-restricted-imports' },
+  {
+    file: 'server/src/main.ts',
+    code: "import { exec } from 'node:child_process'; exec('x');",
+    rule: 'no-restricted-imports',
+  },
   {
     file: 'server/src/main.ts',
     code: "import { spawn } from 'node:child_process'; spawn('x', [], { shell: true });",
@@ -35,7 +47,10 @@ const waysRound: readonly { readonly file: string; readonly code: string; readon
 
 describe('A way round the modules that make strings safe', function () {
   this.timeout(120_000);
-  const eslint = new ESLint({ cwd: projectFolder, ruleFilter: ({ ruleId }) => waysRound.some(({ rule }) => rule === ruleId) });
+  const eslint = new ESLint({
+    cwd: projectFolder,
+    ruleFilter: ({ ruleId }) => waysRound.some(({ rule }) => rule === ruleId),
+  });
 
   for (const { file, code, rule } of waysRound) {
     it(`is found: ${code}`, async () => {

@@ -16,7 +16,8 @@ describe('The content security policy', () => {
   it('of the views gives nothing to an attacker', () => {
     const policy = contentSecurityPolicy('https://file+.vscode-resource.vscode-cdn.net', 'AAAAAAAAAAAAAAAAAAAAAA');
     assert.deepEqual(findings(policy), []);
-    for (const part of ["default-src 'none'", "base-uri 'none'", "form-action 'none'"]) assert.ok(policy.includes(part));
+    for (const part of ["default-src 'none'", "base-uri 'none'", "form-action 'none'"])
+      assert.ok(policy.includes(part));
     assert.doesNotMatch(policy, /unsafe-eval|script-src[^;]*unsafe-inline|\*|http:/);
   });
 
@@ -41,7 +42,7 @@ describe('The content security policy', () => {
       ];
       for (const request of requests) {
         const { headers } = await server.send(request);
-        const policy = headers['content-security-policy'] ?? '';
+        const policy = String(headers['content-security-policy']);
         assert.deepEqual(findings(policy), [], request.path);
         const expected = {
           'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
@@ -51,8 +52,12 @@ describe('The content security policy', () => {
           'cross-origin-resource-policy': 'same-origin',
           'cache-control': 'no-store',
         };
-        for (const [name, value] of Object.entries(expected)) assert.equal(headers[name], value, `${request.path} ${name}`);
-        assert.equal(Object.keys(headers).some((name) => name.startsWith('access-control-')), false);
+        for (const [name, value] of Object.entries(expected))
+          assert.equal(headers[name], value, `${request.path} ${name}`);
+        assert.equal(
+          Object.keys(headers).some((name) => name.startsWith('access-control-')),
+          false,
+        );
       }
     } finally {
       await server.stop();

@@ -38,7 +38,8 @@ describe('Every method, for every scope, on every way in', () => {
   });
 
   it('names a scope in its declaration', () => {
-    for (const method of Object.keys(contract)) assert.ok(allowedScopes.includes(declarationOf(method)?.scope ?? ''), method);
+    for (const method of Object.keys(contract))
+      assert.ok(allowedScopes.includes(declarationOf(method)?.scope ?? ''), method);
     for (const [method, { scope }] of clientRequests()) assert.notEqual(scope, 'none', `${method} needs a token`);
   });
 

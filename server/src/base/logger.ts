@@ -49,7 +49,9 @@ function formatLine(message: string, fields: LogFields): string {
     if (value === undefined) continue;
     parts.push(`${key}=${isSecretKey(key) ? '[redacted]' : formatValue(value)}`);
   }
-  const line = redact(parts.join(' ')).replace(/[\r\n]+/g, '\\n').replace(unprintable, escaped);
+  const line = redact(parts.join(' '))
+    .replace(/[\r\n]+/g, '\\n')
+    .replace(unprintable, escaped);
   return line.length <= maxLineChars ? line : `${line.slice(0, maxLineChars)}… (${line.length} characters)`;
 }
 

@@ -2,10 +2,10 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import type { Disposable } from '../base/disposable.ts';
 
-/** A thousand WebSockets, and room for calls beside them. */
-const maxConnections = 1_200;
+/** A thousand WebSockets, as many that are just being opened, and room for calls beside them. */
+const maxConnections = 2_200;
 /** Connections that have shown no token yet. */
-const maxStrangers = 64;
+const maxStrangers = 1_000;
 /** A stranger has this long to send its headers with a token in them. */
 const strangerMs = 10_000;
 

@@ -21,17 +21,6 @@ const bodyTimeoutMs = 30_000;
 const checkEveryMs = 1_000;
 const maxHeaderBytes = 16 * 1024;
 
-/** A request that was sent away at the door. */
-export interface RefusedRequest {
-  readonly reason: 'BadHost' | 'BadOrigin' | 'Unauthenticated';
-  readonly method: string;
-  /** Without its query. */
-  readonly path: string;
-  readonly remoteAddress: string;
-  readonly host: string | undefined;
-  readonly origin: string | undefined;
-}
-
 export interface HttpTransportOptions {
   readonly router: Router;
   readonly guard: Guard;

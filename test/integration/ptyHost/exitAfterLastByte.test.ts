@@ -48,7 +48,8 @@ describe('The exit of a program in the pty host', () => {
   });
 
   it('comes after what a program prints that has closed its terminal and opens it again', async () => {
-    const away = 'exec </dev/null >/dev/null 2>&1; sleep 0.2; echo back >/dev/tty; sleep 0.2; seq 1 5000 >/dev/tty; exit 7';
+    const away =
+      'exec </dev/null >/dev/null 2>&1; sleep 0.2; echo back >/dev/tty; sleep 0.2; seq 1 5000 >/dev/tty; exit 7';
     const { sessionId } = await client.create(createParams(`echo here; ${away}`));
     const viewer = await Viewer.open(client, { sessionId, windowBytes: 4_096, acknowledging: true });
     const { exitCode, signal } = await waitFor('the exit', () => viewer.exited);

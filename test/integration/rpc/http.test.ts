@@ -13,7 +13,10 @@ describe('The server over HTTP', () => {
   let server: HttpServer;
 
   before(async () => {
-    writeFileSync(path.join(folder.path, 'settings.json'), '{"terminals.max": 7, "limits.apiPerMinute": 10000, "no.such.key": 1}');
+    writeFileSync(
+      path.join(folder.path, 'settings.json'),
+      '{"terminals.max": 7, "limits.apiPerMinute": 10000, "no.such.key": 1}',
+    );
     server = await HttpServer.start(folder.path);
   });
   after(async () => {

@@ -4,7 +4,10 @@ import type { AuditService } from '../audit/auditService.ts';
 import type { TokenStore } from './tokenStore.ts';
 
 /** What an administrator may do with the tokens of the data folder. */
-export function createTokenHandlers(tokens: TokenStore, audit: Pick<AuditService, 'record'>): Handlers<typeof security> {
+export function createTokenHandlers(
+  tokens: TokenStore,
+  audit: Pick<AuditService, 'record'>,
+): Handlers<typeof security> {
   const record = (outcome: string, details: Readonly<Record<string, unknown>>): Promise<void> =>
     audit.record({ kind: 'token.changed', outcome, details });
   return {

@@ -16,7 +16,15 @@ function client(kind: Client['kind'], tokenId?: string): Client {
   const nobody = (): Promise<never> => Promise.reject(new Error('This client answers nothing.'));
   const closed = { dispose: () => undefined };
   const token = tokenId === undefined ? {} : { tokenId };
-  return { id: `${kind}-1`, kind, scope: 'admin', ...token, notify: () => undefined, request: nobody, onClosed: () => closed };
+  return {
+    id: `${kind}-1`,
+    kind,
+    scope: 'admin',
+    ...token,
+    notify: () => undefined,
+    request: nobody,
+    onClosed: () => closed,
+  };
 }
 
 describe('The audit log', () => {
