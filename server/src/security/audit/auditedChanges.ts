@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { WorkspaceState } from '../../../protocol/server.ts';
 import { settingKeys, readSettings, type Settings } from '../../../protocol/settings.ts';
 import { DisposableStore, type Disposable } from '../../base/disposable.ts';
@@ -9,7 +10,7 @@ interface Changing<T> {
 
 /** The settings that differ from `from`, each as it was and as it is. */
 export function changedSettings(from: Settings, to: Settings): Record<string, { from: unknown; to: unknown }> {
-  const changed = settingKeys.filter((key) => from[key] !== to[key]);
+  const changed = settingKeys.filter((key) => !isDeepStrictEqual(from[key], to[key]));
   return Object.fromEntries(changed.map((key) => [key, { from: from[key], to: to[key] }]));
 }
 
@@ -17,7 +18,7 @@ export function changedSettings(from: Settings, to: Settings): Record<string, { 
 export function ownSettings(current: Settings): Record<string, unknown> {
   const defaults = readSettings({}).settings;
   return Object.fromEntries(
-    settingKeys.filter((key) => current[key] !== defaults[key]).map((key) => [key, current[key]]),
+    settingKeys.filter((key) => !isDeepStrictEqual(current[key], defaults[key])).map((key) => [key, current[key]]),
   );
 }
 
