@@ -74,7 +74,7 @@ describe('A person whose disk refuses to write', function () {
 
   it('reads once why no terminal opens, and edits files all the same', async () => {
     await workbench.command('AI Assistant: New Terminal');
-    await workbench.toast(/data folder cannot be used.*check that it can be written/).waitFor();
+    await workbench.toast(/could not be recorded in the audit log.*Make the data folder writable/).waitFor();
     assert.equal(await toasts().count(), 1);
     await workbench.screenshot('brokenDisk-3-no-terminal');
     await workbench.openFile('notes.txt');

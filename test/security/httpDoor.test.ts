@@ -19,6 +19,16 @@ describe('The HTTP door', () => {
     folder.remove();
   });
 
+  /** What who opens a WebSocket and an event stream with these headers is answered, where that is the same. */
+  async function opened(headers: Record<string, string>): Promise<[status: number, error: unknown]> {
+    const upgrade = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };
+    const key = { 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' };
+    const webSocket = await server.send({ path: '/ws', method: 'GET', headers: { ...upgrade, ...key, ...headers } });
+    const stream = await server.send({ path: '/events', method: 'GET', headers });
+    assert.deepEqual([webSocket.status, webSocket.body['error']], [stream.status, stream.body['error']]);
+    return [webSocket.status, webSocket.body['error']];
+  }
+
   const hosts: ((port: string) => string)[] = [
     (port) => `evil.example:${port}`,
     (port) => `127.0.0.1.evil.example:${port}`,
@@ -58,6 +68,7 @@ describe('The HTTP door', () => {
         headers: { host: host(server.url.port) },
       });
       assert.deepEqual([answer.status, answer.body['error']], [421, 'BadHost']);
+      assert.deepEqual(await opened({ host: host(server.url.port) }), [421, 'BadHost']);
     });
   }
 
@@ -85,6 +96,7 @@ describe('The HTTP door', () => {
       const headers = { origin: origin(server.url.port) };
       const answer = await server.send({ path: '/api/server/health', body: '{}', headers });
       assert.deepEqual([answer.status, answer.body['error']], [403, 'BadOrigin']);
+      assert.deepEqual(await opened(headers), [403, 'BadOrigin']);
     });
   }
 

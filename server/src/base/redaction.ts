@@ -9,7 +9,7 @@ const secretValue =
 const namedValue =
   /((?:api[-_]?key|token|secret|password|passwd|passphrase|private[-_]?key)["']?(?:\s*[=:]\s*|\s+(?=["']?[^\s=:"'-])))(?:"[^"]*"|'[^']*'|[^\s"'&;|]+)/gi;
 const basicCredentials = /(authorization["']?\s*[=:]\s*["']?(?:basic|digest|token)\s+)[^\s"']+/gi;
-const urlPassword = /(\b[a-z][a-z\d+.-]*:\/\/[^\s/:@]*:)[^\s/@]+(?=@)/gi;
+const urlPassword = /(\b[a-z][a-z\d+.-]{0,31}:\/\/[^\s/:@]*:)[^\s/@]+(?=@)/gi;
 
 /** Whether the value under a key of this name is a secret. */
 export function isSecretKey(key: string): boolean {

@@ -53,6 +53,8 @@ export class UnixPty implements PtyProcess {
   private readonly listener: PtyListener;
   private exit: PtyExit | undefined;
   private isPaused = false;
+  /** No process had the terminal open, and the stream reads no more. */
+  private isHungUp = false;
 
   constructor(launch: PtyLaunch, listener: PtyListener, options: UnixPtyOptions) {
     this.native = (nodePty as unknown as { native: NativePty }).native;
@@ -91,7 +93,7 @@ export class UnixPty implements PtyProcess {
 
   resume(): void {
     this.isPaused = false;
-    if (!this.exit) this.stream.resume();
+    if (!this.exit && !this.isHungUp) this.stream.resume();
   }
 
   write(data: Uint8Array): void {
@@ -131,7 +133,8 @@ export class UnixPty implements PtyProcess {
     const destroy = stream.destroy.bind(stream);
     stream.destroy = (error?: Error) => {
       if (this.exit) return destroy(error);
-      this.watchHungUp(hungUpLooksMs.first);
+      if (!this.isHungUp) this.watchHungUp(hungUpLooksMs.first);
+      this.isHungUp = true;
       return stream;
     };
   }
@@ -172,7 +175,7 @@ export class UnixPty implements PtyProcess {
 
   private readRest(): 'ended' | 'empty' | 'more' {
     let drained = 0;
-    while (drained < drainTurnBytes) {
+    while (drained < drainTurnBytes && (this.exit || !this.isPaused)) {
       let count: number;
       try {
         count = fs.readSync(this.fd, readBuffer);

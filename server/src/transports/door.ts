@@ -9,6 +9,8 @@ export interface DoorBearer {
   readonly tokenId: string;
   readonly name: string;
   readonly scope: GrantedScope;
+  /** Of the token that was shown. */
+  readonly digest: string;
 }
 
 interface DoorRefusal {

@@ -8,6 +8,8 @@ import { begin } from './httpAnswer.ts';
 const keepAliveMs = 15_000;
 /** Who reads so slowly that more waits for it is cut off; it resumes from the last id it has seen. */
 const maxBufferedBytes = 16 * 1024 * 1024;
+/** Who is sent away has this long to read the rest. */
+const goodbyeMs = 1_000;
 
 export interface StreamedEvent {
   readonly event: string;
@@ -43,12 +45,16 @@ export class EventStream implements Disposable {
   }
 
   send(event: StreamedEvent): void {
+    if (this.response.destroyed || this.response.writableEnded) return;
     if (this.held) this.held.push(event);
     else this.write(textOf(event), event.onTaken);
   }
 
+  /** Ends it; a client that does not read is cut off. */
   end(): void {
-    this.response.end();
+    const { response } = this;
+    response.end();
+    this.clock.after(goodbyeMs, () => response.destroy());
   }
 
   dispose(): void {
@@ -70,6 +76,7 @@ export class EventStream implements Disposable {
 
   private scheduleKeepAlive(): Disposable {
     return this.clock.after(keepAliveMs, () => {
+      if (this.response.destroyed || this.response.writableEnded) return;
       this.write(': still here\n\n');
       this.keepAlive = this.scheduleKeepAlive();
     });

@@ -40,6 +40,7 @@ export class EventStreams implements Disposable {
   async open(exchange: Exchange, bearer: DoorBearer): Promise<void> {
     const { router, clients, watch, clock, logger } = this.options;
     const { response } = exchange;
+    if (response.destroyed) return;
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const stream = new EventStream(response, clock, logger);
@@ -61,6 +62,7 @@ export class EventStreams implements Disposable {
       }
       attached.push({ event: method, data: bytesToBase64(answer.result as object) });
     }
+    if (response.destroyed) return;
     if (attachments.length === 0) clients.add(client);
     this.keep(
       stream,

@@ -65,6 +65,7 @@ export class HttpTransport implements Disposable {
     this.server = http.createServer({ ...limits, connectionsCheckingInterval: checkEveryMs }, (request, response) => {
       void this.answer(request, response);
     });
+    this.server.on('error', (error) => logger.warn('The listener failed', { error }));
     this.server.on('connection', (socket: Socket) => this.budget.accept(socket));
     this.server.on('upgrade', (request: http.IncomingMessage, _stream: Duplex, head: Buffer) => {
       void this.upgrade(request, request.socket, head);
@@ -114,6 +115,11 @@ export class HttpTransport implements Disposable {
     try {
       await this.route(request, response);
     } catch (error) {
+      if (response.destroyed) return;
+      if (error instanceof CodedError && !response.headersSent) {
+        sendRefusal(response, { reason: error.reason, message: error.message });
+        return;
+      }
       this.options.logger.error('An HTTP request failed', { error });
       if (response.headersSent) response.destroy();
       else sendRefusal(response, { reason: 'Internal', message: 'The server failed on this request.' });
@@ -139,7 +145,7 @@ export class HttpTransport implements Disposable {
     }
     const exchange = { request, response, path, query };
     if (path.startsWith('/api/')) {
-      if (request.method === 'POST') await callMethod(this.options.router, exchange, bearer);
+      if (request.method === 'POST') await this.callWatched(exchange, bearer);
       else sendRefusal(response, useMethod('POST'));
       return;
     }
@@ -149,14 +155,19 @@ export class HttpTransport implements Disposable {
     else sendRefusal(response, useMethod('GET'));
   }
 
+  /** A call ends with the token that it came in with. */
+  private async callWatched(exchange: Exchange, bearer: DoorBearer): Promise<void> {
+    const { response } = exchange;
+    const watching = this.options.guard.watch(bearer, () => response.destroy());
+    response.once('close', () => watching.dispose());
+    await callMethod(this.options.router, exchange, bearer);
+  }
+
   private async upgrade(request: http.IncomingMessage, stream: Socket, head: Buffer): Promise<void> {
-    const onGone = (): void => {
-      stream.destroy();
-    };
-    stream.on('error', onGone);
+    // Node has taken its own listener off, and an error that nobody hears ends the process.
+    stream.on('error', () => stream.destroy());
     try {
       const refusal = this.options.guard.checkAddress(doorRequestOf(request)) ?? (await this.admit(request));
-      stream.off('error', onGone);
       if ('tokenId' in refusal) this.webSockets.accept(request, stream, head, refusal);
       else refuseUpgrade(request, stream, refusal);
     } catch (error) {
@@ -189,6 +200,8 @@ function refuseUpgrade(request: http.IncomingMessage, stream: Socket, refusal: H
   const response = new http.ServerResponse(request);
   response.assignSocket(stream);
   response.setHeader('Connection', 'close');
-  response.once('finish', () => stream.end());
+  // What is still on its way is thrown away: while it waits unread, the end of the stream would never be seen.
+  stream.resume();
+  response.once('finish', () => stream.destroySoon());
   sendRefusal(response, refusal);
 }

@@ -32,6 +32,11 @@ function whyNoMessage(message: unknown): string | undefined {
   if (id !== undefined && id !== null && typeof id !== 'string' && typeof id !== 'number') {
     return 'An id must be a string or a number.';
   }
+  if (method === '$/cancelRequest') {
+    // The library reads the id without a look at what is there.
+    const cancelled = (message as { params?: { id?: unknown } | null }).params?.id;
+    if (typeof cancelled !== 'string' && typeof cancelled !== 'number') return 'A cancellation must name an id.';
+  }
   const isResponse = id !== undefined && ('result' in message || 'error' in message);
   if (typeof method !== 'string' && !isResponse) return 'A message must have a method, or be a response.';
   return undefined;

@@ -42,6 +42,8 @@ async function sendRequest(
     stopped.reject(new CodedError(reason, `The client did not answer ${method} in time.`));
   };
   stop.addEventListener('abort', onAbort);
+  // Where sending throws, nobody waits for it any more.
+  stopped.promise.catch(() => undefined);
   try {
     if (stop.aborted) onAbort();
     return await Promise.race([connection.sendRequest(method, params, cancellation.token), stopped.promise]);
@@ -68,9 +70,10 @@ export function asResponse({ code, message, data }: WireError): ResponseError<un
   return new ResponseError(code, message, data);
 }
 
-export function abortSignalOf(token: CancellationToken): AbortSignal {
+/** Aborts when the client takes its request back. */
+export function abortControllerOf(token: CancellationToken): AbortController {
   const controller = new AbortController();
   if (token.isCancellationRequested) controller.abort();
   else token.onCancellationRequested(() => controller.abort());
-  return controller.signal;
+  return controller;
 }

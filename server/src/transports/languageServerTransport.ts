@@ -16,7 +16,7 @@ import type { Logger } from '../base/logger.ts';
 import { toWireError } from '../rpc/errorBoundary.ts';
 import type { Router } from '../rpc/router.ts';
 import { GuardedMessageReader } from './guardedMessageReader.ts';
-import { abortSignalOf, asResponse, requestOf } from './jsonRpcPeer.ts';
+import { abortControllerOf, asResponse, requestOf } from './jsonRpcPeer.ts';
 import { watchClient } from './parentWatch.ts';
 import { bytesToBase64 } from './wireBytes.ts';
 
@@ -95,7 +95,7 @@ function serve(options: LanguageServerOptions, channel: Channel): Disposable {
       const error = new CodedError('Unavailable', `${method} was sent before initialize was answered.`);
       return asResponse(toWireError(error, { method, correlationId: 'initialize', logger }));
     }
-    const answer = await router.request(client, method, params, abortSignalOf(token));
+    const answer = await router.request(client, method, params, abortControllerOf(token).signal);
     if ('error' in answer) return asResponse(answer.error);
     return channel.carriesBytes ? answer.result : bytesToBase64(answer.result as object);
   });

@@ -17,10 +17,16 @@ const maxBufferedBytes = 16 * 1024 * 1024;
 /** Close codes of RFC 6455, and 1013 of its registry. */
 export const closeCodes = { goingAway: 1001, unsupportedData: 1003, policy: 1008, tryAgainLater: 1013 } as const;
 
-/** One text frame is one JSON-RPC message. */
+/** Texts that wait to be worked off; beyond them nothing more is read from the client. */
+const maxWaiting = { texts: 256, chars: 4 * 1024 * 1024 };
+
+/** One text frame is one JSON-RPC message. They are worked off one a turn of the event loop, in their order. */
 export class WebSocketReader extends AbstractMessageReader {
   private readonly socket: WebSocket;
   private readonly writer: WebSocketWriter;
+  private readonly waiting: string[] = [];
+  private waitingChars = 0;
+  private isScheduled = false;
   private malformed = 0;
 
   constructor(socket: WebSocket, writer: WebSocketWriter) {
@@ -30,19 +36,48 @@ export class WebSocketReader extends AbstractMessageReader {
   }
 
   listen(callback: DataCallback): Disposable {
+    const { socket } = this;
     const onMessage = (data: Buffer, isBinary: boolean): void => {
-      if (isBinary) this.socket.close(closeCodes.unsupportedData, 'Send messages as text.');
-      else this.deliver(data.toString('utf8'), callback);
+      // Whoever is being sent away may still send: nothing of it is done.
+      if (socket.readyState !== socket.OPEN) return;
+      if (isBinary) socket.close(closeCodes.unsupportedData, 'Send messages as text.');
+      else this.take(data.toString('utf8'), callback);
     };
     const onClose = (): void => this.fireClose();
-    this.socket.on('message', onMessage);
-    this.socket.once('close', onClose);
+    socket.on('message', onMessage);
+    socket.once('close', onClose);
     return {
       dispose: () => {
-        this.socket.off('message', onMessage);
-        this.socket.off('close', onClose);
+        this.waiting.length = 0;
+        socket.off('message', onMessage);
+        socket.off('close', onClose);
       },
     };
+  }
+
+  private take(text: string, callback: DataCallback): void {
+    this.waiting.push(text);
+    this.waitingChars += text.length;
+    if (this.waiting.length >= maxWaiting.texts || this.waitingChars >= maxWaiting.chars) this.socket.pause();
+    this.schedule(callback);
+  }
+
+  private schedule(callback: DataCallback): void {
+    if (this.isScheduled) return;
+    this.isScheduled = true;
+    setImmediate(() => {
+      this.isScheduled = false;
+      this.deliverNext(callback);
+    });
+  }
+
+  private deliverNext(callback: DataCallback): void {
+    const text = this.waiting.shift();
+    if (text === undefined || this.socket.readyState !== this.socket.OPEN) return;
+    this.waitingChars -= text.length;
+    if (this.socket.isPaused && this.waiting.length < maxWaiting.texts / 2) this.socket.resume();
+    if (this.waiting.length > 0) this.schedule(callback);
+    this.deliver(text, callback);
   }
 
   private deliver(text: string, callback: DataCallback): void {

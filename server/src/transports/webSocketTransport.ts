@@ -12,7 +12,7 @@ import type { Logger } from '../base/logger.ts';
 import { toWireError } from '../rpc/errorBoundary.ts';
 import type { Router } from '../rpc/router.ts';
 import type { DoorBearer } from './door.ts';
-import { abortSignalOf, asResponse, requestOf } from './jsonRpcPeer.ts';
+import { abortControllerOf, asResponse, requestOf } from './jsonRpcPeer.ts';
 import { encodeOutputFrame } from './terminalFrame.ts';
 import { closeCodes, WebSocketReader, WebSocketWriter } from './webSocketChannel.ts';
 import { bytesToBase64 } from './wireBytes.ts';
@@ -22,6 +22,8 @@ export const subprotocol = 'ai-dev-assistant.v1';
 
 const maxMessageBytes = 4 * 1024 * 1024;
 const pingEveryMs = 20_000;
+/** Who is sent away has this long to answer. */
+const goodbyeMs = 1_000;
 /** Requests of one client that are being answered; the next one is refused. */
 const maxInFlight = 256;
 
@@ -82,27 +84,40 @@ export class WebSocketTransport implements Disposable {
     const closed = new Emitter<undefined>((error) => logger.error('A listener for a closed client failed', { error }));
     const client = createClient({ id, bearer, connection, writer, closed });
     const store = new DisposableStore();
-    socket.on('error', (error) => logger.info('A WebSocket failed', { detail: error.message }));
-    socket.once('close', (code) => {
-      logger.debug('A WebSocket was closed', { code });
+    const leave = (): void => {
+      if (store.isDisposed) return;
       store.dispose();
       closed.fire(undefined);
       connection.dispose();
+    };
+    socket.on('error', (error) => logger.info('A WebSocket failed', { detail: error.message }));
+    socket.once('close', (code) => {
+      logger.debug('A WebSocket was closed', { code });
+      leave();
     });
-    store.add(watch(bearer, () => socket.close(closeCodes.policy, 'The token does not hold any more.')));
+    store.add(
+      watch(bearer, () => {
+        // Nothing that it still sends or has sent is done.
+        leave();
+        socket.close(closeCodes.policy, 'The token does not hold any more.');
+        this.options.clock.after(goodbyeMs, () => socket.terminate());
+      }),
+    );
     store.add(new Heartbeat(socket, this.options.clock));
     answerRequests(connection, router, client, logger);
     connection.onNotification((method, params) => void router.notification(client, method, params));
     clients.add(client);
     connection.listen();
-    logger.debug('A WebSocket was opened', { token: bearer.tokenId, scope: bearer.scope });
+    logger.debug('A WebSocket was opened', { tokenId: bearer.tokenId, scope: bearer.scope });
   }
 }
 
 function answerRequests(connection: MessageConnection, router: Router, client: Client, logger: Logger): void {
   let inFlight = 0;
-  const gone = new AbortController();
-  client.onClosed(() => gone.abort());
+  const running = new Set<AbortController>();
+  client.onClosed(() => {
+    for (const controller of running) controller.abort();
+  });
   connection.onRequest(async (method: string, params: unknown, token: CancellationToken) => {
     if (inFlight >= maxInFlight) {
       const message = `${maxInFlight} requests of this client are not answered yet. Wait for them.`;
@@ -110,12 +125,14 @@ function answerRequests(connection: MessageConnection, router: Router, client: C
       return asResponse(toWireError(refusal, { method: 'a request', correlationId: client.id, logger }));
     }
     inFlight += 1;
+    const controller = abortControllerOf(token);
+    running.add(controller);
     try {
-      const signal = AbortSignal.any([abortSignalOf(token), gone.signal]);
-      const answer = await router.request(client, method, params, signal);
+      const answer = await router.request(client, method, params, controller.signal);
       return 'error' in answer ? asResponse(answer.error) : bytesToBase64(answer.result as object);
     } finally {
       inFlight -= 1;
+      running.delete(controller);
     }
   });
 }
@@ -133,7 +150,7 @@ class Heartbeat implements Disposable {
   constructor(socket: WebSocket, clock: Clock) {
     this.socket = socket;
     this.clock = clock;
-    socket.on('pong', () => (this.hasAnswered = true));
+    for (const sign of ['pong', 'message']) socket.on(sign, () => (this.hasAnswered = true));
     this.timer = this.schedule();
   }
 

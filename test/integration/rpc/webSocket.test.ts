@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import * as path from 'node:path';
 import { HttpServer } from '../../support/httpServer.ts';
 import { endPtyHostsOf, ptyHostsOf } from '../../support/ptyHostOf.ts';
@@ -147,6 +149,47 @@ describe('The server over WebSocket', () => {
     exact.socket.send(empty.replace('""', `"${'x'.repeat(4 * 1024 * 1024 - empty.length)}"`));
     await waitFor('an answer to exactly 4 MiB', () => exact.strays.length === 1);
     assert.equal(exact.strays[0]?.error?.data.reason, 'InvalidParams');
+  });
+
+  it('stands cancellations without an id, and upgrades that are refused to somebody who has gone', async () => {
+    const client = await open();
+    for (const params of ['', ',"params":null', ',"params":{}', ',"params":{"id":null}']) {
+      client.socket.send(`{"jsonrpc":"2.0","method":"$/cancelRequest"${params}}`);
+    }
+    await waitFor('the answers', () => client.strays.length === 4);
+    for (let round = 0; round < 50; round++) {
+      const socket = connect(Number(server.url.port), '127.0.0.1');
+      socket.on('error', () => undefined);
+      await once(socket, 'connect');
+      socket.write('GET /ws HTTP/1.1\r\nHost: evil.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+      if (round % 2) await new Promise((resolve) => setImmediate(resolve));
+      socket.resetAndDestroy();
+    }
+    assert.equal((await client.call('server/health', {})).status, 'ready');
+  });
+
+  it('does nothing more for a client whose token is revoked, whatever it has sent', async () => {
+    const admin = await open();
+    const { token, tokenId } = await admin.call('security/issue', { name: 'rude', scope: 'terminal', hours: 1 });
+    const rude = await open({ token });
+    const { sessionId } = await rude.call('terminal/create', { shell: 'sh' });
+    const file = path.join(folder.path, 'written-after');
+    // It does not read, and so never sees that it is sent away.
+    rude.socket.pause();
+    await admin.call('security/revoke', { tokenId });
+    rude.socket.send(
+      JSON.stringify({
+        jsonrpc: '2.0',
+        id: 99,
+        method: 'terminal/write',
+        params: { sessionId, data: `touch ${file}\r` },
+      }),
+    );
+    const { exitCode } = await admin.call('terminal/run', { command: 'sleep 0.5', cwd: folder.path });
+    assert.deepEqual([exitCode, existsSync(file)], [0, false]);
+    rude.socket.resume();
+    assert.ok([1006, 1008].includes(await rude.closed()));
+    await admin.call('terminal/close', { sessionId });
   });
 
   it('cancels what its client cancels, and what it leaves behind', async () => {

@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import * as path from 'node:path';
-import { promisify } from 'node:util';
 import { projectFolder } from '../../../scripts/project.ts';
-import { temporaryFolder } from '../../support/temporaryFolder.ts';
+import { CanaryCopy } from '../../support/canaryCopy.ts';
 
-const run = promisify(execFile);
 const tests = 'test/integration/security/auditedPaths.test.ts';
 
 /** Each call that tells the audit log of something, and what stands in its place where it was forgotten. */
@@ -68,56 +65,21 @@ const calls: readonly {
 
 describe('Without one of the calls that tell the audit log', function () {
   this.timeout(60_000);
-  const folder = temporaryFolder();
+  let copy: CanaryCopy;
 
   before(() => {
-    for (const part of [
-      'server',
-      'scripts',
-      'test/support',
-      'test/unit',
-      'test/integration/security',
-      'package.json',
-      '.mocharc.json',
-    ]) {
-      cpSync(path.join(projectFolder, part), path.join(folder.path, part), { recursive: true });
-    }
-    for (const part of ['node_modules', 'dist']) {
-      symlinkSync(path.join(projectFolder, part), path.join(folder.path, part), 'dir');
-    }
+    copy = new CanaryCopy(['test/integration/security']);
   });
 
-  after(() => folder.remove());
-
-  async function failures(grep: string): Promise<number> {
-    const mocha = path.join(projectFolder, 'node_modules/mocha/bin/mocha.js');
-    const args = [mocha, '--reporter', 'json', '--grep', grep, tests];
-    const { stdout } = await run(process.execPath, args, { cwd: folder.path }).catch(
-      (error: unknown) => error as { stdout: string },
-    );
-    const { stats } = JSON.parse(stdout.slice(stdout.indexOf('{'))) as { stats: { tests: number; failures: number } };
-    assert.ok(stats.tests > 0);
-    return stats.failures;
-  }
+  after(() => copy.remove());
 
   it('none of the tests fails while all calls are there', async () => {
-    assert.equal(await failures('What is privileged'), 0);
+    assert.equal(await copy.failures(tests, 'What is privileged'), 0);
   });
 
   for (const { file, call, without, tests: grep } of calls) {
     it(`${call.slice(0, 60)} of ${path.basename(file)}, a test fails`, async () => {
-      const source = path.join(folder.path, file);
-      const original = readFileSync(source, 'utf8');
-      assert.equal(original.split(call).length, 2, `${call} stands in ${file} once`);
-      writeFileSync(
-        source,
-        original.replace(call, () => without),
-      );
-      try {
-        assert.ok((await failures(grep)) > 0);
-      } finally {
-        writeFileSync(source, original);
-      }
+      assert.ok((await copy.failuresWithout({ file, guard: call, without }, tests, grep)) > 0);
     });
   }
 

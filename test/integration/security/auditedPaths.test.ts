@@ -132,7 +132,7 @@ describe('What is privileged', function () {
       const { logger } = recordingLogger();
       const clock = systemClock;
       const router = new Router({ handlers: {}, limiter: { check: () => undefined }, logger, clock, instanceId: 'i' });
-      const bearer = { tokenId: 'one', name: 'one', scope: 'read' } as const;
+      const bearer = { tokenId: 'one', name: 'one', scope: 'read', digest: '' } as const;
       const guard = new DoorGuard({
         tokens: {
           authenticate: (presented) => Promise.resolve(presented === 'right' ? bearer : undefined),

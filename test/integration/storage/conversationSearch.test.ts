@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { HttpServer } from '../../support/httpServer.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
@@ -23,6 +23,7 @@ describe('searching conversations over HTTP', function () {
 
   before(async () => {
     for (const name of [workspace, elsewhere, dataFolder]) mkdirSync(name, { mode: 0o700 });
+    writeFileSync(path.join(dataFolder, 'settings.json'), '{"limits.apiPerMinute": 10000}');
     // The events of one are a second apart, and must all lie in the past.
     const at = Date.now() - 60_000;
     const tokens = { inputTokens: 1_000, outputTokens: 50 };

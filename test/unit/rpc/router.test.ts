@@ -214,6 +214,58 @@ describe('The router', () => {
     assert.equal(created, 10);
   });
 
+  it('refuses a request that the scope of its client does not hold, before it counts or looks at anything', async () => {
+    const reader: Client = { ...client, kind: 'http', scope: 'read', tokenId: 'one' };
+    let ran = 0;
+    const handlers: HandlerTable = { 'terminal/rename': () => ++ran && {}, 'server/health': () => health };
+    const { router } = createRouter(handlers);
+    for (let call = 0; call < 200; call++) {
+      assert.equal(reasonOf(await router.request(reader, 'terminal/rename', { nonsense: true }, never)), 'Forbidden');
+    }
+    assert.ok('result' in (await router.request(reader, 'server/health', {}, never)));
+    assert.deepEqual(
+      [ran, router.methods('read'), router.methods('terminal')],
+      [0, ['server/health'], ['server/health', 'terminal/rename']],
+    );
+  });
+
+  it('passes over a notification that the scope of its client does not hold', async () => {
+    const seen: string[] = [];
+    const { router, lines } = createRouter({
+      'settings/changed': (_params, { client: from }) => void seen.push(from.scope),
+    });
+    for (const scope of ['read', 'terminal', 'agent', 'admin'] as const) {
+      await router.notification({ ...client, scope }, 'settings/changed', { settings: {} });
+    }
+    assert.deepEqual(seen, ['admin']);
+    assert.equal(lines.filter((line) => line.includes('Forbidden')).length, 3);
+  });
+
+  it('refuses what could harm the code behind it, also where the schema lets further fields through', async () => {
+    const { router } = createRouter({ 'session/new': () => ({ sessionId: 'abcdefgh', configOptions: [] }) });
+    for (const more of [JSON.stringify({ deep: nested(100) }), '{"__proto__": {}}']) {
+      const params: unknown = JSON.parse(more.replace('{', '{"cwd": "/", '));
+      assert.equal(reasonOf(await router.request(client, 'session/new', params, never)), 'InvalidParams', more);
+    }
+  });
+
+  it('counts what it does not know, so that to guess names is not free', async () => {
+    const { router } = createRouter({});
+    const guesser: Client = { ...client, kind: 'webSocket', tokenId: 'one' };
+    const reasons = new Map<string, number>();
+    for (let call = 0; call < 1_100; call++) {
+      const reason = reasonOf(await router.request(guesser, `no/such${call}`, {}, never));
+      reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+    }
+    assert.deepEqual(
+      [...reasons],
+      [
+        ['UnknownMethod', 1_000],
+        ['RateLimited', 100],
+      ],
+    );
+  });
+
   it('logs a notification that fails, and goes on', async () => {
     const handlers: HandlerTable = {
       'session/cancel': () => {

@@ -13,7 +13,7 @@ describe('The guard of the doors', () => {
     const guard = new DoorGuard({
       tokens: {
         authenticate: (presented) =>
-          Promise.resolve(presented === right ? { tokenId: 'one', name: 'one', scope: 'read' } : undefined),
+          Promise.resolve(presented === right ? { tokenId: 'one', name: 'one', scope: 'read', digest: '' } : undefined),
         watch: () => ({ dispose: () => undefined }),
       },
       settings: { get: (key) => settings[key] },

@@ -85,7 +85,7 @@ export class DoorGuard {
 
   /** Calls `onEnded` once when that token is revoked, rotated or expired. */
   watch(bearer: Bearer, onEnded: () => void): Disposable {
-    return this.options.tokens.watch(bearer.tokenId, onEnded);
+    return this.options.tokens.watch(bearer, onEnded);
   }
 }
 

@@ -27,6 +27,8 @@ export interface Bearer {
   /** For people: what the token was made for. */
   readonly name: string;
   readonly scope: GrantedScope;
+  /** Of the token that was shown, by which it is told from the one that may follow it under the same id. */
+  readonly digest: string;
 }
 
 /** A token that was just made. */
@@ -68,12 +70,11 @@ export class TokenStore implements Disposable {
     // An unknown id takes as long as a wrong secret.
     const isRight = isTokenOf(record?.digest ?? digestOf(''), presented);
     if (!record || !isRight || this.hasEnded(record)) return undefined;
-    return { tokenId: id, name: record.name, scope: record.scope };
+    return { tokenId: id, name: record.name, scope: record.scope, digest: record.digest };
   }
 
   /** Calls `onEnded` once when the token that was just shown is revoked, rotated or expired, at most a second later. */
-  watch(tokenId: string, onEnded: () => void): Disposable {
-    const digest = this.known.get(tokenId)?.record.digest ?? '';
+  watch({ tokenId, digest }: Pick<Bearer, 'tokenId' | 'digest'>, onEnded: () => void): Disposable {
     const watcher = { digest, onEnded };
     const watchers = this.watchers.get(tokenId) ?? new Set();
     this.watchers.set(tokenId, watchers.add(watcher));
@@ -218,9 +219,13 @@ export class TokenStore implements Disposable {
   private schedule(): Disposable {
     return this.options.clock.after(freshMs, () => {
       const check = Promise.all([...this.watchers.keys()].map((tokenId) => this.check(tokenId)));
-      void check.finally(() => {
-        this.timer = this.watchers.size === 0 || this.isDisposed ? undefined : this.schedule();
-      });
+      check
+        .catch((error: unknown) =>
+          this.options.logger.error('Who came in with a token was not told of its end', { error }),
+        )
+        .finally(() => {
+          this.timer = this.watchers.size === 0 || this.isDisposed ? undefined : this.schedule();
+        });
     });
   }
 

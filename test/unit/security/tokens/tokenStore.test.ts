@@ -41,7 +41,9 @@ describe('The tokens of a data folder', () => {
     const store = open();
     const { tokenId, token, expiresAt } = await store.issue({ name: 'CI', scope: 'read', hours: 1 });
     assert.equal(expiresAt, clock.now() + 3_600_000);
-    assert.deepEqual(await store.authenticate(token), { tokenId, name: 'CI', scope: 'read' });
+    const { digest, ...bearer } = (await store.authenticate(token)) ?? { digest: '' };
+    assert.match(digest, /^[0-9a-f]{64}$/);
+    assert.deepEqual(bearer, { tokenId, name: 'CI', scope: 'read' });
     clock.advance(3_599_999);
     assert.ok(await store.authenticate(token));
     clock.advance(1);
@@ -55,9 +57,10 @@ describe('The tokens of a data folder', () => {
   it('hold in every server of the folder, and end in every one within a second', async () => {
     const [one, other] = [open(), open()];
     const { tokenId, token } = await one.issue({ name: 'script', scope: 'terminal', hours: 24 });
-    assert.ok(await other.authenticate(token));
+    const bearer = await other.authenticate(token);
+    assert.ok(bearer);
     let ended = 0;
-    other.watch(tokenId, () => ended++);
+    other.watch(bearer, () => ended++);
     await one.revoke(tokenId);
     assert.equal(await one.authenticate(token), undefined);
     clock.advance(1_000);
@@ -68,9 +71,10 @@ describe('The tokens of a data folder', () => {
   it('are refused from the moment on at which they are rotated, and whoever came in with one is told', async () => {
     const store = open();
     const former = await store.issue({ name: 'script', scope: 'agent', hours: 2 });
-    assert.ok(await store.authenticate(former.token));
+    const shown = await store.authenticate(former.token);
+    assert.ok(shown);
     let ended = 0;
-    store.watch(former.tokenId, () => ended++);
+    store.watch(shown, () => ended++);
     const next = await store.rotate(former.tokenId);
     assert.equal(ended, 1);
     assert.equal(await store.authenticate(former.token), undefined);
@@ -82,9 +86,10 @@ describe('The tokens of a data folder', () => {
     const store = open();
     await store.authenticate('');
     const former = await mainToken();
-    assert.ok(await store.authenticate(former));
+    const shown = await store.authenticate(former);
+    assert.ok(shown);
     let ended = 0;
-    store.watch('dataFolder', () => ended++);
+    store.watch(shown, () => ended++);
     assert.deepEqual(await store.rotate('dataFolder'), { tokenId: 'dataFolder' });
     assert.equal(ended, 1);
     assert.notEqual(await mainToken(), former);
