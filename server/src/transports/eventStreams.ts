@@ -55,14 +55,14 @@ export class EventStreams implements Disposable {
     const attachments = attachmentsOf(exchange);
     for (const { method, params } of attachments) {
       const answer = await router.request(client, method, params, gone.signal);
-      if (response.destroyed) return;
+      if (gone.signal.aborted) return;
       if ('error' in answer) {
         sendAnswer(response, answer);
         return;
       }
       attached.push({ event: method, data: bytesToBase64(answer.result as object) });
     }
-    if (response.destroyed) return;
+    if (gone.signal.aborted) return;
     if (attachments.length === 0) clients.add(client);
     this.keep(
       stream,
