@@ -85,7 +85,8 @@ export class Workbench {
     const exact = rows.and(page.locator(`[aria-label="${title}"], [aria-label^="${title},"]`)).first();
     await this.until(`the command "${title}" in the palette`, async () => {
       try {
-        if (!(await input.isVisible())) await page.keyboard.press('F1');
+        // Also where something else is open, such as the choice of a theme.
+        await page.keyboard.press('F1');
         await input.fill('>', { timeout: paletteOpenMs });
         await input.fill(`>${title}`, { timeout: paletteOpenMs });
         await exact.click({ timeout: paletteFilterMs });
