@@ -7,7 +7,8 @@ export function createSessionHandlers(sessions: SessionService): Handlers<typeof
   return {
     'session/new': ({ cwd }) => sessions.create(cwd),
     'session/list': async ({ cwd, limit }) => ({ sessions: await sessions.list(cwd, limit) }),
-    'session/attach': ({ sessionId, fromSequence }, { client }) => sessions.attach(sessionId, fromSequence, client),
+    'session/attach': ({ sessionId, fromSequence }, { client, signal }) =>
+      sessions.attach(sessionId, fromSequence, client, signal),
     'session/events': async ({ sessionId, beforeSequence, limit }, { signal }) => {
       const { events, ...place } = await sessions.earlier(sessionId, { beforeSequence, limit }, signal);
       return { ...place, events: [...events] };

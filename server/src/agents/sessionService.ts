@@ -72,10 +72,12 @@ export class SessionService {
     return wanted.sort((a, b) => b.updatedAt - a.updatedAt).slice(0, limit);
   }
 
+  /** Rejects with the signal's reason if the client has gone meanwhile: nobody would notice that it left. */
   async attach(
     id: ConversationId,
     fromSequence: number | undefined,
     client: Client,
+    signal?: AbortSignal,
   ): Promise<ResultOf<'session/attach'>> {
     return this.use(id, async (conversation) => {
       const [choices] = await Promise.all([
@@ -83,6 +85,7 @@ export class SessionService {
         lookForWriteAccess(conversation, this.options.logger),
       ]);
       const configOptions = modelOptions(choices, conversation.model);
+      signal?.throwIfAborted();
       // Nothing may be awaited between taking the events and listening for the next.
       const attachment = conversation.attach(client, fromSequence);
       const { sessionId, title, cwd, access, running } = conversation.summary();

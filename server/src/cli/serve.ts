@@ -53,6 +53,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
     logger.warn(repair);
     await server.audit.record({ kind: 'token.changed', outcome: 'replaced', details: { why: repair } });
   }
+  let openApi: string | undefined;
   const metrics: ServerMetrics = new ServerMetrics(() => ({ ...transport.connections() }));
   server.router.onAnswered((request) => metrics.answered(request));
   const { router, clients, settings, tokens } = server;
@@ -72,7 +73,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
     logger,
     health: () => server.health.current(),
     metrics: () => metrics.text(),
-    openApi: () => JSON.stringify(openApiDocument()),
+    openApi: () => (openApi ??= JSON.stringify(openApiDocument())),
     host,
     port,
   });

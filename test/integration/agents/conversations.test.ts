@@ -146,6 +146,16 @@ describe('Conversations', () => {
     assert.deepEqual(turns, ['start', 'interrupted', 'start', 'end_turn']);
   });
 
+  it('are not watched by a client that has gone while it was attaching', async () => {
+    const sessionId = await world.begin(says('Hello.'));
+    const [gone, leaving] = [new TestClient(), new AbortController()];
+    const attaching = world.sessions.attach(sessionId, undefined, gone, leaving.signal);
+    gone.close();
+    leaving.abort();
+    await assert.rejects(attaching, { name: 'AbortError' });
+    assert.equal(gone.closeListenerCount, 0);
+  });
+
   it('show every client that watches the same events, and go on when one leaves', async () => {
     const other = new TestClient();
     const sessionId = await world.begin({
