@@ -6,6 +6,7 @@ import * as path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AuditFixture, command } from '../../unit/security/audit/auditFixture.ts';
 import { openFilesUnder } from '../../support/openFiles.ts';
+import { mountSmallDisk } from '../../support/smallDisk.ts';
 import { waitFor } from '../../support/waitFor.ts';
 
 const rounds = Number(process.env['AUDIT_KILL_ROUNDS'] ?? 25);
@@ -98,13 +99,8 @@ describe('The audit log on a real disk', function () {
   beforeEach(function () {
     audit = new AuditFixture();
     fs.mkdirSync(audit.folder, { mode: 0o700 });
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', audit.folder], { stdio: 'pipe' });
-      isMounted = true;
-    } catch (error) {
-      console.log(`      skipped: a tmpfs cannot be mounted here (${(error as Error).message.trim()})`);
-      this.skip();
-    }
+    if (!mountSmallDisk(audit.folder)) this.skip();
+    isMounted = true;
   });
 
   afterEach(async () => {

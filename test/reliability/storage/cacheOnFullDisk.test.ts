@@ -5,6 +5,7 @@ import * as path from 'node:path';
 import { FakeClock } from '../../support/fakeClock.ts';
 import { createCache, RecordedHealth } from '../../support/memoryCache.ts';
 import { openFilesUnder } from '../../support/openFiles.ts';
+import { mountSmallDisk } from '../../support/smallDisk.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 import { waitFor } from '../../support/waitFor.ts';
 import { textsOnDisk } from '../../unit/cache/textNamespace.ts';
@@ -21,13 +22,8 @@ describe('The cache on a disk that refuses', function () {
     folder = temporaryFolder();
     disk = path.join(folder.path, 'disk');
     fs.mkdirSync(disk);
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk], { stdio: 'pipe' });
-      isMounted = true;
-    } catch (error) {
-      console.log(`      skipped: a tmpfs cannot be mounted here (${(error as Error).message.trim()})`);
-      this.skip();
-    }
+    if (!mountSmallDisk(disk)) this.skip();
+    isMounted = true;
   });
   afterEach(() => {
     assert.deepEqual(openFilesUnder(folder.path), []);

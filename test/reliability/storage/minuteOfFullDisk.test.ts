@@ -6,6 +6,7 @@ import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
 import { createCache, RecordedHealth } from '../../support/memoryCache.ts';
 import { openFilesUnder } from '../../support/openFiles.ts';
+import { mountSmallDisk } from '../../support/smallDisk.ts';
 import { textsOnDisk } from '../../unit/cache/textNamespace.ts';
 import { message, StorageFixture, textsOf } from '../../unit/storage/storageFixture.ts';
 import { fillDisk } from './fillDisk.ts';
@@ -22,13 +23,8 @@ describe('a minute on a full disk', function () {
     fixture = new StorageFixture();
     const mountPoint = path.join(fixture.folder, 'disk');
     fs.mkdirSync(mountPoint);
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', mountPoint], { stdio: 'pipe' });
-      disk = mountPoint;
-    } catch (error) {
-      console.log(`      skipped: a tmpfs cannot be mounted here (${(error as Error).message.trim()})`);
-      this.skip();
-    }
+    if (!mountSmallDisk(mountPoint)) this.skip();
+    disk = mountPoint;
   });
   afterEach(async () => {
     await fixture.close();

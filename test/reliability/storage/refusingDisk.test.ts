@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { openFilesUnder } from '../../support/openFiles.ts';
+import { mountSmallDisk } from '../../support/smallDisk.ts';
 import { message, StorageFixture, textsOf } from '../../unit/storage/storageFixture.ts';
 import { fillDisk } from './fillDisk.ts';
 
@@ -15,13 +16,8 @@ describe('journals on a disk that refuses', function () {
     fixture = new StorageFixture();
     const mountPoint = path.join(fixture.folder, 'disk');
     fs.mkdirSync(mountPoint);
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', mountPoint], { stdio: 'pipe' });
-      disk = mountPoint;
-    } catch (error) {
-      console.log(`      skipped: a tmpfs cannot be mounted here (${(error as Error).message.trim()})`);
-      this.skip();
-    }
+    if (!mountSmallDisk(mountPoint)) this.skip();
+    disk = mountPoint;
   });
   afterEach(async () => {
     await fixture.close();
