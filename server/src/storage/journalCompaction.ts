@@ -192,7 +192,7 @@ class Writing {
     const isHeader = !this.fold.hasHeader;
     this.fold.take(json);
     // What this version does not understand must not get lost.
-    if (this.fold.passedOver > 0) throw unlike(this.options.place.fileName);
+    if (this.fold.passedOver > 0 || this.fold.isNewer) throw unlike(this.options.place.fileName);
     if (isHeader) await this.put(json);
     for (const event of this.fold.events.splice(0)) {
       const begins = event.update.sessionUpdate === 'turn_started';

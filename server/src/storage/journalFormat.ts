@@ -8,14 +8,21 @@ import { JournalMarks, journalStart, type JournalMark } from './journalMarks.ts'
 import { maxKeptChars, RecentEvents } from './recentEvents.ts';
 import { scanRecords, type ScanResult } from './recordCodec.ts';
 
-/** Raised by a change that older programs cannot read; new kinds of events and new fields need no new version. */
+/**
+ * New kinds of records and new fields need no new version. What does raises it, and says in the header's `readableFrom`
+ * from which version on programs can still read the file and go on writing it; without that, only those that know it.
+ */
 export const formatVersion = 1;
 const formatName = 'ai-dev-assistant conversation';
 
 /** How the file of a conversation is named. */
 export const journalSuffix = '.journal';
 
-const anyHeader = z.looseObject({ format: z.literal(formatName), version: z.int().min(1) });
+const anyHeader = z.looseObject({
+  format: z.literal(formatName),
+  version: z.int().min(1),
+  readableFrom: z.int().min(1).optional(),
+});
 const header = anyHeader.extend({
   conversationId,
   cwd: z.string(),
@@ -87,6 +94,8 @@ export class JournalFold {
    * written by somebody who had lost the lease.
    */
   passedOver = 0;
+  /** Whether a newer program began the file, which says that this one may go on with it. */
+  isNewer = false;
   private foundHeader: JournalHeader | undefined;
   private last: number;
   private newestEpoch: number;
@@ -199,7 +208,9 @@ export class JournalFold {
   private parseHeader(value: unknown): JournalHeader {
     const any = anyHeader.safeParse(value);
     if (!any.success) throw unreadableHeader(this.fileName);
-    if (any.data.version > formatVersion) throw unsupportedFormat(this.fileName, any.data.version);
+    const { version, readableFrom = version } = any.data;
+    if (readableFrom > formatVersion) throw unsupportedFormat(this.fileName, version);
+    this.isNewer = version > formatVersion;
     const parsed = header.safeParse(value);
     if (!parsed.success || parsed.data.conversationId !== conversationOf(this.fileName)) {
       throw unreadableHeader(this.fileName);

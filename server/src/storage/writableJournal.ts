@@ -43,7 +43,7 @@ export class WritableJournal implements ConversationJournal {
     this.header = fold.header;
     this.damage = around.damage;
     this.compactedThrough = fold.compactedThrough;
-    this.canBeCompacted = scan.damaged.length === 0 && fold.passedOver === 0;
+    this.canBeCompacted = scan.damaged.length === 0 && fold.passedOver === 0 && !fold.isNewer;
     this.eventsSinceCompaction = fold.eventsSinceCompaction;
     this.compactedBytes = fold.compactedBytes;
     this.recent = fold.recent;

@@ -5,10 +5,9 @@ import type { ConversationId } from '../../../server/protocol/sessionEvents.ts';
 import { nodeFileSystem, type FileSystem } from '../../../server/src/base/fileSystem.ts';
 import type { ProcessTable } from '../../../server/src/base/processTable.ts';
 import { eventually } from '../../support/eventually.ts';
-import { encodeRecord } from '../../../server/src/storage/recordCodec.ts';
 import { openFilesUnder } from '../../support/openFiles.ts';
 import { message, sequencesOf, StorageFixture, textsOf } from './storageFixture.ts';
-import { recordsOf, versionOneEvents } from './versionOneReader.ts';
+import { recordsOf } from './versionOneReader.ts';
 
 /** Processes that a test starts and ends. */
 class Machine {
@@ -177,38 +176,4 @@ describe('the lease on a conversation', () => {
     const again = await store.create({ cwd: '/', workspaceFolders: [] });
     assert.equal((await again.append([message('anew')])).length, 1);
   });
-
-  it('changes nothing for a program that knows no leases: it reads on, goes on, and is read again', async () => {
-    const { id, file } = await fixture.written(['one']);
-    await (await open('new', id)).append([message('two')]);
-    await fixture.close();
-    assert.deepEqual(textsOf(versionOneEvents(file)), ['one', 'two']);
-    fs.appendFileSync(file, versionOneRecord(3, 'by the old program'));
-    const journal = await open('newer', id);
-    assert.deepEqual(textsOf(journal.events()), ['one', 'two', 'by the old program']);
-    assert.equal((await journal.append([message('four')]))[0]?.sequence, 4);
-    assert.deepEqual(textsOf(versionOneEvents(file)), ['one', 'two', 'by the old program', 'four']);
-  });
-
-  it('reads and goes on with every journal of the first version', async () => {
-    const fixtures = path.join(import.meta.dirname, '..', '..', 'fixtures', 'journals', 'version1');
-    const names = fs.readdirSync(fixtures);
-    assert.ok(names.length > 0);
-    const { file } = await fixture.written([]);
-    for (const name of names) {
-      const copy = path.join(path.dirname(file), name);
-      fs.copyFileSync(path.join(fixtures, name), copy);
-      const before = versionOneEvents(copy);
-      const journal = await fixture.store().open(name.replace('.journal', '') as ConversationId);
-      assert.deepEqual([journal.access, journal.damage], ['write', []]);
-      assert.deepEqual(journal.events(), before);
-      await journal.append([message('from the new version')]);
-      assert.deepEqual(textsOf(versionOneEvents(copy)).at(-1), 'from the new version');
-      assert.equal(versionOneEvents(copy).length, before.length + 1);
-    }
-  });
 });
-
-function versionOneRecord(sequence: number, text: string): Buffer {
-  return encodeRecord(JSON.stringify({ sequence, at: 1, update: message(text) }));
-}
