@@ -22,14 +22,14 @@ async function main(): Promise<number> {
   const parts: Totals[] = [];
   if (names.length === 0) {
     heading('checks');
-    for (const check of checks) parts.push(one(await runCheck(check)));
+    for (const check of checks) parts.push(one(await runCheck(check), `The check of ${check.name}`));
   }
   const missing = new Set<Preparation>();
   for (const need of new Set(chosen.filter(isAvailable).flatMap((suite) => suite.needs))) {
     const isThere = await prepare(need);
     if (!isThere) missing.add(need);
     // As a stage of the whole it counts like a check; for a single suite only its failure is worth a number.
-    if (names.length === 0 || !isThere) parts.push(one(isThere));
+    if (names.length === 0 || !isThere) parts.push(one(isThere, `Getting ready: ${need}`));
   }
   for (const suite of chosen) {
     heading(`${suite.name} tests`);
@@ -38,7 +38,12 @@ async function main(): Promise<number> {
     else if (lacks) parts.push(notRun(suite, `there is no ${lacks}`, 'failed'));
     else parts.push(await runSuite(suite, names.length > 0 ? suite.alone : undefined));
   }
-  const sum = (key: keyof Totals) => parts.reduce((total, part) => total + part[key], 0);
+  const sum = (key: Exclude<keyof Totals, 'failures'>) => parts.reduce((total, part) => total + part[key], 0);
+  const failures = parts.flatMap((part) => part.failures);
+  if (failures.length > 0) {
+    heading('failures');
+    for (const failure of failures) console.log(`✖ ${failure}`);
+  }
   console.log(`\n${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`);
   return sum('failed') > 0 ? 1 : 0;
 }
@@ -94,23 +99,25 @@ async function runSuite(suite: Suite, alone: Suite['alone']): Promise<Totals> {
     output: 'shown',
   });
   console.log(`(${((Date.now() - startedAt) / 1000).toFixed(0)} s)`);
-  const totals = readTotals(totalsFile) ?? { passed: 0, failed: 0, skipped: 0 };
+  const totals = readTotals(totalsFile) ?? { passed: 0, failed: 0, skipped: 0, failures: [] };
   if (result.exitCode === 0 && totals.passed + totals.skipped > 0) return totals;
   if (totals.failed > 0 && !result.timedOut) return totals;
   const reason = result.timedOut
     ? `did not end within ${limitMs / 60_000} minutes`
     : `broke off with exit code ${result.exitCode}`;
-  console.log(`✖ the ${suite.name} tests ${reason}`);
-  return { ...totals, failed: totals.failed + 1 };
+  const failure = `The ${suite.name} tests ${reason}`;
+  console.log(`✖ ${failure}`);
+  return { ...totals, failed: totals.failed + 1, failures: [...totals.failures, failure] };
 }
 
 function notRun(suite: Suite, reason: string, as: 'failed' | 'skipped'): Totals {
   console.log(`${as === 'failed' ? '✖' : '-'} not run: ${reason}`);
-  return { passed: 0, failed: 0, skipped: 0, [as]: as === 'failed' ? 1 : suiteFiles(suite).length };
+  if (as === 'failed') return one(false, `The ${suite.name} tests: ${reason}`);
+  return { passed: 0, failed: 0, skipped: suiteFiles(suite).length, failures: [] };
 }
 
-function one(passed: boolean): Totals {
-  return { passed: passed ? 1 : 0, failed: passed ? 0 : 1, skipped: 0 };
+function one(passed: boolean, what: string): Totals {
+  return { passed: passed ? 1 : 0, failed: passed ? 0 : 1, skipped: 0, failures: passed ? [] : [what] };
 }
 
 function heading(text: string): void {

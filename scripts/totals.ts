@@ -6,6 +6,16 @@ export interface Totals {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  /** What failed and why, for whoever sees only the end of what a run printed. */
+  readonly failures: readonly string[];
+}
+
+const maxFailureLines = 12;
+
+/** A failure as it stands in the totals: the test's full title, and the beginning of the reason. */
+export function failureText(title: string, reason: string): string {
+  const lines = reason.split('\n').slice(0, maxFailureLines);
+  return [title, ...lines.map((line) => `    ${line}`)].join('\n');
 }
 
 /** The environment variable that names the file into which a suite writes its totals. */

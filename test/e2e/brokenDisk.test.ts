@@ -6,6 +6,7 @@ import * as path from 'node:path';
 import type { FrameLocator } from 'playwright-core';
 import { says } from '../support/modelScript.ts';
 import { ModelServer } from '../support/modelServer.ts';
+import { stepByStep } from '../support/stepByStep.ts';
 import { Workbench } from '../support/workbench.ts';
 
 /** Room for the staged pty host and a conversation, and soon full. */
@@ -14,7 +15,7 @@ const diskSize = 'size=4m';
 /** The data folder on a disk of its own that is read-only at first, and full later. Mounting is for root on Linux. */
 describe('A person whose disk refuses to write', function () {
   this.timeout(120_000);
-  this.bail(true);
+  stepByStep(this);
   let disk: string | undefined;
   let model: ModelServer;
   let workbench: Workbench;

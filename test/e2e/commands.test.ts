@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { ModelServer } from '../support/modelServer.ts';
+import { stepByStep } from '../support/stepByStep.ts';
 import { Workbench } from '../support/workbench.ts';
 
 const key = 'key-for-the-fixture-0123456789';
@@ -9,7 +10,7 @@ const key = 'key-for-the-fixture-0123456789';
 /** What a person reaches from the palette and the status bar, on the real workbench. */
 describe('A person at the palette', function () {
   this.timeout(120_000);
-  this.bail(true);
+  stepByStep(this);
   let model: ModelServer;
   let workbench: Workbench;
   let shellPid = '';

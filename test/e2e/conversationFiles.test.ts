@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync 
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { errors } from 'playwright-core';
+import { stepByStep } from '../support/stepByStep.ts';
 import { waitFor } from '../support/waitFor.ts';
 import { Workbench } from '../support/workbench.ts';
 import { turnUpdates, writeConversations } from '../support/writtenConversations.ts';
@@ -12,7 +13,7 @@ const markdown = '# Why does the parser fail?';
 /** A person gives a conversation away and takes one in, and goes back to how everything was. */
 describe('Conversations as files and backups', function () {
   this.timeout(120_000);
-  this.bail(true);
+  stepByStep(this);
   let root: string;
   let workbench: Workbench;
 

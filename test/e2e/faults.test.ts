@@ -3,6 +3,7 @@ import type { FrameLocator, Page } from 'playwright-core';
 import { calls, says, type ScriptedReply } from '../support/modelScript.ts';
 import { ModelServer } from '../support/modelServer.ts';
 import { killIfAlive, parentOf } from '../support/runProcesses.ts';
+import { stepByStep } from '../support/stepByStep.ts';
 import { Workbench } from '../support/workbench.ts';
 
 const modelName = 'fixture-small';
@@ -11,7 +12,7 @@ const untrustedMark = 'ran-although-untrusted';
 /** What stands in a person's way, one thing after the other in one real workbench: each is said, and can be mended. */
 describe('A person whom something stands in the way', function () {
   this.timeout(120_000);
-  this.bail(true);
+  stepByStep(this);
   let model: ModelServer;
   let workbench: Workbench;
   let panel: FrameLocator;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { stepByStep } from '../support/stepByStep.ts';
 import { turnUpdates, writeConversations } from '../support/writtenConversations.ts';
 import { Workbench } from '../support/workbench.ts';
 
@@ -10,7 +11,7 @@ const dayMs = 24 * 60 * 60 * 1000;
 /** A person looks for something that was said, goes back to it, gives it a name, and throws another one away. */
 describe('The history of conversations', function () {
   this.timeout(120_000);
-  this.bail(true);
+  stepByStep(this);
   let root: string;
   let workbench: Workbench;
 

@@ -6,6 +6,7 @@ import type { FrameLocator } from 'playwright-core';
 import { calls, says } from '../support/modelScript.ts';
 import { ModelServer } from '../support/modelServer.ts';
 import { makeRealRepository } from '../support/realRepository.ts';
+import { stepByStep } from '../support/stepByStep.ts';
 import { Workbench } from '../support/workbench.ts';
 
 const stepLimitMs = 180_000;
@@ -19,7 +20,7 @@ const command = 'npm test && read -r -p "Type a word: " word && echo "you said: 
  */
 describe('A person with an agent and a terminal', function () {
   this.timeout(stepLimitMs);
-  this.bail(true);
+  stepByStep(this);
   let folder: string;
   let model: ModelServer;
   let workbench: Workbench;

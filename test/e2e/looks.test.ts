@@ -6,6 +6,7 @@ import type { FrameLocator } from 'playwright-core';
 import { calls, says } from '../support/modelScript.ts';
 import { ModelServer } from '../support/modelServer.ts';
 import { makeRealRepository } from '../support/realRepository.ts';
+import { stepByStep } from '../support/stepByStep.ts';
 import { Workbench } from '../support/workbench.ts';
 
 const themes = [
@@ -24,7 +25,7 @@ They cover simple and complex placeholders, and callbacks. \`%b\` and \`%o\` wit
 /** The states that a person sees most, taken as pictures for people to look at, in the themes that VS Code comes with. */
 describe('The looks of the assistant', function () {
   this.timeout(120_000);
-  this.bail(true);
+  stepByStep(this);
   let root: string;
   let model: ModelServer;
   let workbench: Workbench;

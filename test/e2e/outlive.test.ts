@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSy
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { isInPath } from '../../scripts/terminalPrograms.ts';
+import { stepByStep } from '../support/stepByStep.ts';
 import { Workbench } from '../support/workbench.ts';
 
 interface Screen {
@@ -16,7 +17,7 @@ interface Screen {
  */
 describe('vim with an unsaved buffer', function () {
   this.timeout(180_000);
-  this.bail(true);
+  stepByStep(this);
   let root: string;
   let workbench: Workbench;
   let vimPid: number;

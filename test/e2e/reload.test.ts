@@ -6,12 +6,13 @@ import type { Page } from 'playwright-core';
 import { calls, says } from '../support/modelScript.ts';
 import { ModelServer } from '../support/modelServer.ts';
 import { killIfAlive, parentOf } from '../support/runProcesses.ts';
+import { stepByStep } from '../support/stepByStep.ts';
 import { Workbench } from '../support/workbench.ts';
 
 /** What a window shows of terminals is there again after a reload, and stays with that window while a second is open. */
 describe('The terminals of a window', function () {
   this.timeout(120_000);
-  this.bail(true);
+  stepByStep(this);
   let root: string;
   let model: ModelServer;
   let workbench: Workbench;

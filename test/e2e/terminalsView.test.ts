@@ -5,6 +5,7 @@ import * as path from 'node:path';
 import type { FrameLocator, Locator } from 'playwright-core';
 import { calls } from '../support/modelScript.ts';
 import { ModelServer } from '../support/modelServer.ts';
+import { stepByStep } from '../support/stepByStep.ts';
 import { Workbench } from '../support/workbench.ts';
 
 const themes = [
@@ -16,7 +17,7 @@ const themes = [
 /** The view of all terminals, used as a person uses it, in a real workbench. */
 describe('A person in the view of all terminals', function () {
   this.timeout(120_000);
-  this.bail(true);
+  stepByStep(this);
   let root: string;
   let model: ModelServer;
   let workbench: Workbench;

@@ -164,12 +164,20 @@ export class Workbench {
     await this.page.locator('.monaco-modal-editor-block').waitFor({ state: 'hidden' });
   }
 
-  /** Shows the view container with this title by its icon in the activity bar. */
+  /**
+   * Shows the view container with this title by its icon in the activity bar. The icon of one that is shown hides it: a
+   * workbench that puts it back on its own, just before the click, is clicked again.
+   */
   async openViewContainer(title: string, page: Page = this.page): Promise<void> {
     const icon = page.locator(`.activitybar a.action-label[aria-label^="${title}"]`).first();
     await icon.waitFor();
-    const isOpen = (await icon.locator('xpath=ancestor::li[contains(@class, "checked")]').count()) > 0;
-    if (!isOpen) await icon.click();
+    const shown = page.locator('.activitybar li.checked').filter({ has: icon });
+    await this.until(`the view container ${title}`, async () => {
+      if ((await shown.count()) > 0) return true;
+      await icon.click();
+      await shown.waitFor({ timeout: clickLimitMs }).catch(() => undefined);
+      return false;
+    });
   }
 
   /** Opens the view with this title in the view container that is shown, and gives its pane. */

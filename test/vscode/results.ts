@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Totals } from '../../scripts/totals.ts';
+import { failureText, type Totals } from '../../scripts/totals.ts';
 
 /** The environment variable that tells the extension host into which file to report. */
 export const resultFileVariable = 'AI_DEV_ASSISTANT_TEST_RESULTS';
@@ -33,7 +33,15 @@ export class ResultFile {
     const lines = this.read();
     const count = (kind: ResultLine['kind']) => lines.filter((line) => line.kind === kind).length;
     const brokenOff = count('end') === 0 || (count('passed') === 0 && count('failed') === 0) ? 1 : 0;
-    return { passed: count('passed'), failed: count('failed') + brokenOff, skipped: count('skipped') };
+    return {
+      passed: count('passed'),
+      failed: count('failed') + brokenOff,
+      skipped: count('skipped'),
+      failures: [
+        ...lines.flatMap((line) => (line.kind === 'failed' ? [failureText(line.title, line.message)] : [])),
+        ...(brokenOff > 0 ? ['The run inside VS Code broke off'] : []),
+      ],
+    };
   }
 
   private read(): ResultLine[] {

@@ -18,7 +18,6 @@ import { CommandFollower } from './commandFollower.ts';
 import { ConversationState } from './conversationState.ts';
 import { earlierPage, type EarlierPage } from './earlierPage.ts';
 import { heldElsewhere, turnIsRunning } from './errors.ts';
-import { instructionsFor } from './instructions.ts';
 import { pastCommands } from './pastCommands.ts';
 import { Permissions } from './permissions.ts';
 import type {
@@ -31,8 +30,7 @@ import type {
   WorkspaceSource,
 } from './ports.ts';
 import { titleOf } from './promptTitle.ts';
-import { TurnBudget } from './turnBudget.ts';
-import { TurnLoop, turnResultOf, TurnStopped, type TurnEnding } from './turnLoop.ts';
+import { Turn, type TurnPlace, type TurnResult } from './turn.ts';
 
 /** What a conversation works with. */
 export interface ConversationPorts {
@@ -48,17 +46,6 @@ export interface ConversationPorts {
 
 const changesSummary: ReadonlySet<SessionUpdateKind> = new Set(['turn_started', 'turn_ended', 'session_info_update']);
 
-type TurnResult = ResultOf<'session/prompt'>;
-
-interface RunningTurn {
-  readonly controller: AbortController;
-  /** Who asked for the turn; it may answer questions even where it does not watch the events. */
-  readonly client: Client;
-  done: Promise<unknown>;
-  /** The end has been written, or nothing was begun: the next turn only waits for the last instructions of this one. */
-  isEnding: boolean;
-}
-
 /** One open conversation: its journal, those who watch it, and the turn that runs. */
 export class Conversation {
   readonly id: ConversationId;
@@ -70,7 +57,7 @@ export class Conversation {
   private journal: ConversationJournal;
   private state: ConversationState;
   private listening: Disposable;
-  private running: RunningTurn | undefined;
+  private running: Turn | undefined;
   private lastUsedAt: number;
   private reopening: Promise<void> | undefined;
   private mending: Promise<void> | undefined;
@@ -216,7 +203,7 @@ export class Conversation {
 
   /** Ends the running turn, if there is one. */
   cancel(): void {
-    this.stop({ stopReason: 'cancelled' });
+    this.running?.stop({ stopReason: 'cancelled' });
   }
 
   /** Ends the running turn if nobody watches it any more. */
@@ -243,7 +230,7 @@ export class Conversation {
   /** Ends the turn as interrupted and gives the journal free. */
   async close(): Promise<void> {
     this.commands.dispose();
-    this.stop({ stopReason: 'interrupted' });
+    this.running?.stop({ stopReason: 'interrupted' });
     await this.running?.done;
     this.audience.dispose();
     await this.reopening?.catch(() => undefined);
@@ -251,66 +238,34 @@ export class Conversation {
     await this.journal.close();
   }
 
-  private stop(ending: TurnEnding): void {
-    this.running?.controller.abort(new TurnStopped(ending));
-  }
-
-  private async startTurn(client: Client, opening: () => SessionUpdate[]): Promise<TurnResult> {
-    if (this.running?.isEnding) await this.running.done;
+  private async startTurn(client: Client, opening: () => readonly SessionUpdate[]): Promise<TurnResult> {
+    while (this.running?.isEnding) await this.running.done;
     if (this.running) throw turnIsRunning();
-    const running: RunningTurn = {
-      controller: new AbortController(),
-      client,
-      done: Promise.resolve(),
-      isEnding: false,
-    };
-    this.running = running;
-    const turn = this.runTurn(running, opening).finally(() => {
+    const turn = new Turn(this.turnPlace(), client, opening);
+    this.running = turn;
+    try {
+      return await turn.result;
+    } finally {
       this.running = undefined;
       this.touch();
-    });
-    running.done = turn.catch(() => undefined);
-    return turn;
-  }
-
-  private async runTurn(running: RunningTurn, opening: () => SessionUpdate[]): Promise<TurnResult> {
-    await this.takeWriteAccess();
-    // A turn whose end could not be written, because the disk was full say, is ended now.
-    await this.mendOpenTurn();
-    const { signal } = running.controller;
-    const model = await this.ports.models.ready(this.state.model);
-    if (signal.aborted) return { stopReason: 'cancelled' };
-    const turnId = randomUUID();
-    await this.append([{ sessionUpdate: 'turn_started', turnId, model: model.id }, ...opening()]);
-    const budget = this.createBudget(running);
-    try {
-      const loop = new TurnLoop({
-        site: this.toolCallSite(budget, signal),
-        model,
-        instructions: this.instructions(),
-        events: () => this.journal.events(),
-        logger: this.ports.logger.child({ conversationId: this.id, turnId }),
-      });
-      const outcome = await loop.run();
-      await this.endTurn(running, turnId, outcome.ending);
-      return turnResultOf(outcome);
-    } finally {
-      budget.dispose();
     }
   }
 
-  private async endTurn(running: RunningTurn, turnId: string, { stopReason, error }: TurnEnding): Promise<void> {
-    const closing = this.state.closing(stopReason === 'cancelled' ? 'Cancelled by the person' : 'The turn ended early');
-    running.isEnding = true;
-    await this.append([
-      ...closing,
-      {
-        sessionUpdate: 'turn_ended',
-        turnId,
-        stopReason,
-        ...(error && { error: { reason: error.reason, message: error.message } }),
+  private turnPlace(): TurnPlace {
+    return {
+      ...this.ports,
+      conversationId: this.id,
+      permissions: this.permissions,
+      prepare: async () => {
+        await this.takeWriteAccess();
+        // A turn whose end could not be written, because the disk was full say, is ended now.
+        await this.mendOpenTurn();
       },
-    ]);
+      cwd: () => this.journal.header.cwd,
+      state: () => this.state,
+      events: () => this.journal.events(),
+      append: (updates) => this.append(updates),
+    };
   }
 
   private async mendOpenTurn(): Promise<void> {
@@ -319,43 +274,6 @@ export class Conversation {
     const results = await this.commands.takeUpStarted();
     const closing = this.state.closing('Interrupted by a restart of the assistant', results);
     await this.append([...closing, { sessionUpdate: 'turn_ended', turnId, stopReason: 'interrupted' }]);
-  }
-
-  private createBudget(running: RunningTurn): TurnBudget {
-    const { settings, clock } = this.ports;
-    const limits = {
-      maxSteps: settings.get('agent.maxStepsPerTurn'),
-      maxDurationMs: settings.get('agent.maxMinutesPerTurn') * 60_000,
-    };
-    return new TurnBudget(limits, clock, (error) => {
-      running.controller.abort(new TurnStopped({ stopReason: 'max_turn_requests', error }));
-    });
-  }
-
-  private toolCallSite(budget: TurnBudget, signal: AbortSignal) {
-    const { tools, clock, workspace } = this.ports;
-    return {
-      conversationId: this.id,
-      cwd: this.journal.header.cwd,
-      state: () => this.state,
-      append: (updates: readonly SessionUpdate[]) => this.append(updates),
-      tools,
-      permissions: this.permissions,
-      budget,
-      workspace: () => ({ folders: workspace.folders, trusted: workspace.state.trusted }),
-      clock,
-      signal,
-    };
-  }
-
-  private instructions(): string {
-    const { workspace, tools } = this.ports;
-    return instructionsFor({
-      cwd: this.journal.header.cwd,
-      workspaceFolders: workspace.folders,
-      trusted: workspace.state.trusted,
-      toolNames: tools.definitions.map(({ name }) => name),
-    });
   }
 
   /** Where another process held the conversation when it was opened, it may have let go since. */

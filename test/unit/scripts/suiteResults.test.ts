@@ -15,22 +15,23 @@ describe('the results of a run inside VS Code', () => {
   });
   afterEach(() => fs.rm(folder, { recursive: true }));
 
+  const brokenOff = 'The run inside VS Code broke off';
   const passed = '{"kind":"passed","title":"a","durationMs":1}\n';
 
   it('are summed up', async () => {
     const rest = '{"kind":"failed","title":"b","message":"no"}\n{"kind":"skipped","title":"c"}\n{"kind":"end"}\n';
     await fs.writeFile(results.file, passed + rest);
-    assert.deepEqual(results.totals(), { passed: 1, failed: 1, skipped: 1 });
+    assert.deepEqual(results.totals(), { passed: 1, failed: 1, skipped: 1, failures: ['b\n    no'] });
   });
 
   it('count a run that broke off as a failure', async () => {
-    assert.deepEqual(results.totals(), { passed: 0, failed: 1, skipped: 0 });
+    assert.deepEqual(results.totals(), { passed: 0, failed: 1, skipped: 0, failures: [brokenOff] });
     await fs.writeFile(results.file, `${passed}{"kind":"pass`);
-    assert.deepEqual(results.totals(), { passed: 1, failed: 1, skipped: 0 });
+    assert.deepEqual(results.totals(), { passed: 1, failed: 1, skipped: 0, failures: [brokenOff] });
   });
 
   it('count a run without any test as a failure', async () => {
     await fs.writeFile(results.file, '{"kind":"end"}\n');
-    assert.deepEqual(results.totals(), { passed: 0, failed: 1, skipped: 0 });
+    assert.deepEqual(results.totals(), { passed: 0, failed: 1, skipped: 0, failures: [brokenOff] });
   });
 });

@@ -1,6 +1,5 @@
 import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import * as path from 'node:path';
 import type { ConversationId } from '../../../server/protocol/sessionEvents.ts';
 import { nodeFileSystem, type FileSystem } from '../../../server/src/base/fileSystem.ts';
 import type { ProcessTable } from '../../../server/src/base/processTable.ts';

@@ -8,8 +8,8 @@ export interface NextVersionContent {
   readonly version: unknown;
   /** The updates of all events, also those that an older program wrote. */
   readonly updates: readonly unknown[];
-  /** Who wrote an event, by its number; older programs do not say. */
-  readonly authors: Readonly<Record<number, unknown>>;
+  /** Who wrote an event, where that is said; older programs do not say. */
+  readonly authors: readonly unknown[];
   /** A kind of record that version 1 does not have. */
   readonly notes: readonly unknown[];
 }
@@ -42,9 +42,7 @@ export function readAsNextVersion(file: string): NextVersionContent {
   return {
     version: header?.['version'],
     updates: events.map(({ update }) => update),
-    authors: Object.fromEntries(
-      events.flatMap(({ sequence, author }) => (author === undefined ? [] : [[sequence, author]])),
-    ),
+    authors: events.flatMap(({ author }) => (author === undefined ? [] : [author])),
     notes: records.flatMap(({ note }) => (note === undefined ? [] : [note])),
   };
 }
