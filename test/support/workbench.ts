@@ -22,6 +22,8 @@ const clickLimitMs = 2_000;
 const paletteFilterMs = 1_000;
 /** A palette that is open takes text at once. */
 const paletteOpenMs = 2_000;
+/** Long, since a click that is given up just after it was made must not be made again. */
+const paletteClickMs = 10_000;
 /** Errors that the page logged are kept for the tests to look at; more than this many of them say nothing new. */
 const maxPageErrors = 500;
 
@@ -89,7 +91,8 @@ export class Workbench {
         await page.keyboard.press('F1');
         await input.fill('>', { timeout: paletteOpenMs });
         await input.fill(`>${title}`, { timeout: paletteOpenMs });
-        await exact.click({ timeout: paletteFilterMs });
+        await exact.waitFor({ timeout: paletteFilterMs });
+        await exact.click({ timeout: paletteClickMs });
         return true;
       } catch (error) {
         if (error instanceof errors.TimeoutError) return false;
@@ -171,7 +174,7 @@ export class Workbench {
   async openViewContainer(title: string, page: Page = this.page): Promise<void> {
     const icon = page.locator(`.activitybar a.action-label[aria-label^="${title}"]`).first();
     await icon.waitFor();
-    const shown = page.locator('.activitybar li.checked').filter({ has: icon });
+    const shown = icon.locator('xpath=ancestor::li[contains(@class, "checked")]');
     await this.until(`the view container ${title}`, async () => {
       if ((await shown.count()) > 0) return true;
       await icon.click();
