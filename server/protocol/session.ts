@@ -49,7 +49,7 @@ export const session = {
     scope: 'agent',
   }),
   'session/list': request({
-    summary: 'Lists the conversations of the open workspace, the latest first.',
+    summary: 'Lists the conversations of the open workspace, or of all where none is open, the latest first.',
     params: z.looseObject({
       cwd: z.string().max(4096).optional(),
       /** Most conversations to answer. */

@@ -56,6 +56,7 @@ export interface JournalStore {
   create(header: { readonly cwd: string; readonly workspaceFolders: readonly string[] }): Promise<ConversationJournal>;
   /** With write access where the lock can be had, else to read along. */
   open(id: ConversationId): Promise<ConversationJournal>;
+  /** Of all workspaces where no folder is given. */
   list(workspaceFolders: readonly string[]): Promise<readonly JournalSummary[]>;
   delete(id: ConversationId): Promise<void>;
 }

@@ -97,12 +97,23 @@ export class JournalStore {
     return opening;
   }
 
-  /** The conversations of a workspace, the one changed last first; those that cannot be read are left out and logged. */
+  /**
+   * The conversations of a workspace, or of all where no folder is given, the one changed last first; those that cannot
+   * be read are left out and logged.
+   */
   async list(workspaceFolders: readonly string[]): Promise<ConversationSummary[]> {
-    const folder = path.join(this.root, workspaceKey(await realFolders(workspaceFolders)));
-    const summaries = await this.summaries.read(folder, await this.openForWriting());
-    for (const { conversationId } of summaries) this.folderOf.set(conversationId, folder);
-    return summaries;
+    const own = await this.openForWriting();
+    if (workspaceFolders.length > 0) return this.listFolder(workspaceKey(await realFolders(workspaceFolders)), own);
+    const listed: ConversationSummary[] = [];
+    for (const key of await this.workspaceKeys()) {
+      try {
+        listed.push(...(await this.listFolder(key, own)));
+      } catch (error) {
+        // One workspace that cannot be looked into must not keep the conversations of the others from being seen.
+        this.system.logger.warn('The conversations of a workspace were not listed', { workspace: key, error });
+      }
+    }
+    return listed.sort((a, b) => b.updatedAt - a.updatedAt);
   }
 
   /** Where the journal of a conversation stands. Rejects with `NotFound`. */
@@ -177,6 +188,16 @@ export class JournalStore {
       if (journal?.access === 'write') journals.set(id, journal);
     }
     return journals;
+  }
+
+  private async listFolder(
+    key: string,
+    own: ReadonlyMap<string, ConversationJournal>,
+  ): Promise<ConversationSummary[]> {
+    const folder = path.join(this.root, key);
+    const summaries = await this.summaries.read(folder, own);
+    for (const { conversationId } of summaries) this.folderOf.set(conversationId, folder);
+    return summaries;
   }
 
   private async find(conversationId: ConversationId): Promise<string> {

@@ -344,6 +344,20 @@ describe('journal store', () => {
     assert.equal((await store.list([a])).length, 0);
   });
 
+  it('lists the conversations of all workspaces where none is named, past one that cannot be looked into', async () => {
+    const store = fixture.store();
+    const folders = ['a', 'b'].map((name) => path.join(fixture.folder, name));
+    for (const folder of folders) {
+      const journal = await store.create({ cwd: folder, workspaceFolders: [folder] });
+      await journal.append([message('something')]);
+    }
+    fs.writeFileSync(path.join(fixture.dataFolder, 'conversations', 'a file'), 'no folder');
+    const listed = await store.list([]);
+    assert.deepEqual(listed.map(({ cwd }) => cwd).sort(), folders);
+    assert.ok((listed[0]?.updatedAt ?? 0) >= (listed[1]?.updatedAt ?? 0));
+    assert.deepEqual(await fixture.store({ dataFolder: path.join(fixture.folder, 'none') }).list([]), []);
+  });
+
   it('deletes a conversation with what was kept aside, unless somebody else holds it', async () => {
     const { id, file } = await fixture.written(['one']);
     fs.appendFileSync(file, 'torn');
