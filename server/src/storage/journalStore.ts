@@ -190,10 +190,7 @@ export class JournalStore {
     return journals;
   }
 
-  private async listFolder(
-    key: string,
-    own: ReadonlyMap<string, ConversationJournal>,
-  ): Promise<ConversationSummary[]> {
+  private async listFolder(key: string, own: ReadonlyMap<string, ConversationJournal>): Promise<ConversationSummary[]> {
     const folder = path.join(this.root, key);
     const summaries = await this.summaries.read(folder, own);
     for (const { conversationId } of summaries) this.folderOf.set(conversationId, folder);

@@ -18,7 +18,10 @@ import { WindowServer } from '../../support/windowServer.ts';
 /** A way to call a server, and what ends it. */
 interface Transport {
   /** The reason of the error, or the result. */
-  readonly request: (method: string, params: unknown) => Promise<{ readonly reason?: string; readonly result?: unknown }>;
+  readonly request: (
+    method: string,
+    params: unknown,
+  ) => Promise<{ readonly reason?: string; readonly result?: unknown }>;
   readonly close: () => Promise<void>;
 }
 
@@ -41,7 +44,9 @@ const transports: Readonly<Record<string, Opener>> = {
     return {
       request: async (method, params) => {
         try {
-          return { result: await server.call(method as ClientToServerMethod, params as ParamsOf<ClientToServerMethod>) };
+          return {
+            result: await server.call(method as ClientToServerMethod, params as ParamsOf<ClientToServerMethod>),
+          };
         } catch (error) {
           if (error instanceof CodedError) return { reason: error.reason };
           throw error;
@@ -96,7 +101,13 @@ async function walkThrough(transport: Transport, folder: string): Promise<string
     outcomes.push(`${method}: ${reason ?? 'done'}`);
     return (result ?? {}) as Record<string, unknown>;
   };
-  for (const method of ['server/health', 'server/info', 'server/capabilities', 'cache/stats', 'terminal/shells'] as const)
+  for (const method of [
+    'server/health',
+    'server/info',
+    'server/capabilities',
+    'cache/stats',
+    'terminal/shells',
+  ] as const)
     await call(method, {});
 
   const { sessionId: terminal } = await call('terminal/create', { shell: 'sh', cwd: folder });
