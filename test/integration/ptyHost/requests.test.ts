@@ -264,6 +264,8 @@ describe('Requests to the pty host', () => {
       const viewer = await Viewer.open(victim, { sessionId });
       let reason: string | undefined;
       victim.onClosed((error) => (reason = error.reason));
+      // Stopped first, so that it cannot do what it is asked before it dies.
+      process.kill(victim.identity.pid, 'SIGSTOP');
       const closing = victim.close(sessionId);
       process.kill(victim.identity.pid, 'SIGKILL');
       await assert.rejects(closing, { reason: 'Unavailable' });

@@ -71,6 +71,8 @@ export async function createCommandShell(folder: string, environment: Environmen
   let prepared = 0;
   /** Number of the command whose variables are carried. */
   let carriedFrom = 0;
+  /** What two commands left that end together is taken over one after the other: the disk would do it in any order. */
+  let inTurn: Promise<unknown> = Promise.resolve();
   return {
     file,
     prepare(commandLine) {
@@ -80,20 +82,25 @@ export async function createCommandShell(folder: string, environment: Environmen
       const discard = async (): Promise<void> => {
         for (const left of [variables, `${variables}.new`, lastFolder]) await fs.rm(left, { force: true });
       };
+      const takeOver = async (): Promise<string | undefined> => {
+        const text = await fs.readFile(lastFolder, 'utf8').catch(() => '');
+        if (number > carriedFrom) {
+          // It left none where it was killed, and what was carried before holds on.
+          const wasLeft = await fs.rename(variables, carried).then(
+            () => true,
+            () => false,
+          );
+          if (wasLeft) carriedFrom = number;
+        }
+        await discard();
+        return text === '' ? undefined : text.replace(/\n$/, '');
+      };
       return {
         args: ['-c', posixScript, path.basename(file), commandLine, carried, variables, lastFolder],
-        async carryOver() {
-          const text = await fs.readFile(lastFolder, 'utf8').catch(() => '');
-          if (number > carriedFrom) {
-            // It left none where it was killed, and what was carried before holds on.
-            const wasLeft = await fs.rename(variables, carried).then(
-              () => true,
-              () => false,
-            );
-            if (wasLeft) carriedFrom = number;
-          }
-          await discard();
-          return text === '' ? undefined : text.replace(/\n$/, '');
+        carryOver() {
+          const taken = inTurn.then(takeOver);
+          inTurn = taken.catch(() => undefined);
+          return taken;
         },
         discard,
       };
