@@ -219,7 +219,7 @@ export function createServer(options: ServerOptions): Server {
   const disk = new DiskEditorHost();
   const files = new AttachedEditorHost({ editor: () => secrets.attachedEditor, disk, clock: systemClock, logger });
   const tokens = store.add(new TokenStore({ dataFolder, clock: systemClock, logger }));
-  const policy = new PolicyGate({ logger });
+  const policy = new PolicyGate({ ownFolder: dataFolder, logger });
   const fileLists = cache.namespace(fileListNamespace);
   const folderLists = store.add(new FolderLists({ cache: fileLists, clock: systemClock, logger }));
   const search = new FileSearch(() => ripgrepPath, folderLists);

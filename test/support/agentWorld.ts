@@ -73,7 +73,7 @@ export class AgentWorld {
   private folderLists: FolderLists;
   private readonly folder = temporaryFolder();
   private readonly logger = recordingLogger();
-  private readonly workspace: WorkspaceService;
+  readonly workspace: WorkspaceService;
   private readonly options: AgentWorldOptions;
 
   static async open(script: ModelScript = {}, options: AgentWorldOptions = {}): Promise<AgentWorld> {
@@ -208,7 +208,7 @@ export class AgentWorld {
     const folderLists = new FolderLists({ cache: cache.namespace(fileListNamespace), clock, logger });
     const tools = new ToolRegistry(
       {
-        policy: new PolicyGate({ logger }),
+        policy: new PolicyGate({ ownFolder: dataFolder, logger }),
         audit: this.audit,
         files: new DiskEditorHost(),
         search: new FileSearch(() => undefined, folderLists),

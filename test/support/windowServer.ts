@@ -7,6 +7,7 @@ import type {
   ResultOf,
   ServerNotification,
 } from '../../server/protocol/contract.ts';
+import type { WorkspaceState } from '../../server/protocol/server.ts';
 import { serverFlags } from '../../extension/src/server/serverFlags.ts';
 import { CodedError, isErrorReason } from '../../server/protocol/errors.ts';
 import { serverBundle, serverEnvironment } from './stdioServer.ts';
@@ -24,6 +25,8 @@ interface WireAnswer {
   readonly error?: { readonly message: string; readonly data?: { readonly reason?: unknown } };
 }
 
+const nowhere: WorkspaceState = { folders: [], trusted: true };
+
 interface Waiting extends PromiseWithResolvers<unknown> {
   readonly onResult: ((result: unknown) => void) | undefined;
 }
@@ -33,6 +36,10 @@ export class WindowServer {
   readonly child: ChildProcess;
   /** Called with each notification, in order. */
   onNotification: (message: ServerMessage) => void = () => undefined;
+  /** Called with each message, in either direction. */
+  onWire: (message: unknown) => void = () => undefined;
+  /** Called with what the server logs. */
+  onLog: (text: string) => void = () => undefined;
   /** What this window keeps. */
   readonly secrets = new Map<string, string>();
   private readonly waiting = new Map<number, Waiting>();
@@ -40,11 +47,10 @@ export class WindowServer {
 
   static async start(
     dataFolder: string,
-    options: { settings?: object; bundle?: string; restarts?: number } = {},
+    options: { settings?: object; bundle?: string; restarts?: number; workspace?: WorkspaceState } = {},
   ): Promise<WindowServer> {
-    const { settings = {}, bundle = serverBundle, restarts = 0 } = options;
+    const { settings = {}, bundle = serverBundle, restarts = 0, workspace = nowhere } = options;
     const server = new WindowServer(dataFolder, bundle);
-    const workspace = { folders: [], trusted: true };
     const contractVersion = { major: 1, minor: 0 };
     await server.send('initialize', {
       processId: process.pid,
@@ -61,9 +67,13 @@ export class WindowServer {
       serialization: 'advanced',
       env: serverEnvironment(dataFolder),
       execArgv: [...serverFlags],
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
-    this.child.on('message', (message) => this.receive(message as WireAnswer));
+    this.child.stderr?.on('data', (chunk: Buffer) => this.onLog(chunk.toString()));
+    this.child.on('message', (message) => {
+      this.onWire(message);
+      this.receive(message as WireAnswer);
+    });
     this.child.on('exit', () => {
       for (const one of this.waiting.values()) one.reject(new CodedError('Unavailable', 'The server has ended.'));
       this.waiting.clear();
@@ -90,7 +100,7 @@ export class WindowServer {
 
   notify<M extends ClientNotification>(method: M, params: ParamsOf<M>): void {
     // Whether it still arrives is the business of who ends the server.
-    if (this.child.connected) this.child.send({ jsonrpc: '2.0', method, params }, () => undefined);
+    if (this.child.connected) this.put({ method, params });
   }
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
@@ -105,7 +115,7 @@ export class WindowServer {
     const answer = Promise.withResolvers<unknown>();
     if (!this.child.connected) return Promise.reject(new CodedError('Unavailable', 'The server has ended.'));
     this.waiting.set(id, { ...answer, onResult });
-    this.child.send({ jsonrpc: '2.0', id, method, params }, () => undefined);
+    this.put({ id, method, params });
     return answer.promise;
   }
 
@@ -116,7 +126,12 @@ export class WindowServer {
     const result = method === 'secret/get' ? { value: this.secrets.get(name) ?? null } : {};
     const known = method === 'secret/get' || method === 'secret/set';
     const error = { code: -32601, message: 'This window cannot do that.' };
-    this.child.send({ jsonrpc: '2.0', id, ...(known ? { result } : { error }) }, () => undefined);
+    this.put({ id, ...(known ? { result } : { error }) });
+  }
+
+  private put(message: object): void {
+    this.onWire(message);
+    this.child.send({ jsonrpc: '2.0', ...message }, () => undefined);
   }
 
   private receive({ id, method, params, result, error }: WireAnswer): void {

@@ -80,7 +80,8 @@ export interface ToolCallRequest {
   readonly input: unknown;
   readonly conversationId: ConversationId;
   readonly toolCallId: string;
-  readonly place: { readonly cwd: string; readonly workspaceFolders: readonly string[]; readonly trusted: boolean };
+  /** As it stands at the time of asking: folders and trust may change while a call runs. */
+  place(): { readonly cwd: string; readonly workspaceFolders: readonly string[]; readonly trusted: boolean };
   readonly commandCwd: string;
   ask(question: { readonly detail: string; readonly cwd?: string; readonly key: string }): Promise<boolean>;
   onProgress(progress: ToolCallProgress): void;

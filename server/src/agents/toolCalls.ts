@@ -96,13 +96,15 @@ async function runWithin(call: AnnouncedCall, site: ToolCallSite): Promise<ToolC
     appended.catch(() => undefined);
     shown.push(appended);
   };
-  const { folders, trusted } = site.workspace();
   const running = site.tools.run({
     toolName: call.toolName,
     input: call.input,
     conversationId: site.conversationId,
     toolCallId: call.toolCallId,
-    place: { cwd: site.cwd, workspaceFolders: folders, trusted },
+    place: () => {
+      const { folders, trusted } = site.workspace();
+      return { cwd: site.cwd, workspaceFolders: folders, trusted };
+    },
     commandCwd: site.state().commandCwd,
     ask: (question) =>
       site.budget.withoutTime(() => site.permissions.ask({ ...question, toolCallId: call.toolCallId }, site.signal)),

@@ -68,7 +68,7 @@ export class Turn {
       const loop = new TurnLoop({
         site: this.toolCallSite(budget),
         model,
-        instructions: this.instructions(),
+        instructions: () => this.instructions(),
         events: place.events,
         logger: place.logger.child({ conversationId: place.conversationId, turnId }),
       });

@@ -30,7 +30,8 @@ export class TurnStopped extends Error {
 export interface TurnLoopOptions {
   readonly site: ToolCallSite;
   readonly model: ReadyModel;
-  readonly instructions: string;
+  /** Asked before each call of the model, since trust and folders may have changed. */
+  readonly instructions: () => string;
   readonly events: () => readonly SessionEvent[];
   readonly logger: Logger;
 }
@@ -113,7 +114,7 @@ export class TurnLoop {
     const coalescer = new StreamCoalescer({ append: site.append, clock: site.clock, stepId });
     try {
       const answer = await model.call({
-        instructions,
+        instructions: instructions(),
         messages: eventsToMessages(events()),
         tools: site.tools.definitions,
         signal: site.signal,

@@ -13,16 +13,26 @@ const maxCommandBytes = 32_768;
 type ReadEffect = Extract<Effect, { kind: 'readFile' | 'listFiles' | 'searchFiles' }>;
 type CommandEffect = Extract<Effect, { kind: 'runCommand' }>;
 
+export interface PolicyGateOptions {
+  /**
+   * The data folder of this product. Whoever has its token may do all that the server may do, so that no agent comes near
+   * it, also where the person has opened a folder that holds it.
+   */
+  readonly ownFolder: string;
+  readonly logger: Logger;
+}
+
 /**
  * Decides about every effect of every tool; there is no other way to one. Reading inside the workspace is allowed,
- * secret files and everything outside are denied, commands are asked about each time; what a command of the same
- * conversation prints may be read, and it may be stopped. It never rejects: what cannot be
- * judged is denied.
+ * secret files, our own and everything outside are denied, commands are asked about each time; what a command of the
+ * same conversation prints may be read, and it may be stopped. It never rejects: what cannot be judged is denied.
  */
 export class PolicyGate {
+  private readonly ownFolder: string;
   private readonly logger: Logger;
 
-  constructor({ logger }: { readonly logger: Logger }) {
+  constructor({ ownFolder, logger }: PolicyGateOptions) {
+    this.ownFolder = ownFolder;
     this.logger = logger;
   }
 
@@ -30,15 +40,16 @@ export class PolicyGate {
     try {
       const folders = await realFoldersOf(place.workspaceFolders);
       if (folders.length === 0) return deny('No folder is open. Open a folder in the editor first.');
+      const ground: Ground = { folders, own: await realFoldersOf([this.ownFolder]) };
       switch (effect.kind) {
         case 'runCommand':
-          return await judgeCommand(effect, place, folders);
+          return await judgeCommand(effect, place, ground);
         case 'readOutput':
         case 'stopCommand':
           // The conversation's own command, which was asked about when it was started.
           return { outcome: 'allow', path: place.cwd };
         default:
-          return await judgeRead(effect, place, folders);
+          return await judgeRead(effect, place, ground);
       }
     } catch (error) {
       this.logger.error('An effect could not be judged and was denied', { kind: effect.kind, error });
@@ -47,14 +58,23 @@ export class PolicyGate {
   }
 }
 
-async function judgeRead(effect: ReadEffect, place: EffectPlace, folders: readonly string[]): Promise<Decision> {
+/** Real paths of folders. */
+interface Ground {
+  /** Of the workspace. */
+  readonly folders: readonly string[];
+  /** The product's own data folder, if it exists. */
+  readonly own: readonly string[];
+}
+
+async function judgeRead(effect: ReadEffect, place: EffectPlace, ground: Ground): Promise<Decision> {
   const shown = makeVisible(effect.path);
   // The name is judged before the disk is asked, so that an answer never tells whether a secret file exists.
   const named = secretHeldBy(path.resolve(place.cwd, effect.path.replaceAll('\0', '')));
   if (named !== undefined) return denySecret(shown, named);
   const resolved = await resolveRealPath(effect.path, place.cwd);
   if ('refusal' in resolved) return deny(`${shown} was not read: ${resolved.refusal}. Use another path.`);
-  if (!isInside(resolved.path, folders)) return denyOutside(shown);
+  if (!isInside(resolved.path, ground.folders)) return denyOutside(shown);
+  if (isOurs(resolved.path, ground)) return denyOwn(shown);
   const held = secretHeldBy(resolved.path);
   if (held !== undefined) return denySecret(shown, held);
   const unsuitable = resolved.exists ? await unsuitableFor(effect.kind, resolved.path) : undefined;
@@ -64,7 +84,7 @@ async function judgeRead(effect: ReadEffect, place: EffectPlace, folders: readon
 async function judgeCommand(
   { commandLine, cwd }: CommandEffect,
   place: EffectPlace,
-  folders: readonly string[],
+  ground: Ground,
 ): Promise<Decision> {
   if (!place.trusted) {
     return deny(
@@ -79,7 +99,8 @@ async function judgeCommand(
   const shown = makeVisible(cwd);
   const resolved = await resolveRealPath(cwd, place.cwd);
   if ('refusal' in resolved) return deny(`A command cannot run in ${shown}: ${resolved.refusal}. Use another folder.`);
-  if (!isInside(resolved.path, folders)) return denyOutside(shown);
+  if (!isInside(resolved.path, ground.folders)) return denyOutside(shown);
+  if (isOurs(resolved.path, ground)) return denyOwn(shown);
   if (!resolved.exists) return deny(`The folder ${shown} does not exist. Make it first, or use another.`);
   if (!(await stat(resolved.path)).isDirectory()) return deny(`${shown} is not a folder. Give a folder to run in.`);
   return { outcome: 'ask', detail: makeVisible(commandLine), path: resolved.path };
@@ -101,6 +122,12 @@ async function unsuitableFor(kind: ReadEffect['kind'], realPath: string): Promis
   return undefined;
 }
 
+/** Whether it is the product's own. Who has opened a folder deeper within ours means that one. */
+function isOurs(realPath: string, { folders, own }: Ground): boolean {
+  const chosen = folders.filter((folder) => !own.includes(folder) && isInside(folder, own));
+  return isInside(realPath, own) && !isInside(realPath, chosen);
+}
+
 /** The real paths of those workspace folders that exist. */
 async function realFoldersOf(folders: readonly string[]): Promise<string[]> {
   const real = await Promise.all(
@@ -117,6 +144,12 @@ function deny(message: string): Decision {
 
 function denySecret(shown: string, held: string): Decision {
   return deny(`${shown} is not shown to any model: it may hold ${held}. Ask the person for what you need from it.`);
+}
+
+function denyOwn(shown: string): Decision {
+  return deny(
+    `${shown} belongs to the assistant itself: its token and its records are no business of an agent. Leave it.`,
+  );
 }
 
 function denyOutside(shown: string): Decision {

@@ -19,7 +19,8 @@ export interface ToolProgress {
 export interface ToolCallContext {
   readonly conversationId: ConversationId;
   readonly toolCallId: string;
-  readonly place: EffectPlace;
+  /** As it stands at the time of asking: folders and trust may change while a call runs. */
+  place(): EffectPlace;
   /** Where the conversation's last command left its shell. */
   readonly commandCwd: string;
   /** Asks the person; true if allowed. Rejects when the call is cancelled. */

@@ -13,7 +13,7 @@ describe('policy gate', () => {
   let workspace: string;
   let place: EffectPlace;
   const { logger, lines } = recordingLogger();
-  const gate = new PolicyGate({ logger });
+  let gate: PolicyGate;
 
   before(() => {
     base = fs.mkdtempSync(path.join(fs.realpathSync(tmpdir()), 'aida gate-'));
@@ -34,6 +34,7 @@ describe('policy gate', () => {
     link('circle', 'circle');
     link(path.join(workspace, 'src/a.ts'), 'secrets.txt');
     execFileSync('mkfifo', [path.join(workspace, 'pipe')]);
+    gate = new PolicyGate({ ownFolder: path.join(base, 'home', 'data'), logger });
     place = { cwd: workspace, workspaceFolders: [workspace], trusted: true };
   });
   after(() => {
@@ -129,6 +130,34 @@ describe('policy gate', () => {
     }
   });
 
+  it('keeps agents away from what is our own, in whatever folder that lies, and by whatever name', async () => {
+    const home = path.join(base, 'home');
+    const data = path.join(home, 'data');
+    fs.mkdirSync(path.join(data, 'opened'), { recursive: true });
+    for (const file of ['token', 'opened/a.txt']) fs.writeFileSync(path.join(data, file), 'text');
+    fs.symlinkSync(data, path.join(home, 'link'));
+    for (const folder of [home, data]) {
+      const there = { cwd: home, workspaceFolders: [folder], trusted: true };
+      for (const asked of ['data/token', 'link/token', 'data/settings.json', 'data/opened/a.txt']) {
+        const { outcome, ...rest } = await gate.check(read(asked), there);
+        assert.equal(outcome, 'deny', asked);
+        assert.match('message' in rest ? rest.message : '', /belongs to the assistant/);
+      }
+      for (const kind of ['listFiles', 'searchFiles'] as const) {
+        assert.equal((await gate.check({ kind, path: 'data' }, there)).outcome, 'deny', kind);
+      }
+      const command = await gate.check({ kind: 'runCommand', commandLine: 'cat token', cwd: 'data' }, there);
+      assert.equal(command.outcome, 'deny');
+    }
+    const opened = { cwd: data, workspaceFolders: [path.join(data, 'opened')], trusted: true };
+    assert.equal(
+      (await gate.check(read('opened/a.txt'), opened)).outcome,
+      'allow',
+      'the person has opened this very folder',
+    );
+    assert.equal((await gate.check(read('token'), opened)).outcome, 'deny');
+  });
+
   it('finds the workspace when it was opened through a link', async () => {
     const link = path.join(base, 'link to work');
     fs.symlinkSync(workspace, link);
@@ -170,6 +199,14 @@ describe('policy gate', () => {
       const decision = await gate.check({ kind: 'runCommand', commandLine, cwd }, place);
       assert.match(decision.outcome === 'deny' ? decision.message : '', why, `${commandLine.slice(0, 9)} in ${cwd}`);
     }
+  });
+
+  it('denies what cannot be judged', async () => {
+    const recorded = recordingLogger();
+    const failing = new PolicyGate({ ownFolder: base, logger: recorded.logger });
+    const decision = await failing.check(read(5 as never), place);
+    assert.match(decision.outcome === 'deny' ? decision.message : '', /could not be checked/);
+    assert.equal(recorded.lines.length, 1, 'and the log says why');
   });
 
   it('compares paths as each platform does', () => {

@@ -1,12 +1,15 @@
 import * as assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
+import { contract } from '../../../server/protocol/contract.ts';
 import { conversationId } from '../../../server/protocol/sessionEvents.ts';
+import { terminalId } from '../../../server/protocol/terminal.ts';
 import { systemClock } from '../../../server/src/base/clock.ts';
 import { DiskEditorHost } from '../../../server/src/editorHost/diskEditorHost.ts';
 import { PolicyGate } from '../../../server/src/security/policyGate.ts';
+import { CheckedAccess } from '../../../server/src/tools/checkedAccess.ts';
 import { FileSearch } from '../../../server/src/tools/fileSearch.ts';
-import type { Effect } from '../../../server/src/tools/ports.ts';
+import type { CommandOutcome, Effect, EffectPlace } from '../../../server/src/tools/ports.ts';
 import { findRipgrep } from '../../../server/src/tools/ripgrep.ts';
 import { fileListNamespace, FolderLists } from '../../../server/src/tools/folderLists.ts';
 import { ToolRegistry, type ToolOutcome } from '../../../server/src/tools/toolRegistry.ts';
@@ -16,8 +19,20 @@ import { RecordedAudit } from '../../support/recordedAudit.ts';
 import { recordingLogger } from '../../support/recordingLogger.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 
-const refuse = (): Promise<never> => Promise.reject(new Error('No command may run here.'));
+const refuse = (): Promise<never> => Promise.reject(new Error('No command can be run here.'));
 const toolsFolder = path.join(projectFolder, 'server/src/tools');
+
+const ended: CommandOutcome = {
+  terminalId: terminalId.parse('0'.repeat(32)),
+  exit: { exitCode: 0, signal: null },
+  cause: 'exited',
+  output: '',
+  omittedBytes: 0,
+  durationMs: 1,
+  timedOut: false,
+  waitsForInput: undefined,
+  typed: [],
+};
 
 /** A repository with what tools stumble over. */
 function makeWorkspace(root: string): void {
@@ -60,6 +75,12 @@ describe('Tools', () => {
   let root: string;
   let checked: Effect[];
   let audit: RecordedAudit;
+  let place: EffectPlace;
+  /** What the person says when asked. */
+  let answer: () => boolean;
+  let runCommand: () => Promise<CommandOutcome>;
+  /** Where commands would have been run. */
+  let ranIn: string[];
   const cache = createCache();
   const { logger } = recordingLogger();
   const fileLists = cache.namespace(fileListNamespace);
@@ -80,6 +101,10 @@ describe('Tools', () => {
 
   beforeEach(() => {
     checked = [];
+    ranIn = [];
+    place = { cwd: root, workspaceFolders: [root], trusted: true };
+    answer = () => false;
+    runCommand = refuse;
     audit = new RecordedAudit();
     lists = new FolderLists({ cache: fileLists, clock: systemClock, logger });
   });
@@ -90,7 +115,7 @@ describe('Tools', () => {
   });
 
   async function run(toolName: string, input: unknown, signal = new AbortController().signal): Promise<ToolOutcome> {
-    const gate = new PolicyGate({ logger });
+    const gate = new PolicyGate({ ownFolder: path.join(folder.path, 'data'), logger });
     const registry = new ToolRegistry(
       {
         policy: {
@@ -102,7 +127,12 @@ describe('Tools', () => {
         audit,
         files: new DiskEditorHost(),
         search: new FileSearch(() => undefined, lists),
-        commands: { run: refuse, read: refuse, stop: refuse, takeUp: refuse },
+        commands: {
+          run: (request) => (ranIn.push(request.cwd), runCommand()),
+          read: refuse,
+          stop: refuse,
+          takeUp: refuse,
+        },
       },
       logger,
     );
@@ -111,9 +141,9 @@ describe('Tools', () => {
       input,
       conversationId: conversationId.parse('conversation-1'),
       toolCallId: 'call',
-      place: { cwd: root, workspaceFolders: [root], trusted: true },
+      place: () => place,
       commandCwd: root,
-      ask: () => Promise.resolve(false),
+      ask: () => Promise.resolve(answer()),
       onProgress: () => undefined,
       signal,
     });
@@ -299,6 +329,83 @@ describe('Tools', () => {
       assert.equal(outcome.isMistake, true);
       assert.match(textOf(outcome), /does not fit read_file/);
     }
+  });
+
+  describe('that need a yes', () => {
+    const outcomes = (): string[] => audit.events.map(({ outcome = '' }) => outcome);
+
+    it('run where the person was told that they would', async () => {
+      answer = () => true;
+      await run('run_command', { command: 'true', cwd: 'src' });
+      assert.deepEqual(ranIn, [path.join(root, 'src')]);
+      assert.deepEqual(outcomes(), ['allowedByPerson']);
+    });
+
+    it('do nothing where the trust was withdrawn while the person thought about it', async () => {
+      answer = () => {
+        place = { ...place, trusted: false };
+        return true;
+      };
+      const outcome = await run('run_command', { command: 'true' });
+      assert.match(textOf(outcome), /not trusted/);
+      assert.deepEqual(outcome.rawOutput, { refused: true });
+      assert.deepEqual([ranIn, outcomes()], [[], ['allowedByPerson', 'denied']]);
+    });
+
+    it('do nothing where their folder was closed or leads elsewhere by the time of the answer', async () => {
+      const link = path.join(root, 'here');
+      symlinkSync(path.join(root, 'src'), link);
+      try {
+        answer = () => {
+          rmSync(link);
+          symlinkSync(path.join(root, 'ignored'), link);
+          return true;
+        };
+        assert.match(textOf(await run('run_command', { command: 'true', cwd: 'here' })), /leads elsewhere/);
+      } finally {
+        rmSync(link);
+      }
+      answer = () => {
+        place = { ...place, workspaceFolders: [path.join(root, 'src')] };
+        return true;
+      };
+      assert.match(textOf(await run('run_command', { command: 'true' })), /outside the workspace/);
+      assert.deepEqual(ranIn, []);
+    });
+  });
+
+  it('go on inside the workspace, wherever a command has ended', async () => {
+    answer = () => true;
+    for (const [cwdAfter, next] of [
+      [path.join(root, 'src'), path.join(root, 'src')],
+      ['/etc', root],
+      [path.join(root, 'outside'), root],
+    ] as const) {
+      runCommand = () => Promise.resolve({ ...ended, cwdAfter });
+      assert.equal((await run('run_command', { command: 'cd' })).commandCwd, next, cwdAfter);
+    }
+  });
+
+  it('have nothing in reach of what the server may do', async () => {
+    for (const method of Object.keys(contract)) {
+      const outcome = await run(method, {});
+      assert.deepEqual([outcome.status, outcome.isMistake], ['failed', true], method);
+      assert.match(textOf(outcome), /There is no tool/);
+    }
+    const nothing = {} as never;
+    const access = new CheckedAccess(nothing, nothing);
+    assert.deepEqual(Reflect.ownKeys(access), [], 'what it works with cannot be taken out of it');
+    // Who adds to these gives agents a new right, which the policy gate must know.
+    assert.deepEqual(Reflect.ownKeys(CheckedAccess.prototype).sort(), [
+      'constructor',
+      'displayPath',
+      'listFiles',
+      'readOutput',
+      'readText',
+      'runCommand',
+      'searchFiles',
+      'stopCommand',
+    ]);
   });
 
   it('have neither a file system nor processes in reach but through the checked access', () => {
