@@ -26,9 +26,6 @@ interface Manifest {
     readonly menus: Readonly<Record<string, readonly { readonly command: string }[]>>;
     readonly keybindings: readonly { readonly command: string }[];
   };
-  readonly capabilities: {
-    readonly untrustedWorkspaces: { readonly supported: string; readonly restrictedConfigurations: readonly string[] };
-  };
 }
 
 const prefix = 'aiDevAssistant.';
@@ -66,12 +63,6 @@ describe('The manifest', () => {
       if (property.type === 'integer') assert.equal(accepts(1.5), false, key);
       if (property.maxLength !== undefined) assert.equal(accepts('x'.repeat(property.maxLength + 1)), false, key);
     }
-  });
-
-  it('keeps endpoints of a folder out until the person trusts it', () => {
-    const urls = settingKeys.filter((key) => key.endsWith('baseUrl')).map((key) => prefix + key);
-    assert.equal(manifest.capabilities.untrustedWorkspaces.supported, 'limited');
-    assert.deepEqual([...manifest.capabilities.untrustedWorkspaces.restrictedConfigurations].sort(), urls.sort());
   });
 
   it('names every string in package.nls.json, which has no other', () => {
