@@ -35,7 +35,13 @@ export const suites: readonly Suite[] = [
     needs: ['package', 'browser', 'programs'],
     limitMs: 12 * minuteMs,
   },
-  { name: 'security', patterns: ['test/security/**/*.test.ts'], needs: ['package'], limitMs: 4 * minuteMs },
+  {
+    name: 'security',
+    patterns: ['test/security/**/*.test.ts'],
+    needs: ['package'],
+    limitMs: 6 * minuteMs,
+    alone: { environment: { GUARD_CANARIES: 'all' }, limitMs: 20 * minuteMs },
+  },
   {
     name: 'vscode',
     patterns: ['test/vscode/suite/**/*.test.ts'],

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { promisify } from 'node:util';
 import { projectFolder } from '../../scripts/project.ts';
 import { temporaryFolder } from './temporaryFolder.ts';
 
 const run = promisify(execFile);
+/** The report of some hundred tests. */
+const maxOutputBytes = 16 * 1024 * 1024;
 const copied = ['server', 'scripts', 'test/support', 'test/unit', 'package.json', '.mocharc.json'];
 
 /** A guard, and what stands in its place where somebody has taken it out. */
@@ -16,7 +18,12 @@ export interface Canary {
   /** Stands there exactly once. */
   readonly guard: string;
   readonly without: string;
+  /** The tests run the bundle of the server, which is then made without the guard. */
+  readonly isBundled?: boolean;
 }
+
+/** What `dist/` of a copy has of its own: the code of the server, and what starts it from beside it. */
+const ownBundles = ['commandLine.js', 'server.js'];
 
 /** A copy of the sources in which a guard can be taken out, to see that a test notices. The owner calls `remove`. */
 export class CanaryCopy {
@@ -27,8 +34,13 @@ export class CanaryCopy {
     for (const part of [...copied, ...more]) {
       cpSync(path.join(projectFolder, part), path.join(this.folder.path, part), { recursive: true });
     }
-    for (const part of ['node_modules', 'dist']) {
-      symlinkSync(path.join(projectFolder, part), path.join(this.folder.path, part), 'dir');
+    symlinkSync(path.join(projectFolder, 'node_modules'), path.join(this.folder.path, 'node_modules'), 'dir');
+    const [from, to] = [projectFolder, this.folder.path].map((folder) => path.join(folder, 'dist'));
+    assert.ok(from !== undefined && to !== undefined);
+    mkdirSync(to);
+    for (const name of readdirSync(from)) {
+      if (ownBundles.includes(name)) cpSync(path.join(from, name), path.join(to, name));
+      else if (!name.endsWith('.map')) symlinkSync(path.join(from, name), path.join(to, name));
     }
   }
 
@@ -36,20 +48,20 @@ export class CanaryCopy {
     this.folder.remove();
   }
 
-  /** How many of the tests in `file` whose name holds `grep` fail. */
-  async failures(file: string, grep: string): Promise<number> {
+  /** How many of the tests in `files` whose name holds `grep` fail. */
+  async failures(files: readonly string[], grep: string): Promise<number> {
     const mocha = path.join(projectFolder, 'node_modules/mocha/bin/mocha.js');
-    const args = [mocha, '--reporter', 'json', '--grep', grep, file];
-    const { stdout } = await run(process.execPath, args, { cwd: this.folder.path }).catch(
+    const args = [mocha, '--reporter', 'json', '--grep', grep, ...files];
+    const { stdout } = await run(process.execPath, args, { cwd: this.folder.path, maxBuffer: maxOutputBytes }).catch(
       (error: unknown) => error as { stdout: string },
     );
     const { stats } = JSON.parse(stdout.slice(stdout.indexOf('{'))) as { stats: { tests: number; failures: number } };
-    assert.ok(stats.tests > 0, `no test of ${file} is named "${grep}"`);
+    assert.ok(stats.tests > 0, `no test of ${files.join(', ')} is named "${grep}"`);
     return stats.failures;
   }
 
   /** As `failures`, with the guard taken out. */
-  async failuresWithout({ file, guard, without }: Canary, tests: string, grep: string): Promise<number> {
+  async failuresWithout({ file, guard, without, isBundled }: Canary, tests: string, grep: string): Promise<number> {
     const source = path.join(this.folder.path, file);
     const original = readFileSync(source, 'utf8');
     assert.equal(original.split(guard).length, 2, `${guard} stands in ${file} once`);
@@ -58,9 +70,15 @@ export class CanaryCopy {
       original.replace(guard, () => without),
     );
     try {
-      return await this.failures(tests, grep);
+      if (isBundled === true) await this.bundle();
+      return await this.failures([tests], grep);
     } finally {
       writeFileSync(source, original);
     }
+  }
+
+  /** Makes the server's bundle of this copy anew. Nothing else in `dist/` is written, which is not the copy's own. */
+  private async bundle(): Promise<void> {
+    await run(process.execPath, ['scripts/build.ts', 'commandLine'], { cwd: this.folder.path });
   }
 }

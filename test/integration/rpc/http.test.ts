@@ -118,6 +118,12 @@ describe('The server over HTTP', () => {
     assert.equal(answer.body['error'], 'TooLarge');
   });
 
+  it('answers 413 to a body without a length once it is too large', async () => {
+    const headers = { 'content-length': null, 'transfer-encoding': 'chunked' };
+    const answer = await server.send({ path: '/api/server/health', headers, body: Buffer.alloc(5 * 1024 * 1024, ' ') });
+    assert.deepEqual([answer.status, answer.body['error']], [413, 'TooLarge']);
+  });
+
   it('refuses to listen beyond this machine', () => {
     assert.throws(
       () => execFileSync(process.execPath, ['dist/server.js', 'serve', '--host', '0.0.0.0'], { stdio: 'pipe' }),

@@ -21,19 +21,19 @@ const calls: readonly {
   },
   {
     file: 'server/src/tools/checkedAccess.ts',
-    call: "await this.record(effect, 'denied', { why: decision.message });",
+    call: "await this.#record(effect, 'denied', { why });",
     without: '',
     tests: 'each decision',
   },
   {
     file: 'server/src/tools/checkedAccess.ts',
-    call: "else await this.record(effect, 'allowed', { path: decision.path });",
+    call: "await this.#record(effect, 'allowed', { path: decision.path });",
     without: '',
     tests: 'each decision',
   },
   {
     file: 'server/src/tools/checkedAccess.ts',
-    call: "await this.record(effect, allowed ? 'allowedByPerson' : 'deniedByPerson', { path: decision.path });",
+    call: "await this.#record(effect, allowed ? 'allowedByPerson' : 'deniedByPerson', { path: decision.path });",
     without: '',
     tests: 'the answer allow_once',
   },
@@ -74,7 +74,7 @@ describe('Without one of the calls that tell the audit log', function () {
   after(() => copy.remove());
 
   it('none of the tests fails while all calls are there', async () => {
-    assert.equal(await copy.failures(tests, 'What is privileged'), 0);
+    assert.equal(await copy.failures([tests], 'What is privileged'), 0);
   });
 
   for (const { file, call, without, tests: grep } of calls) {

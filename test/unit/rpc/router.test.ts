@@ -243,10 +243,23 @@ describe('The router', () => {
 
   it('refuses what could harm the code behind it, also where the schema lets further fields through', async () => {
     const { router } = createRouter({ 'session/new': () => ({ sessionId: 'abcdefgh', configOptions: [] }) });
-    for (const more of [JSON.stringify({ deep: nested(100) }), '{"__proto__": {}}']) {
+    const many = JSON.stringify({ many: Array.from({ length: 200_001 }, () => 0) });
+    for (const more of [JSON.stringify({ deep: nested(100) }), '{"__proto__": {}}', many]) {
       const params: unknown = JSON.parse(more.replace('{', '{"cwd": "/", '));
-      assert.equal(reasonOf(await router.request(client, 'session/new', params, never)), 'InvalidParams', more);
+      assert.equal(
+        reasonOf(await router.request(client, 'session/new', params, never)),
+        'InvalidParams',
+        more.slice(0, 50),
+      );
     }
+  });
+
+  it('gives a name that is not known back with its control characters replaced, and not more of it than helps', async () => {
+    const { router } = createRouter({});
+    const answer = await router.request(client, `a\x1b]0;b\x07\u202ec${'d'.repeat(1_000)}`, {}, never);
+    assert.ok('error' in answer);
+    assert.doesNotMatch(answer.error.message, /[\p{Cc}\p{Cf}]/u);
+    assert.ok(answer.error.message.length < 200);
   });
 
   it('counts what it does not know, so that to guess names is not free', async () => {

@@ -89,6 +89,16 @@ describe('The guard of the doors', () => {
     assert.equal(await authenticate({ remoteAddress: 'b' }), 'Unauthenticated');
   });
 
+  it('remembers the thousand addresses that failed last, and no more', async () => {
+    const { authenticate } = create({ 'limits.failedAuthenticationsPer5Minutes': 1 });
+    const address = (number: number) => ({ remoteAddress: `10.0.${number >> 8}.${number & 255}` });
+    for (let number = 0; number < 1_000; number++) await authenticate(address(number));
+    assert.equal(await authenticate(address(0)), 'RateLimited 300000', 'which makes it the latest');
+    assert.equal(await authenticate(address(1_000)), 'Unauthenticated');
+    assert.equal(await authenticate(address(1)), 'Unauthenticated', 'it was forgotten');
+    assert.equal(await authenticate(address(0)), 'RateLimited 300000');
+  });
+
   it('refuses a Host or an Origin that stands there twice, or no Host', () => {
     const { guard, request } = create({ 'security.allowedOrigins': ['https://a.example'] });
     const verdict = (parts: Partial<DoorRequest>) => guard.checkAddress(request(parts))?.reason;

@@ -1,0 +1,64 @@
+import { guardsOf, type GuardCanary } from './guardCanary.ts';
+
+const tampering = 'test/unit/security/audit/tampering.test.ts';
+const keyHolder = 'test/unit/security/audit/keyHolder.test.ts';
+
+/** What keeps the audit log whole, and secrets out of it; that it is told of everything is `auditCanaries.test.ts`'s part. */
+export const auditCanaries: readonly GuardCanary[] = [
+  ...guardsOf('server/src/security/audit/chainFileCheck.ts', tampering, [
+    [
+      '} else if (record.previous !== this.head || record.sequence !== this.sequence + 1) {',
+      '} else if (record.sequence < 0) {',
+      'splice',
+    ],
+    ['if (this.nextAnchor.head !== this.head) {', "if (this.nextAnchor.head === '') {", 'edited record'],
+    ['if (opening.file !== this.name) {', "if (opening.file === '') {", 'under another name'],
+    [
+      'if (!this.options.trustedKeys.has(opening.publicKey)) {',
+      "if (opening.publicKey === '') {",
+      'a chain with another key',
+    ],
+    ['if (nextAnchor) {', 'if (nextAnchor === null) {', 'whole but shorter'],
+    ['if (claim)\n      throw', 'if (claim === null)\n      throw', 'cut together'],
+  ]),
+  ...guardsOf('server/src/security/audit/anchorReading.ts', tampering, [
+    ['if (!isSigned || signature', 'if (signature', 'another key has signed'],
+    [
+      'if (one.previous !== this.previous || one.sequence < this.sequence) {',
+      'if (one.sequence < 0) {',
+      'cut, edited or taken away',
+    ],
+  ]),
+  ...guardsOf('server/src/security/audit/chainFileCheck.ts', keyHolder, [
+    ['if (claim.head !== this.head) throw', "if (claim.head === '') throw", 'another head'],
+    ['if (tooFew) throw', 'if (tooFew === null) throw', 'was added'],
+    ['if (this.tornBytes > 0 || tornAnchors > 0) {', 'if (this.tornBytes < 0) {', 'half a record'],
+  ]),
+  ...guardsOf('server/src/security/audit/anchorReading.ts', keyHolder, [
+    ['if (one.file !== this.name) throw', "if (one.file === '') throw", 'another chain'],
+  ]),
+  ...guardsOf('server/src/security/audit/signingKey.ts', 'test/unit/security/audit/signingKey.test.ts', [
+    ['stats.isFile() && isPrivate ?', 'stats.isFile() ?', 'others could have read it'],
+    ['if (!secrets.canKeep) return undefined;', 'return undefined;', 'kept by an editor'],
+    ["if (pem.includes('PRIVATE')) return undefined;", '', 'no public key'],
+    ['publicKey !== undefined && keyIdOf(publicKey) === id', 'publicKey !== undefined', 'named after another'],
+  ]),
+  ...guardsOf('server/src/security/audit/auditedText.ts', 'test/unit/security/audit/auditService.test.ts', [
+    [
+      'const clean = redactEagerly(text, known).toWellFormed();',
+      'const clean = text.toWellFormed();',
+      'keeps secrets out',
+    ],
+    ["if (isSecretKey(key)) return '[redacted]';", '', 'keeps secrets out'],
+  ]),
+  ...guardsOf('server/src/security/audit/auditedText.ts', 'test/unit/security/audit/auditedText.test.ts', [
+    ["if (depth >= maxDepth) return '(too deep)';", '', ''],
+    ['if (json.length <= maxDetailsChars) return kept;', 'return kept;', ''],
+  ]),
+  ...guardsOf('server/src/security/audit/floodGate.ts', 'test/unit/security/audit/auditService.test.ts', [
+    ['if (window.admitted < maxPerWindow) {', 'if (window.admitted >= 0) {', 'by the thousand'],
+  ]),
+  ...guardsOf('server/src/security/audit/appendedFile.ts', 'test/unit/security/audit/auditService.test.ts', [
+    ['if (durable) await this.file.datasync();', '', 'disk'],
+  ]),
+];

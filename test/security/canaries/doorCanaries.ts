@@ -1,0 +1,102 @@
+import { guardsOf, type GuardCanary } from './guardCanary.ts';
+
+const guard = 'The guard of the doors';
+const tokens = 'The tokens of a data folder';
+const router = 'The router';
+const secret = '!record || !isRight || this.hasEnded(record)';
+
+/** Who may come in, how often, and with what. */
+export const doorCanaries: readonly GuardCanary[] = [
+  ...guardsOf('server/src/security/door/doorGuard.ts', 'test/unit/security/doorGuard.test.ts', [
+    ["isAmbiguous ? 'BadHost' : ", '', guard],
+    ['if (bearer) return bearer;', 'if (bearer || presented) return bearer!;', guard],
+    ['shown.length === 1 ? shown[0] : undefined', 'shown[0]', guard],
+    ['retryAfterMs === 0 ?', 'retryAfterMs >= 0 ?', guard],
+  ]),
+  ...guardsOf('server/src/security/door/failedAttempts.ts', 'test/unit/security/doorGuard.test.ts', [
+    ['if (this.byAddress.size > maxAddresses && oldest !== undefined) this.byAddress.delete(oldest);', '', 'thousand'],
+  ]),
+  ...guardsOf('server/src/security/door/hostGuard.ts', 'test/unit/security/hostGuard.test.ts', [
+    ["if (!isOurHost(headers.host, rules)) return 'BadHost';", '', ''],
+    ["return allowed ? 'ok' : 'BadOrigin';", "return allowed ? 'ok' : 'ok';", ''],
+    ['if (Number(match[2] ?? httpPort) !== port) return false;', '', ''],
+    ['origin !== undefined && rules', 'rules', ''],
+  ]),
+  ...guardsOf('server/src/security/tokens/tokenStore.ts', 'test/unit/security/tokens/tokenStore.test.ts', [
+    [secret, '!record || this.hasEnded(record)', tokens],
+    [secret, '!record || !isRight', tokens],
+    ['watcher.onEnded();', '', tokens],
+    ['digest: digestOf(token) }));', 'digest: digestOf(token), token }));', 'cannot be had'],
+    ['ids.length >= maxTokens && ', 'ids.length < 0 && ', 'a hundred at most'],
+    [
+      "if (tokenId === mainId) {\n      throw new CodedError('Unsupported'",
+      "if (tokenId === '') {\n      throw new CodedError('Unsupported'",
+      'cannot be revoked',
+    ],
+  ]),
+  ...guardsOf('server/src/security/tokens/tokenFile.ts', 'test/unit/security/tokens/tokenFile.test.ts', [
+    ['constants.O_NOFOLLOW | constants.O_NONBLOCK', 'constants.O_NONBLOCK', 'a link'],
+    [
+      "return 'Other users could read the token file, so there is a new token; clients must read it again.';",
+      'return undefined;',
+      'others could read',
+    ],
+    ['await fs.chmod(folder, folderMode);', '', 'others could look into'],
+    ["fs.open(temporary, 'wx', fileMode)", "fs.open(temporary, 'wx')", 'for its owner alone'],
+    ['problem === undefined && tokenPattern.test(token)', 'problem === undefined', 'holds no token'],
+  ]),
+  ...guardsOf('server/src/rpc/router.ts', 'test/unit/rpc/router.test.ts', [
+    ['if (includesScope(client.scope, scope)) return;', 'return;', router],
+    [
+      'this.limiter.check(client, method, declaration.limit);\n      const parsed = this.parseParams(method, declaration, params);\n      const result',
+      'const parsed = this.parseParams(method, declaration, params);\n      const result',
+      router,
+    ],
+    ["this.limiter.check(client, printable(method), 'api');", '', router],
+    ['guardParams(params);', '', router],
+    [
+      'authorize(client, method, declaration);\n      this.limiter.check(client, method, declaration.limit);\n      const parsed = this.parseParams(method, declaration, params);\n      const context',
+      'const parsed = this.parseParams(method, declaration, params);\n      const context',
+      'passes over a notification',
+    ],
+    ['if (parsed.success) return parsed.data;', 'return parsed.data ?? params;', 'answers InvalidParams'],
+    ['if (checked.success) return checked.data;', 'return result;', 'masks a handler'],
+    [
+      'const timer = this.clock.after(declaration.timeoutMs,',
+      'const timer = this.clock.after(2 ** 31,',
+      'answers TimedOut',
+    ],
+    ["text.replace(/[\\p{Cc}\\p{Cf}]/gu, '\\u{fffd}')", 'text', 'control characters'],
+  ]),
+  ...guardsOf('server/src/rpc/paramsGuard.ts', 'test/unit/rpc/router.test.ts', [
+    ['if (depth > maxNesting) throw', 'if (depth > 1e9) throw', 'could harm'],
+    ['if (values > maxValues) throw', 'if (values > 1e9) throw', 'could harm'],
+    ["if (!Array.isArray(value) && Object.hasOwn(value, '__proto__'))", "if (value === '__proto__')", 'could harm'],
+  ]),
+  ...guardsOf('server/src/rpc/errorBoundary.ts', 'test/unit/rpc/router.test.ts', [
+    [
+      'message: `The server failed on this request. Its log has the details under ${correlationId}.`',
+      'message: String(error)',
+      'masks a handler',
+    ],
+  ]),
+  ...guardsOf('server/src/rpc/rateLimiter.ts', 'test/unit/rpc/rateLimiter.test.ts', [
+    ['if (retryAfterMs > 0) throw refusal(method, budget, max, retryAfterMs);', '', 'ten'],
+    [
+      'tokenId === undefined ? this.byClient.get(client) : this.byToken.get(tokenId)',
+      'this.byClient.get(client)',
+      'the same token',
+    ],
+  ]),
+  ...guardsOf('server/src/rpc/frameReader.ts', 'test/unit/rpc/frameReader.test.ts', [
+    ['if (end === -1 ? buffered.length > maxHeaderBytes : end > maxHeaderBytes) {', 'if (end < -1) {', 'refuses'],
+    ["if (length !== undefined) throw new FramingError('Content-Length stands twice');", '', 'refuses'],
+    [
+      "if (!/^\\d{1,9}$/.test(match[2] ?? '')) throw new FramingError('Content-Length is not a number of bytes');",
+      '',
+      'refuses',
+    ],
+    ["if (length === undefined) throw new FramingError('Content-Length is missing');", 'length ??= 0;', 'refuses'],
+    ['if (length > maxBodyBytes) throw', 'if (length > 1e12) throw', 'refuses'],
+  ]),
+];

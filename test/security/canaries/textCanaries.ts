@@ -1,0 +1,87 @@
+import { guardsOf, type GuardCanary } from './guardCanary.ts';
+
+/** What makes a string of a stranger safe for where it is put. */
+export const textCanaries: readonly GuardCanary[] = [
+  ...guardsOf('server/src/base/logger.ts', 'test/unit/base/logger.test.ts', [
+    ["redact(parts.join(' '))", "parts.join(' ')", 'A line of the log'],
+    [".replace(/[\\r\\n]+/g, '\\\\n')", '', 'A line of the log'],
+    ['.replace(unprintable, escaped)', '', 'A line of the log'],
+    ["isSecretKey(key) ? '[redacted]' : formatValue(value)", 'formatValue(value)', 'A line of the log'],
+    ["isSecretKey(key) ? '[redacted]' : inner", 'inner', 'A line of the log'],
+    ['line.length <= maxLineChars ? line', 'line.length > 0 ? line', 'A line of the log'],
+  ]),
+  ...guardsOf('server/src/base/redaction.ts', 'test/unit/base/logger.test.ts', [
+    ['known.reduce((rest, secret) => rest.replaceAll(secret, replacement), text)', 'text', 'What is kept for long'],
+    ['.replace(basicCredentials, `$1${replacement}`)', '', 'What is kept for long'],
+    ['.replace(namedValue, `$1${replacement}`)', '', 'What is kept for long'],
+    ['.replace(urlPassword, `$1${replacement}`)', '', 'What is kept for long'],
+  ]),
+  ...guardsOf('server/src/security/visibleText.ts', 'test/unit/security/visibleText.test.ts', [
+    ['return text.replace(invisible, (character) => {', 'return text.replace(/(?!)/gu, (character) => {', ''],
+    ['const hidden = code >= firstTag && code <= lastTag ?', 'const hidden = code < 0 ?', ''],
+  ]),
+  ...guardsOf('server/src/terminals/commands/plainText.ts', 'test/unit/terminals/plainText.test.ts', [
+    ['stripVTControlCharacters(part)', 'part', ''],
+    [".replace(/(?!\\t)\\p{Cc}/gu, '')", '', ''],
+  ]),
+  ...guardsOf('server/src/cli/sessionOutputFilter.ts', 'test/unit/cli/sessionOutputFilter.test.ts', [
+    ["if (number === clipboard) return this.options.mayWriteClipboard && !text.endsWith('?');", '', 'guest may do'],
+    ['return !shellReports.has(number);', 'return true;', 'guest may do'],
+    ["if ((isPlain || prefix === '?') && name === 'J' && first === 3) return '';", '', 'guest may do'],
+    ["if (isPlain && name === 't' && ((first >= 1 && first <= 10) || first >= 24)) return '';", '', 'guest may do'],
+    ['!alternateModes.has(mode) && !windowModes.has(mode)', '!windowModes.has(mode)', 'guest may do'],
+  ]),
+  ...guardsOf('server/src/storage/exchange/safeMarkdown.ts', 'test/unit/storage/exchange/safeMarkdown.test.ts', [
+    [
+      "return text.replace(/\\r\\n?/g, '\\n').replace(hidden, (character) => {",
+      "return text.replace(/\\r\\n?/g, '\\n').replace(/(?!)/gu, (character) => {",
+      'what would not be seen',
+    ],
+  ]),
+  ...guardsOf('server/src/storage/index/searchText.ts', 'test/unit/storage/searchText.test.ts', [
+    ["terms.push(`\"${tokens.join(' ')}${phrase === undefined ? '*' : ''}\"`);", 'terms.push(phrase ?? word);', ''],
+    ["plain = marks.test(text) ? text.replaceAll(markStart, ' ').replaceAll(markEnd, ' ') : text", 'plain = text', ''],
+  ]),
+  ...guardsOf('server/src/providers/modelFailure.ts', 'test/unit/providers/modelFailure.test.ts', [
+    ["apiKey ? text.replaceAll(apiKey, '[redacted]') : text", 'text', ''],
+    [
+      'endpoint.apiKey ? { ...explained, error: withoutKey(explained.error, endpoint.apiKey) } : explained',
+      'explained',
+      '',
+    ],
+  ]),
+  ...guardsOf('webview-ui/src/markdown/links.ts', 'test/unit/webview/markdownText.test.ts', [
+    [
+      'if (!/^https?:\\/\\//i.test(href) || !URL.canParse(href)) return null;',
+      'if (!URL.canParse(href)) return null;',
+      'every other scheme',
+    ],
+    ['|| /^[\\\\/]{2}/.test(trimmed)) return null;\n  return readFile', ') return null;\n  return readFile', ''],
+    ["if (path === '' || unsafeInPath.test(path)) return null;", '', ''],
+  ]),
+  ...guardsOf('webview-ui/src/markdown/visibleText.ts', 'test/unit/webview/markdownText.test.ts', [
+    ['return `⟨U+${code}⟩`;', 'return character;', 'by their codes'],
+    [
+      "return text.replace(/\\r\\n/g, '\\n').replace(hiddenCharacters, '');",
+      "return text.replace(/\\r\\n/g, '\\n');",
+      'left out of an answer',
+    ],
+    ["text.replace(escapeSequence, '')", 'text', 'escape sequences'],
+  ]),
+  ...guardsOf('webview-ui/src/terminal/harmlessPaste.ts', 'test/unit/webview/harmlessPaste.test.ts', [
+    ["return text.replace(/[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f]/g, '');", 'return text;', ''],
+  ]),
+  ...guardsOf('server/src/terminals/shells/shellEnvironment.ts', 'test/unit/terminals/shellEnvironment.test.ts', [
+    ['value === undefined || removed.some((pattern) => pattern.test(name))', 'value === undefined', ''],
+    ["if (name === '' || /[=\\0]/.test(name)) throw", "if (name === '\\n') throw", ''],
+  ]),
+  ...guardsOf('extension/src/panels/viewMessages.ts', 'test/unit/extension/viewMessages.test.ts', [
+    [
+      'if (!known) return { problem: `the method ${shown(method)}`, requestId: id, isForbidden: true };',
+      '',
+      'forbidden method',
+    ],
+    ["typeof url === 'string' && isWebLink(url) ?", "typeof url === 'string' ?", 'may not have'],
+    ['return command && {', 'return {', 'may not have'],
+  ]),
+];

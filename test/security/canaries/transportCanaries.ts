@@ -1,0 +1,69 @@
+import { guardsOf, type GuardCanary } from './guardCanary.ts';
+
+const http = 'test/integration/rpc/http.test.ts';
+const webSocket = 'test/integration/rpc/webSocket.test.ts';
+const events = 'test/integration/rpc/events.test.ts';
+
+/** What stands at the doors themselves. A real server is asked, whose bundle is made without the guard. */
+export const transportCanaries: readonly GuardCanary[] = [
+  ...guardsOf('server/src/transports/httpTransport.ts', 'test/security/httpDoor.test.ts', [
+    [
+      'if (refusal) {\n      sendRefusal(response, refusal);',
+      'if (refusal === null) {\n      sendRefusal(response, refusal);',
+      'refuses the host',
+    ],
+  ]),
+  ...guardsOf('server/src/transports/httpTransport.ts', webSocket, [
+    [
+      'this.options.guard.checkAddress(doorRequestOf(request)) ?? (await this.admit(request))',
+      'await this.admit(request)',
+      'before there is a WebSocket',
+    ],
+    [
+      "if (targetOf(request).path === '/ws' && isWebSocket) return bearer;",
+      'if (isWebSocket) return bearer;',
+      'before there is a WebSocket',
+    ],
+  ]),
+  ...guardsOf('server/src/transports/httpTransport.ts', 'test/security/scopes.test.ts', [
+    [
+      "if ('reason' in bearer) {\n      sendRefusal(response, bearer);\n      return;\n    }",
+      "if ('reason' in bearer) Object.assign(bearer, { scope: 'admin', tokenId: 'x', reason: undefined });",
+      'HTTP',
+    ],
+    [
+      "if ('reason' in bearer) return bearer;",
+      "if ('reason' in bearer) Object.assign(bearer, { scope: 'admin', tokenId: 'x' });",
+      'out of reach of strangers',
+    ],
+  ]),
+  ...guardsOf('server/src/transports/httpCalls.ts', http, [
+    [
+      "if (!/^application\\/json(?:;\\s*charset=utf-8)?$/i.test(request.headers['content-type'] ?? '')) {",
+      "if (request.headers['content-type'] === '') {",
+      'answers 415',
+    ],
+    ["if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) return undefined;", '', '64 MiB'],
+    ['if (bytes > maxBodyBytes) return undefined;', '', 'without a length'],
+  ]),
+  ...guardsOf('server/src/transports/webSocketTransport.ts', webSocket, [
+    ['perMessageDeflate: false,', 'perMessageDeflate: true,', 'compresses nothing'],
+    ['maxPayload: maxMessageBytes,', '', 'above 4 MiB'],
+    ["leave();\n        socket.close(closeCodes.policy, 'The token does not hold any more.');", '', 'revoked'],
+  ]),
+  ...guardsOf('server/src/transports/webSocketChannel.ts', webSocket, [
+    [
+      "if (isBinary) socket.close(closeCodes.unsupportedData, 'Send messages as text.');\n      else",
+      '',
+      'binary frames',
+    ],
+    ['if (this.malformed > maxMalformed)', 'if (this.malformed < 0)', 'closes when it is too much'],
+  ]),
+  ...guardsOf('server/src/transports/eventStreams.ts', events, [
+    ['watch(bearer, () => stream.end()),', 'watch(bearer, () => undefined),', 'revoked'],
+  ]),
+  ...guardsOf('server/src/transports/httpAnswer.ts', 'test/security/contentSecurityPolicy.test.ts', [
+    ["'Content-Security-Policy': \"default-src 'none'; frame-ancestors 'none'\",", '', ''],
+    ["'X-Content-Type-Options': 'nosniff',", '', ''],
+  ]),
+].map((canary) => ({ ...canary, isBundled: true }));

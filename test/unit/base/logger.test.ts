@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { createLogger, type LogFields } from '../../../server/src/base/logger.ts';
+import { redactEagerly } from '../../../server/src/base/redaction.ts';
+
+const secrets = [
+  'sk-abcdefghijklmnopqrstuvwx',
+  `ghp_${'a'.repeat(36)}`,
+  `github_pat_${'b'.repeat(30)}`,
+  `ada_0123456789abcdef_${'c'.repeat(43)}`,
+  'AKIAABCDEFGHIJKLMNOP',
+  `eyJ${'d'.repeat(20)}.${'e'.repeat(20)}.${'f'.repeat(10)}`,
+  '-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEI\n-----END PRIVATE KEY-----',
+];
+
+function lineOf(message: string, fields: LogFields = {}): string {
+  const lines: string[] = [];
+  createLogger((_level, line) => lines.push(line), 'info').info(message, fields);
+  return lines.join('');
+}
+
+describe('A line of the log', () => {
+  for (const secret of secrets) {
+    it(`does not hold ${secret.slice(0, 12)}…, wherever it was`, () => {
+      const error = new Error(`with ${secret}`, { cause: new Error(secret) });
+      const line = lineOf(`said ${secret}`, { text: secret, inner: { deep: [secret] }, error });
+      const inOneLine = secret.replaceAll('\n', '\\n');
+      assert.equal(line.includes(secret) || line.includes(inOneLine) || line.includes('MC4CAQAw'), false, line);
+      assert.match(line, /\[redacted\]/);
+    });
+  }
+
+  it('does not hold what is called a secret, however it looks', () => {
+    for (const name of [
+      'apiKey',
+      'api_key',
+      'token',
+      'accessToken',
+      'password',
+      'Authorization',
+      'privateKey',
+      'cookie',
+    ]) {
+      assert.equal(lineOf('told', { [name]: 'plain words' }).includes('plain words'), false, name);
+      assert.equal(
+        lineOf('told', { params: { inner: { [name]: 'plain words' } } }).includes('plain words'),
+        false,
+        name,
+      );
+    }
+    assert.ok(lineOf('told', { path: 'plain words' }).includes('path=plain words'));
+  });
+
+  it('is one line that moves no cursor and reorders nothing, whatever a stranger sends', () => {
+    const line = lineOf('a\r\nINFO forged', { text: '\x1b]0;title\x07\x1b[2J\u202Ereversed\u2028next\x85\n\x9b31m' });
+    assert.doesNotMatch(line, /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u);
+    assert.ok(line.includes('a\\nINFO forged'), 'it is there to be read all the same');
+    assert.ok(line.includes('\\u{1b}]0;title'));
+    assert.ok(line.includes('\\u{202e}reversed'));
+  });
+
+  it('has an end', () => {
+    assert.ok(lineOf('x'.repeat(10_000_000)).length < 100_000);
+  });
+});
+
+describe('What is kept for long', () => {
+  const cases: readonly (readonly [text: string, secret: string])[] = [
+    ['PASSWORD=hunter2secret make', 'hunter2secret'],
+    ['curl --token "two words" x', 'two words'],
+    ['{"apiKey": "abc123"}', 'abc123'],
+    ['https://me:hunter2@host/path', 'hunter2'],
+    ['Authorization: Basic bWU6aHVudGVyMg==', 'bWU6aHVudGVyMg'],
+  ];
+  for (const [text, secret] of cases) {
+    it(`has nothing of the secret in: ${text}`, () => assert.equal(redactEagerly(text).includes(secret), false));
+  }
+
+  it('has nothing of what is known to be a secret, which looks like any word', () => {
+    assert.equal(
+      redactEagerly('say plainWord and plainWord again', ['plainWord']),
+      'say [redacted] and [redacted] again',
+    );
+  });
+
+  it('is left as it is where nothing is secret', () => {
+    for (const text of ['npm run build', 'git log --oneline', 'https://example.org/a?b=c#d'])
+      assert.equal(redactEagerly(text), text);
+  });
+});
