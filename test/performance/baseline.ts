@@ -1,13 +1,14 @@
 import * as fs from 'node:fs/promises';
-import * as os from 'node:os';
 import * as path from 'node:path';
 import { parseArgs } from 'node:util';
-import { buildBareServer, roundTrips, startTime, usedDataFolder } from './forkedServer.ts';
+import { roundTrips, startTime, usedDataFolder } from './forkedServer.ts';
+import { peerProgram } from './peerProgram.ts';
+import { describeMachine, writeReportFiles } from './reportFile.ts';
 import { percentile, summarize, type Summary } from './statistics.ts';
 import { measureWorkbench } from './workbenchTimes.ts';
 import { buildProduct, type BuiltFile } from '../../scripts/build.ts';
 import { runTask } from '../../scripts/command.ts';
-import { distFolder, formatBytes, projectFolder } from '../../scripts/project.ts';
+import { distFolder, formatBytes } from '../../scripts/project.ts';
 import { hostTarget, packVsix } from '../../scripts/vsix.ts';
 
 interface Row {
@@ -55,7 +56,7 @@ async function main(): Promise<number> {
 
 async function measureServer(rounds: number) {
   const ours = path.join(distFolder, 'server.js');
-  const bare = await buildBareServer();
+  const bare = await peerProgram('bareServer');
   const used = await usedDataFolder(ours);
   const starts = { ours: [] as number[], warm: [] as number[], bare: [] as number[] };
   for (let round = 0; round <= rounds; round++) {
@@ -113,8 +114,7 @@ const spread = ({ median, min, max }: Summary): string => `${ms(median)} (${ms(m
 const ms = (value: number): string => `${value < 10 ? value.toFixed(2) : value.toFixed(0)} ms`;
 
 async function writeReport(rows: readonly Row[], raw: object): Promise<void> {
-  const cpu = os.cpus();
-  const machine = `${cpu.length} × ${cpu[0]?.model.trim() ?? 'unknown'}, ${Math.round(os.totalmem() / 2 ** 30)} GiB, ${process.platform}, Node ${process.versions.node}`;
+  const machine = describeMachine();
   const lines = [
     '# Performance baseline',
     'Written by `npm run performance:baseline`. Medians, with the smallest and the largest value. Timings depend on the machine; what counts is the',
@@ -127,13 +127,7 @@ async function writeReport(rows: readonly Row[], raw: object): Promise<void> {
     ...rows.map(({ what, ours, bare, target }) => `| ${what} | ${ours} | ${bare} | ${target} |`),
     '',
   ];
-  const folder = path.join(projectFolder, 'docs', 'reports');
-  await fs.mkdir(folder, { recursive: true });
-  await fs.writeFile(path.join(folder, 'performance-baseline.md'), lines.join('\n'));
-  await fs.writeFile(
-    path.join(folder, 'performance-baseline.json'),
-    `${JSON.stringify({ machine, ...raw }, undefined, 2)}\n`,
-  );
+  await writeReportFiles('performance-baseline', lines, JSON.stringify({ machine, ...raw }, undefined, 2));
   console.log(lines.slice(6).join('\n'));
 }
 

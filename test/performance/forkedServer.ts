@@ -4,7 +4,6 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { promisify } from 'node:util';
-import { build } from 'esbuild';
 import {
   createMessageConnection,
   IPCMessageReader,
@@ -12,19 +11,10 @@ import {
   type MessageConnection,
 } from 'vscode-languageserver/node';
 import { serverFlags } from '../../extension/src/server/serverFlags.ts';
-import { projectFolder, testOutputFolder } from '../../scripts/project.ts';
 import { waitFor } from '../support/waitFor.ts';
 
 /** Which program is measured. */
 export type Program = 'ours' | 'bare';
-
-/** Bundles the bare peer as our server is bundled, so that both load one file. */
-export async function buildBareServer(): Promise<string> {
-  const outfile = path.join(testOutputFolder, 'performance', 'bareServer.js');
-  const entry = path.join(projectFolder, 'test', 'fixtures', 'performance', 'bareServer.ts');
-  await build({ entryPoints: [entry], outfile, bundle: true, minify: true, platform: 'node', format: 'cjs' });
-  return outfile;
-}
 
 /** A server process with a connection to it. The owner calls `end`. */
 export class ForkedServer {

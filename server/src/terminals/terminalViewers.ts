@@ -15,9 +15,11 @@ import { ViewerSeat } from './viewerSeat.ts';
 
 /**
  * Bytes that a viewer may have unacknowledged: enough to keep a local viewer busy, and little enough that a key's echo in
- * another terminal of the same client does not wait behind them. See docs/decisions/0011-flow-control.md.
+ * another terminal of the same client does not wait behind them. All windows of a client share its channel, so that those
+ * after the first few are smaller. See docs/decisions/0011-flow-control.md.
  */
 const windowBytes = 262_144;
+const furtherWindows = { after: 2, windowBytes: 65_536 } as const;
 
 /** Finding the pty host again after its connection broke has this long; the launcher's own limit is 10 s. */
 const resumeTimeoutMs = 15_000;
@@ -222,7 +224,8 @@ export class TerminalViewers implements Disposable {
     const scrollbackLines = settings.get('terminals.scrollbackLines');
     const how = { scrollbackLines, maxReplayBytes: maxCheckpointReplayBytes, want: 'replay', signal } as const;
     return screens.hold({ host, sessionId }, how, async ({ offset, replay, cols, rows }) => {
-      const subscription = await host.subscribe({ sessionId, windowBytes, fromOffset: offset }, signal);
+      const subscribing = { sessionId, windowBytes: this.windowFor(client, sessionId), fromOffset: offset };
+      const subscription = await host.subscribe(subscribing, signal);
       // Where another viewer has driven the terminal on, a gap follows, and with it another screen.
       const viewer = { client, sessionId, host, subscription, nextOffset: offset, hasExited: false, failures: 0 };
       return { viewer: { ...viewer, screenAtMs: clock.now() }, screen: { data: replay, cols, rows } };
@@ -237,9 +240,16 @@ export class TerminalViewers implements Disposable {
   ): Promise<Viewer> {
     const host = await this.options.terminals.host();
     const where = fromOffset === undefined ? {} : { fromOffset };
-    const subscription = await host.subscribe({ sessionId, windowBytes, ...where }, signal);
+    const subscribing = { sessionId, windowBytes: this.windowFor(client, sessionId), ...where };
+    const subscription = await host.subscribe(subscribing, signal);
     const nextOffset = subscription.startOffset;
     return { client, sessionId, host, subscription, nextOffset, hasExited: false, failures: 0, screenAtMs: 0 };
+  }
+
+  /** By how many terminals the client watches already; one that it watches anew keeps its place. */
+  private windowFor(client: Client, sessionId: TerminalId): number {
+    const place = [...(this.viewers.get(client)?.keys() ?? []), sessionId].indexOf(sessionId);
+    return place < furtherWindows.after ? windowBytes : furtherWindows.windowBytes;
   }
 
   private begin(viewer: Viewer, screen: TerminalScreenData | undefined): void {

@@ -2,8 +2,12 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import * as path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { ParamsOf } from '../../../server/protocol/contract.ts';
+import type { TerminalId } from '../../../server/protocol/terminal.ts';
 import { untilOutputStands } from '../../support/ptyHostWorld.ts';
 import { ScreenWorld } from '../../support/screenWorld.ts';
+import { TestClient } from '../../support/testClient.ts';
 import { waitFor } from '../../support/waitFor.ts';
 
 describe('The screens of terminals', function () {
@@ -96,6 +100,30 @@ describe('The screens of terminals', function () {
     assert.ok(slow.screens.length >= 1);
     assert.deepEqual(await slow.state(), await fast.state());
     await world.terminals.close(sessionId);
+  });
+
+  it('send less ahead to a client that watches many, whose terminals share its channel', async () => {
+    const ids: TerminalId[] = [];
+    for (let count = 0; count < 4; count += 1) ids.push(await world.run('yes "a line of a flood"'));
+    const sent = new Map<string, number>();
+    const client = new TestClient();
+    client.notify = (method, params) => {
+      if (method !== 'terminal/output') return;
+      const { sessionId, data } = params as ParamsOf<'terminal/output'>;
+      sent.set(sessionId, (sent.get(sessionId) ?? 0) + data.length);
+    };
+    for (const sessionId of ids) {
+      await world.viewers.attach(
+        client,
+        { sessionId, fromOffset: undefined, canAnswer: true },
+        AbortSignal.timeout(20_000),
+      );
+    }
+    const ahead = (): number[] => ids.map((sessionId) => sent.get(sessionId) ?? 0);
+    const [few, further] = [262_144, 65_536];
+    await waitFor('nothing more to be sent ahead', () => isDeepStrictEqual(ahead(), [few, few, further, further]));
+    client.close();
+    for (const sessionId of ids) await world.terminals.close(sessionId);
   });
 
   it('never leave a terminal paused, however viewers come and go while it floods', async () => {

@@ -1,9 +1,6 @@
-import * as fs from 'node:fs/promises';
-import * as os from 'node:os';
-import * as path from 'node:path';
 import { parseArgs } from 'node:util';
 import { runTask } from '../../../scripts/command.ts';
-import { projectFolder } from '../../../scripts/project.ts';
+import { describeMachine, writeReportFiles } from '../reportFile.ts';
 import { measureCache } from './cache.ts';
 import { renderTable, type Comparison } from './comparison.ts';
 import { measureFirstPaint } from './firstPaint.ts';
@@ -30,8 +27,7 @@ async function main(): Promise<number> {
 }
 
 async function writeReport(comparisons: readonly Comparison[], rounds: number): Promise<void> {
-  const cpu = os.cpus();
-  const machine = `${cpu.length} × ${cpu[0]?.model.trim() ?? 'unknown'}, ${Math.round(os.totalmem() / 2 ** 30)} GiB, ${process.platform}, Node ${process.versions.node}`;
+  const machine = describeMachine();
   const lines = [
     '# Performance of storage',
     'Written by `npm run performance:storage`. Medians, with the smallest and the largest value; ours and the bare peer are measured in turn in one run.',
@@ -41,13 +37,7 @@ async function writeReport(comparisons: readonly Comparison[], rounds: number): 
     ...renderTable(comparisons),
     '',
   ];
-  const folder = path.join(projectFolder, 'docs', 'reports');
-  await fs.mkdir(folder, { recursive: true });
-  await fs.writeFile(path.join(folder, 'performance-storage.md'), lines.join('\n'));
-  await fs.writeFile(
-    path.join(folder, 'performance-storage.json'),
-    `${JSON.stringify({ machine, rounds, comparisons }, undefined, 2)}\n`,
-  );
+  await writeReportFiles('performance-storage', lines, JSON.stringify({ machine, rounds, comparisons }, undefined, 2));
   console.log(lines.slice(5).join('\n'));
 }
 

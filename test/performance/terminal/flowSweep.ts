@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { runTask } from '../../../scripts/command.ts';
 import { percentile } from '../statistics.ts';
 import { Keyboard, startFlood } from './latency.ts';
-import { milliseconds, rates } from './reportRows.ts';
+import { milliseconds, rates } from '../reportRows.ts';
 import { writeSampleFile } from './sampleFile.ts';
 import { OurPeer } from './terminalPeer.ts';
 import { throughViewer } from './throughput.ts';

@@ -1,13 +1,13 @@
 import * as path from 'node:path';
 import { formatBytes } from '../../../scripts/project.ts';
+import type { Measured } from '../partsReport.ts';
+import { milliseconds, rateRow, sizeRow, timeRow, type Row } from '../reportRows.ts';
 import { percentile } from '../statistics.ts';
 import { measureAttach } from './attach.ts';
 import { measureCreation } from './creation.ts';
 import { measureLatency } from './latency.ts';
 import { canMeasureProcesses, measureIdleCpu, measureMemory } from './processCosts.ts';
-import { milliseconds, rateRow, sizeRow, timeRow, type Row } from './reportRows.ts';
 import { measureRecovery } from './recovery.ts';
-import { measureRequests } from './requests.ts';
 import { writeSampleFile } from './sampleFile.ts';
 import { measureSlowViewer } from './slowViewer.ts';
 import { measureThroughput } from './throughput.ts';
@@ -20,18 +20,11 @@ export interface PartOptions {
   readonly folder: string;
 }
 
-/** One measurement: the rows of the report, and everything that was measured. */
-export interface Measured {
-  readonly rows: readonly Row[];
-  readonly raw: unknown;
-}
-
 /** Every part of the report, by the name under which it can be run alone. */
 export const parts: Readonly<Record<string, (options: PartOptions) => Promise<Measured>>> = {
   throughput,
   latency,
   creation,
-  requests,
   attach,
   recovery,
   slowViewer,
@@ -69,32 +62,6 @@ async function creation({ rounds }: PartOptions): Promise<Measured> {
   const raw = await measureCreation(20 * rounds);
   const times = { ours: raw.ours, peer: raw.bare };
   const rows = [timeRow('creating a terminal', 50, times), timeRow('creating a terminal', 95, times, { atMost: 2 })];
-  return { rows, raw };
-}
-
-async function requests({ rounds }: PartOptions): Promise<Measured> {
-  const raw = await measureRequests(rounds, 500);
-  const busy = { ours: raw.busy.ours, peer: raw.busy.bare };
-  const perSecond = { ours: percentile(raw.perSecond.ours, 50), bare: percentile(raw.perSecond.bare, 50) };
-  const rows: Row[] = [
-    timeRow('request over IPC, 20 busy terminals', 50, busy, { atMostMs: 2 }),
-    timeRow('request over IPC, 20 busy terminals', 95, busy, { atMostMs: 10 }),
-    timeRow('request over IPC, 20 busy terminals', 99, busy, { atMostMs: 25 }),
-    timeRow(
-      'request over IPC, idle, on one processor: overhead of the router',
-      50,
-      { ours: raw.idle.ours, peer: raw.idle.bare },
-      { atMost: 1.2 },
-    ),
-    {
-      what: 'requests a second, 64 under way',
-      ours: perSecond.ours.toFixed(0),
-      peer: perSecond.bare.toFixed(0),
-      ratio: (perSecond.ours / perSecond.bare).toFixed(2),
-      target: '≥ 3000',
-      reached: perSecond.ours >= 3_000,
-    },
-  ];
   return { rows, raw };
 }
 

@@ -72,7 +72,7 @@ function kibibytes(text: string, name: string): number {
 }
 
 /** User and system time so far, from `stat`; the name in parentheses before the figures may hold spaces. */
-function cpuMs(pid: number): number {
+export function cpuMs(pid: number): number {
   const fields = fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
   return ((Number(fields[11]) + Number(fields[12])) * 1_000) / clockTicksPerSecond;
 }

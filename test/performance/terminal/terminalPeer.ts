@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { build } from 'esbuild';
 import {
   createMessageConnection,
   IPCMessageReader,
@@ -11,9 +10,10 @@ import {
   type MessageConnection,
 } from 'vscode-languageserver/node';
 import { serverFlags } from '../../../extension/src/server/serverFlags.ts';
-import { distFolder, projectFolder, testOutputFolder } from '../../../scripts/project.ts';
+import { distFolder } from '../../../scripts/project.ts';
 import { endPtyHostsOf, ptyHostsOf } from '../../support/ptyHostOf.ts';
 import { waitFor } from '../../support/waitFor.ts';
+import { peerProgram } from '../peerProgram.ts';
 
 /** Output of a watched terminal: `units` are bytes, or characters where the peer sends text. */
 export type OutputListener = (data: Uint8Array | string) => void;
@@ -197,7 +197,7 @@ export class BarePeer extends ForkedPeer {
 
   static async start(flow: typeof sameFlow | typeof editorFlow): Promise<BarePeer> {
     const name = flow === sameFlow ? 'bare node-pty' : "VS Code's marks";
-    const peer = new BarePeer(await bareProgram(), name, flow);
+    const peer = new BarePeer(await peerProgram('barePty'), name, flow);
     await peer.initialize();
     return peer;
   }
@@ -225,25 +225,4 @@ export class BarePeer extends ForkedPeer {
     this.listeners.get(sessionId)?.(data);
     if (isStep) void this.connection.sendNotification('terminal/acknowledge', { sessionId, units });
   }
-}
-
-let builtBare: Promise<string> | undefined;
-
-/** Bundled as our server is, so that both load one file. */
-function bareProgram(): Promise<string> {
-  builtBare ??= (async () => {
-    const outfile = path.join(testOutputFolder, 'performance', 'barePty.js');
-    const entry = path.join(projectFolder, 'test', 'fixtures', 'performance', 'barePty.ts');
-    await build({
-      entryPoints: [entry],
-      outfile,
-      bundle: true,
-      minify: true,
-      platform: 'node',
-      format: 'cjs',
-      external: ['node-pty'],
-    });
-    return outfile;
-  })();
-  return builtBare;
 }

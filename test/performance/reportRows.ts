@@ -1,5 +1,5 @@
-import { formatBytes } from '../../../scripts/project.ts';
-import { percentile, summarize } from '../statistics.ts';
+import { formatBytes } from '../../scripts/project.ts';
+import { percentile, summarize } from './statistics.ts';
 
 /** One line of the report. */
 export interface Row {
@@ -75,3 +75,46 @@ export function toTable(rows: readonly Row[]): string[] {
     ),
   ];
 }
+
+/** What one figure of a row is to reach: at most so many times the peer's, at most or at least so much by itself. */
+export interface Target {
+  readonly atMostRatio?: number;
+  readonly atMost?: number;
+  readonly atLeast?: number;
+}
+
+/** Figures of rounds in which both were measured in turn: medians with the smallest and the largest, and the median of the rounds' ratios. */
+export function pairedRow(
+  what: string,
+  unit: string,
+  { ours, bare }: { readonly ours: readonly number[]; readonly bare: readonly number[] },
+  target: Target = {},
+): Row {
+  const ratio = percentile(
+    ours.map((value, round) => value / (bare[round] ?? Number.NaN)),
+    50,
+  );
+  const value = percentile(ours, 50);
+  const { atMostRatio, atMost, atLeast } = target;
+  const wanted = [
+    ...(atMostRatio === undefined ? [] : [`≤ ${atMostRatio} × peer`]),
+    ...(atMost === undefined ? [] : [`≤ ${atMost} ${unit}`]),
+    ...(atLeast === undefined ? [] : [`≥ ${atLeast} ${unit}`]),
+  ];
+  const isReached = ratio <= (atMostRatio ?? Infinity) && value <= (atMost ?? Infinity) && value >= (atLeast ?? 0);
+  return {
+    what,
+    ours: spread(ours, unit),
+    peer: spread(bare, unit),
+    ratio: ratio.toFixed(2),
+    target: wanted.length === 0 ? '–' : wanted.join(', '),
+    reached: wanted.length === 0 ? undefined : isReached,
+  };
+}
+
+function spread(values: readonly number[], unit: string): string {
+  const { median, min, max } = summarize(values);
+  return `${threeDigits(median)} ${unit} (${threeDigits(min)} to ${threeDigits(max)})`;
+}
+
+const threeDigits = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
