@@ -9,6 +9,7 @@ import { DisposableStore, type Disposable } from './base/disposable.ts';
 import { nodeFileSystem } from './base/fileSystem.ts';
 import { createProcessTable } from './base/processTable.ts';
 import type { Client } from './base/handlers.ts';
+import { HiddenValues } from './base/hiddenValues.ts';
 import type { Logger } from './base/logger.ts';
 import { createCacheHandlers } from './cache/cacheHandlers.ts';
 import { CacheService } from './cache/cacheService.ts';
@@ -77,6 +78,8 @@ export interface ServerOptions {
   /** Absolute path; exists and is private to the person. */
   readonly dataFolder: string;
   readonly logger: Logger;
+  /** What the logger keeps out of its lines; the data folder's token is put there, and is kept out of the audit log too. */
+  readonly hidden?: HiddenValues;
   /** What this process was started with: shells start from it, and keys come from it outside an editor. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** False: terminals are only looked for, and no pty host is started for want of one. Default true. */
@@ -108,6 +111,7 @@ export interface Server {
 /** The composition root: builds the services, joins their ports, registers their handlers. */
 export function createServer(options: ServerOptions): Server {
   const { dataFolder, logger, environment, startsPtyHost = true, makesBackups = false } = options;
+  const { hidden = new HiddenValues() } = options;
   const store = new DisposableStore();
   const version = readVersion();
   const instanceId = randomBytes(6).toString('hex');
@@ -121,7 +125,7 @@ export function createServer(options: ServerOptions): Server {
   const workspace = store.add(new WorkspaceService(logger));
   const secrets = store.add(new SecretService(environment, logger));
   const ground = { settings, workspace, secrets, environment, health, clock: systemClock, logger };
-  const audit = createAuditLog({ ...ground, dataFolder, instanceId, version });
+  const audit = createAuditLog({ ...ground, dataFolder, instanceId, version, hidden });
 
   const keepAliveHours = (): number => Math.min(maxKeepAliveHours, settings.get('terminals.keepAliveHours'));
   const ptyHost = store.add(
@@ -218,7 +222,7 @@ export function createServer(options: ServerOptions): Server {
 
   const disk = new DiskEditorHost();
   const files = new AttachedEditorHost({ editor: () => secrets.attachedEditor, disk, clock: systemClock, logger });
-  const tokens = store.add(new TokenStore({ dataFolder, clock: systemClock, logger }));
+  const tokens = store.add(new TokenStore({ dataFolder, hidden, clock: systemClock, logger }));
   const policy = new PolicyGate({ ownFolder: dataFolder, logger });
   const fileLists = cache.namespace(fileListNamespace);
   const folderLists = store.add(new FolderLists({ cache: fileLists, clock: systemClock, logger }));
@@ -317,6 +321,7 @@ export function createServer(options: ServerOptions): Server {
     clock: systemClock,
     instanceId,
   });
+  store.add(router);
 
   const configure = (handshake: InitializationOptions, recovered = handshake.restarts > 0): void => {
     settings.replace(handshake.settings);

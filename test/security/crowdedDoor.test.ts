@@ -92,6 +92,34 @@ describe('The door when many come', function () {
     assert.equal((await server.call('server/health', {})).status, 200);
   });
 
+  it('gives a guest a quarter of the places and all guests half of them, and lets the owner in beside them', async () => {
+    const admin = await open();
+    const guests = await Promise.all(
+      ['one', 'two', 'three'].map((name) => admin.call('security/issue', { name, scope: 'read', hours: 1 })),
+    );
+    const openAs = async (token: string, count: number): Promise<void> => {
+      for (let opened = 0; opened < count; opened += 50) {
+        const batch = Array.from({ length: Math.min(50, count - opened) }, async () => {
+          clients.push(await WebSocketClient.open(server, { token }));
+        });
+        await Promise.all(batch);
+      }
+    };
+    const [one, two, three] = guests.map(({ token }) => token) as [string, string, string];
+    const refused = { message: 'HTTP 429 ResourceLimit' };
+    await openAs(one, 550);
+    await assert.rejects(openAs(one, 1), refused);
+    await openAs(two, 550);
+    await assert.rejects(openAs(three, 1), refused);
+    const answer = await server.send({ path: '/api', method: 'GET', headers: { authorization: `Bearer ${three}` } });
+    assert.deepEqual([answer.status, answer.body['error'], answer.headers.connection], [429, 'ResourceLimit', 'close']);
+    assert.equal((await server.call('server/health', {})).status, 200);
+    await open();
+    clients[1]?.socket.terminate();
+    await waitFor('a place', async () => (await numberOf('webSockets')) === 1_101);
+    await openAs(three, 1);
+  });
+
   it('bounds what waits for a client that never reads, while others go on', async () => {
     const [deaf, other] = [await open(), await open()];
     const { sessionId } = await other.call('terminal/create', { shell: 'sh' });

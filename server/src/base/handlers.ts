@@ -30,7 +30,7 @@ export interface Client {
   notify<M extends ServerNotification>(method: M, params: ParamsOf<M>): void;
   /** Asks the client. Rejects with a `CodedError`: `TimedOut`, `Cancelled`, `Unavailable`, or the client's own. */
   request<M extends ServerToClientMethod>(method: M, params: ParamsOf<M>, signal?: AbortSignal): Promise<ResultOf<M>>;
-  /** Called once when the client has gone. */
+  /** Called once when the client has gone; at once if it has gone already. */
   onClosed(listener: () => void): Disposable;
 }
 

@@ -1,3 +1,4 @@
+import type { HiddenValues } from './hiddenValues.ts';
 import { isSecretKey, redact } from './redaction.ts';
 
 /** Levels in rising order of weight; `off` writes nothing. */
@@ -23,33 +24,40 @@ export interface Logger {
 export type LogSink = (level: Exclude<LogLevel, 'off'>, line: string) => void;
 
 const maxLineChars = 8_192;
+const nothing: Pick<HiddenValues, 'values'> = { values: [] };
+
 /**
  * A logger that writes one line a call, bounded to 8,192 characters, with secrets replaced: values under a key that
- * names one, and strings of the well-known shapes (OpenAI, GitHub, bearer tokens, JSON web tokens).
+ * names one, strings of the well-known shapes (OpenAI, GitHub, bearer tokens, JSON web tokens), and what is `hidden`.
  */
-export function createLogger(sink: LogSink, level: LogLevel | (() => LogLevel), bound: LogFields = {}): Logger {
-  const write = (at: Exclude<LogLevel, 'off'>, message: string, fields: LogFields = {}): void => {
+export function createLogger(sink: LogSink, level: LogLevel | (() => LogLevel), hidden = nothing): Logger {
+  return boundLogger({}, (at, message, fields) => {
     const least = typeof level === 'string' ? level : level();
     if (logLevels.indexOf(at) < logLevels.indexOf(least)) return;
-    sink(at, formatLine(message, { ...bound, ...fields }));
-  };
+    sink(at, formatLine(message, fields, hidden.values));
+  });
+}
+
+type Write = (at: Exclude<LogLevel, 'off'>, message: string, fields: LogFields) => void;
+
+function boundLogger(bound: LogFields, write: Write): Logger {
   return {
-    trace: (message, fields) => write('trace', message, fields),
-    debug: (message, fields) => write('debug', message, fields),
-    info: (message, fields) => write('info', message, fields),
-    warn: (message, fields) => write('warn', message, fields),
-    error: (message, fields) => write('error', message, fields),
-    child: (fields) => createLogger(sink, level, { ...bound, ...fields }),
+    trace: (message, fields) => write('trace', message, { ...bound, ...fields }),
+    debug: (message, fields) => write('debug', message, { ...bound, ...fields }),
+    info: (message, fields) => write('info', message, { ...bound, ...fields }),
+    warn: (message, fields) => write('warn', message, { ...bound, ...fields }),
+    error: (message, fields) => write('error', message, { ...bound, ...fields }),
+    child: (fields) => boundLogger({ ...bound, ...fields }, write),
   };
 }
 
-function formatLine(message: string, fields: LogFields): string {
+function formatLine(message: string, fields: LogFields, hidden: readonly string[]): string {
   const parts = [message];
   for (const [key, value] of Object.entries(fields)) {
     if (value === undefined) continue;
     parts.push(`${key}=${isSecretKey(key) ? '[redacted]' : formatValue(value)}`);
   }
-  const line = redact(parts.join(' '))
+  const line = redact(parts.join(' '), hidden)
     .replace(/[\r\n]+/g, '\\n')
     .replace(unprintable, escaped);
   return line.length <= maxLineChars ? line : `${line.slice(0, maxLineChars)}… (${line.length} characters)`;

@@ -70,9 +70,12 @@ function createProgram(): Command {
     .action((options: LspOptions) => runLsp(options));
 
   withDataFolder(program.command('serve'))
-    .description('HTTP and WebSocket on this machine, for scripts; the first line on stdout is JSON and says where')
-    .option('--host <address>', 'address to listen on: 127.0.0.1 or ::1', '127.0.0.1')
+    .description('HTTP and WebSocket for scripts and other programs; the first line on stdout is JSON and says where')
+    .option('--host <address>', 'address to listen on; beyond 127.0.0.1 and ::1 only with TLS', '127.0.0.1')
     .option('--port <number>', 'port to listen on; 0 takes a free one', parsePort, 0)
+    .option('--tls-cert <file>', 'certificate and those that vouch for it, in PEM; is read again when it changes')
+    .option('--tls-key <file>', 'its private key, in PEM, for you alone')
+    .option('--allowed-host <name...>', 'further name or address under which clients may come')
     .option('--workspace <folder>', 'folder that agents work in; naming it says that you trust it')
     .action((options: ServeOptions) => runServe(options));
 

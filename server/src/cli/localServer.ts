@@ -7,6 +7,7 @@ import type {
 } from '../../protocol/contract.ts';
 import { CodedError } from '../../protocol/errors.ts';
 import type { WorkspaceState } from '../../protocol/server.ts';
+import { ClosedEvent } from '../base/closedEvent.ts';
 import type { Disposable } from '../base/disposable.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { Client } from '../base/handlers.ts';
@@ -50,7 +51,7 @@ export async function withLocalServer<T>(
   const handshake = localHandshake(options.workspace, readSettingsFile(dataFolder, environment, logger));
   const server = createServer({ dataFolder, logger, environment, startsPtyHost });
   const onError = (error: unknown): void => logger.error('A listener of the command line failed', { error });
-  const closed = new Emitter<undefined>(onError);
+  const closed = new ClosedEvent(onError);
   const notified = new Emitter<ServerMessage>(onError);
   // The server's own timers keep no process alive: between two tries of a model call nothing else would.
   const alive = setInterval(() => undefined, 60_000);
@@ -65,12 +66,12 @@ export async function withLocalServer<T>(
     });
   } finally {
     clearInterval(alive);
-    closed.fire(undefined);
+    closed.fire();
     await server.dispose();
   }
 }
 
-function createClient(notified: Emitter<ServerMessage>, closed: Emitter<undefined>): Client {
+function createClient(notified: Emitter<ServerMessage>, closed: ClosedEvent): Client {
   return {
     id: 'command-line',
     kind: 'commandLine',

@@ -23,10 +23,10 @@ export function runLsp(options: LspOptions): void {
   if (options.stdio !== true && options.nodeIpc !== true) {
     throw new CommanderError(exitCodes.usage, 'lsp.noChannel', 'error: say how to speak: ai-dev-assistant lsp --stdio');
   }
-  const { logger, setLevel } = createProcessLogger(options.logLevel ?? 'info');
+  const { logger, setLevel, hidden } = createProcessLogger(options.logLevel ?? 'info');
   const dataFolder = resolveDataFolder(options.dataDir);
   prepareDataFolder(dataFolder);
-  const server = createServer({ dataFolder, logger, environment: { ...process.env }, makesBackups: true });
+  const server = createServer({ dataFolder, logger, hidden, environment: { ...process.env }, makesBackups: true });
   // What the command line says wins over the setting.
   if (options.logLevel === undefined) server.settings.onChanged((settings) => setLevel(settings['log.level']));
   const serve = options.nodeIpc === true ? serveIpc : serveStdio;

@@ -1,19 +1,23 @@
+import { HiddenValues } from '../base/hiddenValues.ts';
 import { createLogger, type Logger, type LogLevel } from '../base/logger.ts';
 
 /**
  * Writes log lines to stderr, or to what `write` makes of them: `<time> <level> <message> <fields>`. Stdout belongs to
- * protocols and results. `setLevel` takes effect with the next line.
+ * protocols and results. `setLevel` takes effect with the next line; what is `hidden` stands in none from then on.
  */
 export function createProcessLogger(
   first: LogLevel,
   write: (text: string) => unknown = (text) => process.stderr.write(text),
-): { logger: Logger; setLevel: (level: LogLevel) => void } {
+): { logger: Logger; setLevel: (level: LogLevel) => void; hidden: HiddenValues } {
   let level = first;
+  const hidden = new HiddenValues();
   return {
     logger: createLogger(
       (at, line) => write(`${new Date().toISOString()} ${at} ${line}\n`),
       () => level,
+      hidden,
     ),
     setLevel: (next) => (level = next),
+    hidden,
   };
 }

@@ -1,13 +1,15 @@
-import type { LogLevel } from '../base/logger.ts';
 import { systemClock } from '../base/clock.ts';
+import type { DoorRequest } from '../base/door.ts';
+import type { Logger, LogLevel } from '../base/logger.ts';
 import { createProcessTable } from '../base/processTable.ts';
 import { CodedError, type ErrorReason } from '../../protocol/errors.ts';
 import { createServer } from '../createServer.ts';
 import { ServerMetrics } from '../metrics/serverMetrics.ts';
 import { openApiDocument } from '../../protocol/openApi.ts';
 import type { AuditEvent } from '../security/audit/auditEvents.ts';
-import { DoorGuard, type DoorRequest } from '../security/door/doorGuard.ts';
-import { ensureTokenFile } from '../security/tokens/tokenFile.ts';
+import { DoorGuard } from '../security/door/doorGuard.ts';
+import { isLoopback, servedHosts, type ServedHosts } from '../security/door/servedHosts.ts';
+import { TlsFiles } from '../security/door/tlsFiles.ts';
 import { HttpTransport } from '../transports/httpTransport.ts';
 import { prepareDataFolder, resolveDataFolder } from './dataFolder.ts';
 import { localHandshake } from './localClient.ts';
@@ -18,21 +20,23 @@ import { readSettingsFile } from './settingsFile.ts';
 export interface ServeOptions {
   readonly host: string;
   readonly port: number;
+  /** Names under which clients may come, beside the host itself. */
+  readonly allowedHost?: readonly string[];
+  /** Files in PEM; both or neither. */
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
   readonly workspace?: string;
   readonly dataDir?: string;
   readonly logLevel?: LogLevel;
 }
 
 /**
- * Serves HTTP on this machine until SIGINT or SIGTERM. The first line on stdout is JSON and says where. Where one serves
- * this data folder already, its line is printed instead.
+ * Serves HTTP, with certificate and key over TLS, until SIGINT or SIGTERM. The first line on stdout is JSON and says where.
+ * Where one serves this data folder already, its line is printed instead. Beyond loopback there is TLS or nothing.
  */
 export async function runServe(options: ServeOptions): Promise<void> {
-  const { host, port } = options;
-  if (host !== '127.0.0.1' && host !== '::1') {
-    throw new CodedError('Forbidden', `${host} is beyond this machine, which needs TLS. Use 127.0.0.1 or ::1.`);
-  }
-  const { logger, setLevel } = createProcessLogger(options.logLevel ?? 'info');
+  const hosts = hostsOf(options);
+  const { logger, setLevel, hidden } = createProcessLogger(options.logLevel ?? 'info');
   const dataFolder = resolveDataFolder(options.dataDir);
   prepareDataFolder(dataFolder);
   const record = new ServeRecord(dataFolder, createProcessTable());
@@ -41,14 +45,14 @@ export async function runServe(options: ServeOptions): Promise<void> {
     process.stdout.write(`${JSON.stringify(former.address)}\n`);
     return;
   }
+  const tls = await openTlsFiles(options, hosts, logger);
   const environment = { ...process.env };
   const handshake = localHandshake(options.workspace, readSettingsFile(dataFolder, environment, logger));
-  const server = createServer({ dataFolder, logger, environment, makesBackups: true });
+  const server = createServer({ dataFolder, logger, hidden, environment, makesBackups: true });
   // What the command line says wins over the setting.
   if (options.logLevel === undefined) server.settings.onChanged((settings) => setLevel(settings['log.level']));
   server.configure(handshake, former.state === 'crashed');
-  const tokenFile = await ensureTokenFile(dataFolder);
-  server.audit.hide(tokenFile.token);
+  const tokenFile = await server.tokens.open();
   for (const repair of tokenFile.repairs) {
     logger.warn(repair);
     await server.audit.record({ kind: 'token.changed', outcome: 'replaced', details: { why: repair } });
@@ -64,9 +68,11 @@ export async function runServe(options: ServeOptions): Promise<void> {
       tokens,
       settings,
       clock: systemClock,
+      allowedHosts: hosts.allowedHosts,
+      isSecure: tls !== undefined,
       onRefused(reason, request) {
         metrics.refused(reason);
-        void server.audit.record(refusalEvent(reason, request));
+        server.audit.tell(refusalEvent(reason, request));
       },
     }),
     clock: systemClock,
@@ -74,8 +80,10 @@ export async function runServe(options: ServeOptions): Promise<void> {
     health: () => server.health.current(),
     metrics: () => metrics.text(),
     openApi: () => (openApi ??= JSON.stringify(openApiDocument())),
-    host,
-    port,
+    host: hosts.host,
+    servedHost: hosts.servedHost,
+    port: options.port,
+    tls,
   });
   const url = await transport.listen();
   const webSocketUrl = `${url.replace(/^http/, 'ws')}/ws`;
@@ -84,9 +92,36 @@ export async function runServe(options: ServeOptions): Promise<void> {
   process.stdout.write(`${JSON.stringify(address)}\n`);
   await signalled();
   transport.dispose();
+  tls?.dispose();
   await server.dispose();
   await record.remove();
   process.exit(0);
+}
+
+/** Where to listen and under which names. Throws where that is beyond this machine and would not be encrypted. */
+function hostsOf(options: ServeOptions): ServedHosts {
+  const { host, tlsCert, tlsKey } = options;
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+    throw new CodedError('InvalidParams', 'A certificate and its key go together: name both --tls-cert and --tls-key.');
+  }
+  if (!isLoopback(host) && tlsCert === undefined) {
+    throw new CodedError(
+      'Forbidden',
+      `${host} is beyond this machine, which needs TLS. Name a certificate and its key with --tls-cert and --tls-key, or use 127.0.0.1 or ::1.`,
+    );
+  }
+  return servedHosts(host, options.allowedHost ?? []);
+}
+
+/** The certificate and key that were named; undefined for none. */
+async function openTlsFiles(
+  { tlsCert, tlsKey }: ServeOptions,
+  { servedHost, allowedHosts }: ServedHosts,
+  logger: Logger,
+): Promise<TlsFiles | undefined> {
+  if (tlsCert === undefined || tlsKey === undefined) return undefined;
+  const hosts = [...new Set([servedHost, ...allowedHosts])];
+  return TlsFiles.open({ certFile: tlsCert, keyFile: tlsKey, hosts, clock: systemClock, logger });
 }
 
 /** What a stranger sends is looked through for secrets before it is kept, which takes time. */

@@ -1,5 +1,11 @@
-import { CodedError, errorTable, type ErrorData } from '../../protocol/errors.ts';
+import { CodedError, errorTable, type ErrorData, type ErrorReason } from '../../protocol/errors.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Disposable } from '../base/disposable.ts';
+import { FloodGate } from '../base/floodGate.ts';
 import type { Logger } from '../base/logger.ts';
+
+/** Of each reason: a client can cause as many refusals as it likes. */
+const maxRefusalsPerMinute = 10;
 
 /** An error as it crosses: a code and a sentence that are safe to show, and the data a client acts on. */
 export interface WireError {
@@ -8,37 +14,52 @@ export interface WireError {
   readonly data: ErrorData;
 }
 
-/**
- * Turns whatever a handler threw into what may cross the boundary. A `CodedError` crosses as it is; everything else is
- * written to the log, with its stack, and crosses as `Internal` with nothing but the correlation id.
- */
-export function toWireError(
-  error: unknown,
-  request: { method: string; correlationId: string; logger: Logger },
-): WireError {
-  const { method, correlationId, logger } = request;
-  if (error instanceof CodedError) {
-    if (error.reason === 'Cancelled') logger.debug('Request cancelled', { method, correlationId });
-    else
-      logger.info('Request refused', {
-        method,
-        correlationId,
-        reason: error.reason,
-        detail: error.message,
-        error: error.cause,
-      });
-    return {
-      code: errorTable[error.reason].code,
-      message: error.message,
-      data: {
-        reason: error.reason,
-        retryable: error.retryable,
-        correlationId,
-        ...(error.args === undefined ? {} : { args: error.args }),
-      },
-    };
+/** Which request has failed, and whose it was. */
+export interface FailedRequest {
+  readonly method: string;
+  readonly correlationId: string;
+  readonly client?: string;
+}
+
+/** Turns what handlers throw into what may cross the boundary, and writes the log about it. */
+export class ErrorBoundary implements Disposable {
+  private readonly logger: Logger;
+  private readonly refusals: FloodGate<ErrorReason>;
+
+  constructor({ logger, clock }: { readonly logger: Logger; readonly clock: Clock }) {
+    this.logger = logger;
+    this.refusals = new FloodGate<ErrorReason>({
+      maxPerMinute: maxRefusalsPerMinute,
+      clock,
+      tell: ({ kind, more, withinMs }) => logger.info('More requests were refused', { reason: kind, more, withinMs }),
+    });
   }
-  logger.error('Request failed', { method, correlationId, error });
+
+  /**
+   * A `CodedError` crosses as it is; everything else is written to the log, with its stack, and crosses as `Internal` with
+   * nothing but the correlation id. Of refusals the first ten of a reason in a minute are logged, and how many more there were.
+   */
+  toWireError(error: unknown, request: FailedRequest): WireError {
+    if (!(error instanceof CodedError)) {
+      this.logger.error('Request failed', { ...request, error });
+      return internal(request.correlationId);
+    }
+    const { reason, message, retryable, args, cause } = error;
+    if (reason === 'Cancelled') this.logger.debug('Request cancelled', { ...request });
+    else if (this.refusals.admits(reason)) {
+      this.logger.info('Request refused', { ...request, reason, detail: message, error: cause });
+    }
+    const data = { reason, retryable, correlationId: request.correlationId, ...(args === undefined ? {} : { args }) };
+    return { code: errorTable[reason].code, message, data };
+  }
+
+  /** Tells how many refusals were not logged so far. */
+  dispose(): void {
+    this.refusals.dispose();
+  }
+}
+
+function internal(correlationId: string): WireError {
   return {
     code: errorTable.Internal.code,
     message: `The server failed on this request. Its log has the details under ${correlationId}.`,

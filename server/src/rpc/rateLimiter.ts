@@ -31,6 +31,9 @@ const terminalStarts: Budget = {
   what: 'new terminals and commands a second',
 };
 
+/** Who asks, as far as it matters here. */
+type Caller = Pick<Client, 'kind' | 'tokenId'>;
+
 /** Clients with one token share their budgets, so that to connect anew is of no use. */
 type Windows = Map<Budget, SlidingWindow>;
 
@@ -52,10 +55,11 @@ export class RateLimiter {
   }
 
   /** Counts one call of `method`. Throws `RateLimited` with `retryAfterMs` where it is one too many; such a call does not count. */
-  check(client: Client, method: string, limit: Limit): void {
+  check(client: Caller, method: string, limit: Limit): void {
     if (limit === 'none' || client.kind === 'editor') return;
     const budgets: Budget[] = [];
-    if (client.kind === 'http' || client.kind === 'eventStream') budgets.push(httpCalls);
+    // What an event stream attaches to is part of the one call that has opened it.
+    if (client.kind === 'http') budgets.push(httpCalls);
     if (client.kind === 'webSocket') budgets.push(webSocketMessages);
     if (limit === 'terminal') budgets.push(terminalStarts);
     const now = this.clock.now();
@@ -67,14 +71,14 @@ export class RateLimiter {
     for (const budget of budgets) this.windowOf(client, budget).take(now, this.settings.get(budget.setting));
   }
 
-  private windowOf(client: Client, budget: Budget): SlidingWindow {
+  private windowOf(client: Caller, budget: Budget): SlidingWindow {
     const windows = this.windowsOf(client);
     let window = windows.get(budget);
     if (!window) windows.set(budget, (window = new SlidingWindow(budget.windowMs)));
     return window;
   }
 
-  private windowsOf(client: Client): Windows {
+  private windowsOf(client: Caller): Windows {
     const { tokenId } = client;
     const known = tokenId === undefined ? this.byClient.get(client) : this.byToken.get(tokenId);
     if (known) return known;

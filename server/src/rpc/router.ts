@@ -13,7 +13,7 @@ import { Emitter } from '../base/emitter.ts';
 import type { Client, RequestContext } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
 import { inRequest } from '../base/requestScope.ts';
-import { toWireError, type WireError } from './errorBoundary.ts';
+import { ErrorBoundary, type FailedRequest, type WireError } from './errorBoundary.ts';
 import { guardParams } from './paramsGuard.ts';
 import type { RateLimiter } from './rateLimiter.ts';
 
@@ -28,6 +28,9 @@ export interface AnsweredRequest {
   readonly ms: number;
 }
 
+/** Gives params that have not arrived yet. Rejects with a `CodedError` where they cannot be had. */
+export type ParamsSource = () => Promise<unknown>;
+
 /** A request's answer, exactly one of the two. */
 export type Answer = { readonly result: unknown } | { readonly error: WireError };
 
@@ -35,13 +38,14 @@ export type Answer = { readonly result: unknown } | { readonly error: WireError 
  * Answers every request of every transport: finds the declaration, authorizes, limits, validates, dispatches, cancels, times
  * out. Whatever a handler does (throws, rejects, returns nonsense, never returns), the caller gets exactly one answer.
  */
-export class Router {
+export class Router implements Disposable {
   private readonly handlers: HandlerTable;
   private readonly limiter: Pick<RateLimiter, 'check'>;
   private readonly logger: Logger;
   private readonly clock: Clock;
   private readonly instanceId: string;
   private readonly answered: Emitter<AnsweredRequest>;
+  private readonly boundary: ErrorBoundary;
   private requests = 0;
 
   constructor(options: {
@@ -57,6 +61,7 @@ export class Router {
     this.clock = options.clock;
     this.instanceId = options.instanceId;
     this.answered = new Emitter((error) => options.logger.error('A listener for answered requests failed', { error }));
+    this.boundary = new ErrorBoundary(options);
   }
 
   /** Called after each request to a method of the contract. */
@@ -74,10 +79,23 @@ export class Router {
       .sort();
   }
 
-  /** Never rejects. `signal` aborts when the caller cancels or goes away. */
+  /** Counts what a caller asks for that is no method. Throws `RateLimited`. */
+  admit(caller: Pick<Client, 'kind' | 'tokenId'>, what: string): void {
+    this.limiter.check(caller, printable(what), 'api');
+  }
+
+  /** The error to answer where a transport refuses a request by itself. */
+  refuse(error: unknown, request: FailedRequest): WireError {
+    return this.boundary.toWireError(error, request);
+  }
+
+  /**
+   * Never rejects. `signal` aborts when the caller cancels or goes away. `params` may be a `ParamsSource`, which is asked
+   * only once it is clear that the call may be made.
+   */
   async request(client: Client, method: string, params: unknown, signal: AbortSignal): Promise<Answer> {
     const correlationId = this.nextCorrelationId();
-    const started = this.clock.now();
+    let started = this.clock.now();
     const answered = (outcome: string): number => {
       const ms = this.clock.now() - started;
       if (declarationOf(method)) this.answered.fire({ method, outcome, ms });
@@ -87,14 +105,16 @@ export class Router {
       const declaration = this.requestDeclaration(client, method);
       authorize(client, method, declaration);
       this.limiter.check(client, method, declaration.limit);
-      const parsed = this.parseParams(method, declaration, params);
+      const given = typeof params === 'function' ? await (params as ParamsSource)() : params;
+      // How long a client takes to send them says nothing about this server.
+      started = this.clock.now();
+      const parsed = this.parseParams(method, declaration, given);
       const result = await this.run(client, method, declaration, { parsed, correlationId, signal });
       const ms = answered('ok');
       this.logger.trace('Request answered', { client: client.id, method, correlationId, ms });
       return { result };
     } catch (error) {
-      const logger = this.logger.child({ client: client.id });
-      const wireError = toWireError(error, { method: printable(method), correlationId, logger });
+      const wireError = this.refuse(error, { client: client.id, method: printable(method), correlationId });
       answered(wireError.data.reason);
       return { error: wireError };
     }
@@ -116,9 +136,13 @@ export class Router {
       const context = { client, correlationId, signal: new AbortController().signal };
       await inRequest(context, () => handler(parsed as never, context));
     } catch (error) {
-      const logger = this.logger.child({ client: client.id });
-      toWireError(error, { method: printable(method), correlationId, logger });
+      this.refuse(error, { client: client.id, method: printable(method), correlationId });
     }
+  }
+
+  dispose(): void {
+    this.boundary.dispose();
+    this.answered.dispose();
   }
 
   private requestDeclaration(client: Client, method: string): RequestDeclaration {

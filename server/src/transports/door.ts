@@ -1,41 +1,28 @@
 import type * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { GrantedScope } from '../../protocol/declaration.ts';
-import type { ErrorReason } from '../../protocol/errors.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Disposable } from '../base/disposable.ts';
-
-/** Who was let in. */
-export interface DoorBearer {
-  readonly tokenId: string;
-  readonly name: string;
-  readonly scope: GrantedScope;
-  /** Of the token that was shown. */
-  readonly digest: string;
-}
-
-interface DoorRefusal {
-  readonly reason: ErrorReason;
-  readonly message: string;
-  readonly retryAfterMs?: number;
-}
-
-/** What of a request is decided from. */
-export interface DoorRequest {
-  readonly hosts: readonly string[];
-  readonly origins: readonly string[];
-  readonly authorizations: readonly string[];
-  readonly subprotocols: readonly string[];
-  readonly remoteAddress: string;
-  readonly port: number;
-  readonly method: string;
-  readonly path: string;
-}
+import type { Bearer, DoorRefusal, DoorRequest } from '../base/door.ts';
+import type { Client } from '../base/handlers.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Router } from '../rpc/router.ts';
 
 /** Decides who may come in; in the order of its methods, before anything else of a request is looked at. */
 export interface Guard {
   checkAddress(request: DoorRequest): DoorRefusal | undefined;
-  authenticate(request: DoorRequest): Promise<DoorBearer | DoorRefusal>;
-  watch(bearer: DoorBearer, onEnded: () => void): Disposable;
+  authenticate(request: DoorRequest): Promise<Bearer | DoorRefusal>;
+  watch(bearer: Bearer, onEnded: () => void): Disposable;
+}
+
+/** What a transport needs whose clients stay and are told what happens. */
+export interface StayingClientsOptions {
+  readonly router: Router;
+  /** Whom everybody is told to that something has changed. */
+  readonly clients: { add(client: Client): void };
+  /** Calls `onEnded` once when the bearer's token holds no more; at once where it does not now. */
+  readonly watch: (bearer: Bearer, onEnded: () => void) => Disposable;
+  readonly clock: Clock;
+  readonly logger: Logger;
 }
 
 /** What the guard decides from, with every header as often as it was sent. */

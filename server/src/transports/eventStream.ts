@@ -50,9 +50,13 @@ export class EventStream implements Disposable {
     else this.write(textOf(event), event.onTaken);
   }
 
-  /** Ends it; a client that does not read is cut off. */
+  /** Ends it; a client that does not read is cut off, and one to which nothing was answered yet. */
   end(): void {
     const { response } = this;
+    if (!response.headersSent) {
+      response.destroy();
+      return;
+    }
     response.end();
     this.clock.after(goodbyeMs, () => response.destroy());
   }

@@ -1,22 +1,14 @@
+import type * as http from 'node:http';
 import type { ParamsOf, ServerNotification } from '../../protocol/contract.ts';
-import type { Clock } from '../base/clock.ts';
 import type { Disposable } from '../base/disposable.ts';
+import type { Bearer } from '../base/door.ts';
 import type { Client } from '../base/handlers.ts';
-import type { Logger } from '../base/logger.ts';
-import type { Router } from '../rpc/router.ts';
-import type { DoorBearer, Exchange } from './door.ts';
+import type { WireError } from '../rpc/errorBoundary.ts';
+import type { Exchange, StayingClientsOptions } from './door.ts';
 import { EventStream, type StreamedEvent } from './eventStream.ts';
 import { sendAnswer } from './httpAnswer.ts';
 import { createHttpClient } from './httpCalls.ts';
 import { bytesToBase64 } from './wireBytes.ts';
-
-export interface EventStreamsOptions {
-  readonly router: Router;
-  readonly clients: { add(client: Client): void };
-  readonly watch: (bearer: DoorBearer, onEnded: () => void) => Disposable;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
 
 /**
  * `GET /events?conversation=ID&terminal=ID&from=SEQUENCE`: notifications as server-sent events, each with its method as the
@@ -25,10 +17,10 @@ export interface EventStreamsOptions {
  * id: what all clients are told.
  */
 export class EventStreams implements Disposable {
-  private readonly options: EventStreamsOptions;
+  private readonly options: StayingClientsOptions;
   private readonly streams = new Set<EventStream>();
 
-  constructor(options: EventStreamsOptions) {
+  constructor(options: StayingClientsOptions) {
     this.options = options;
   }
 
@@ -37,13 +29,15 @@ export class EventStreams implements Disposable {
   }
 
   /** Answers with a stream that lasts as long as its client and its token do, or with why there is nothing to attach to. */
-  async open(exchange: Exchange, bearer: DoorBearer): Promise<void> {
-    const { router, clients, watch, clock, logger } = this.options;
+  async open(exchange: Exchange, bearer: Bearer): Promise<void> {
+    const { router, clients, clock, logger } = this.options;
     const { response } = exchange;
     if (response.destroyed) return;
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const stream = new EventStream(response, clock, logger);
+    // Before anything is awaited, so that no end of the token is missed.
+    this.keep(stream, response, bearer);
     const acknowledge = (params: ParamsOf<'terminal/acknowledge'>): void => {
       void router.notification(client, 'terminal/acknowledge', params);
     };
@@ -51,33 +45,39 @@ export class EventStreams implements Disposable {
       kind: 'eventStream',
       notify: (method, params) => stream.send(eventOf(method, params, acknowledge)),
     });
-    const attached: StreamedEvent[] = [];
     const attachments = attachmentsOf(exchange);
-    for (const { method, params } of attachments) {
-      const answer = await router.request(client, method, params, gone.signal);
-      if (gone.signal.aborted) return;
-      if ('error' in answer) {
-        sendAnswer(response, answer);
-        return;
-      }
-      attached.push({ event: method, data: bytesToBase64(answer.result as object) });
+    const attached = await this.attach(client, attachments, gone.signal);
+    if (gone.signal.aborted || response.destroyed) return;
+    if ('error' in attached) {
+      sendAnswer(response, attached);
+      return;
     }
-    if (gone.signal.aborted) return;
     if (attachments.length === 0) clients.add(client);
-    this.keep(
-      stream,
-      exchange,
-      watch(bearer, () => stream.end()),
-    );
-    stream.begin(attached);
+    stream.begin(attached.events);
   }
 
   dispose(): void {
     for (const stream of [...this.streams]) stream.end();
   }
 
-  private keep(stream: EventStream, { response }: Exchange, watching: Disposable): void {
+  /** What the attachments have answered, or why one of them could not be made. */
+  private async attach(
+    client: Client,
+    attachments: readonly AttachmentRequest[],
+    signal: AbortSignal,
+  ): Promise<{ readonly events: StreamedEvent[] } | { readonly error: WireError }> {
+    const events: StreamedEvent[] = [];
+    for (const { method, params } of attachments) {
+      const answer = await this.options.router.request(client, method, params, signal);
+      if ('error' in answer) return answer;
+      events.push({ event: method, data: bytesToBase64(answer.result as object) });
+    }
+    return { events };
+  }
+
+  private keep(stream: EventStream, response: http.ServerResponse, bearer: Bearer): void {
     this.streams.add(stream);
+    const watching = this.options.watch(bearer, () => stream.end());
     response.once('close', () => {
       watching.dispose();
       stream.dispose();

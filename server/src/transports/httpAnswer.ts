@@ -1,6 +1,9 @@
 import type * as http from 'node:http';
-import { errorTable, type ErrorReason } from '../../protocol/errors.ts';
+import { errorTable, type CodedError, type ErrorReason } from '../../protocol/errors.ts';
+import type { Clock } from '../base/clock.ts';
+import type { WireError } from '../rpc/errorBoundary.ts';
 import type { Answer } from '../rpc/router.ts';
+import type { Exchange } from './door.ts';
 import { bytesToBase64 } from './wireBytes.ts';
 
 /**
@@ -16,12 +19,22 @@ const securityHeaders = {
   'X-Content-Type-Options': 'nosniff',
 } as const;
 
+const jsonType = 'application/json; charset=utf-8';
+
+/** Of a body that is thrown away while its sender reads the answer. */
+const drainLimits = { ms: 5_000, bytes: 16 * 1024 * 1024 };
+
 /** Why a request got no result, as it stands in the body of the answer. */
 export interface HttpRefusal {
   readonly reason: ErrorReason;
   readonly message: string;
   readonly correlationId?: string;
   readonly retryAfterMs?: number | undefined;
+}
+
+interface UnreadRefusal {
+  readonly refusal: HttpRefusal;
+  readonly clock: Clock;
 }
 
 /** Begins an answer with the headers that all have. */
@@ -35,29 +48,62 @@ export function sendText(response: http.ServerResponse, contentType: string, tex
 }
 
 export function sendJson(response: http.ServerResponse, status: number, body: object): void {
-  begin(response, status, 'application/json; charset=utf-8');
+  begin(response, status, jsonType);
   response.end(JSON.stringify(body));
 }
 
 export function sendRefusal(response: http.ServerResponse, refusal: HttpRefusal): void {
-  const { reason, message, correlationId = '', retryAfterMs } = refusal;
-  if (retryAfterMs !== undefined) response.setHeader('Retry-After', Math.ceil(retryAfterMs / 1000));
-  if (reason === 'Unauthenticated') response.setHeader('WWW-Authenticate', 'Bearer');
-  sendJson(response, errorTable[reason].httpStatus, { error: reason, message, correlationId });
+  sendJson(response, beginRefusal(response, refusal), bodyOf(refusal));
+}
+
+/**
+ * As `sendRefusal`, while the client is still sending a body that nobody wants. It sees the whole answer and that the
+ * connection ends. What it sends meanwhile is thrown away for 5 s and 16 MiB at most: were the connection closed at once, the
+ * system would take the answer back that it has not read yet.
+ */
+export function refuseUnread({ request, response }: Pick<Exchange, 'request' | 'response'>, parts: UnreadRefusal): void {
+  const { refusal, clock } = parts;
+  const text = JSON.stringify(bodyOf(refusal));
+  response.setHeader('Connection', 'close');
+  response.setHeader('Content-Length', Buffer.byteLength(text));
+  begin(response, beginRefusal(response, refusal), jsonType);
+  response.write(text);
+  let drainedBytes = 0;
+  const timer = clock.after(drainLimits.ms, () => response.end());
+  response.once('close', () => timer.dispose());
+  request.on('data', (chunk: Buffer) => {
+    drainedBytes += chunk.length;
+    if (drainedBytes > drainLimits.bytes) response.end();
+  });
+  request.once('end', () => response.end());
+  request.resume();
 }
 
 /** What the router has answered. */
 export function sendAnswer(response: http.ServerResponse, answer: Answer): void {
-  if ('result' in answer) {
-    sendJson(response, 200, bytesToBase64(answer.result ?? {}));
-    return;
-  }
-  const { data, message } = answer.error;
+  if ('result' in answer) sendJson(response, 200, bytesToBase64(answer.result ?? {}));
+  else sendRefusal(response, refusalOf(answer.error));
+}
+
+/** An error of the router, or one that was thrown on the way to it. */
+export function refusalOf(error: WireError | CodedError): HttpRefusal {
+  const data = 'data' in error ? error.data : { reason: error.reason, args: error.args, correlationId: '' };
   const retryAfterMs = data.reason === 'RateLimited' ? data.args?.['retryAfterMs'] : undefined;
-  sendRefusal(response, {
+  return {
     reason: data.reason,
-    message,
+    message: error.message,
     correlationId: data.correlationId,
     retryAfterMs: typeof retryAfterMs === 'number' ? retryAfterMs : undefined,
-  });
+  };
+}
+
+/** Sets the headers of a refusal, and gives its status. */
+function beginRefusal(response: http.ServerResponse, { reason, retryAfterMs }: HttpRefusal): number {
+  if (retryAfterMs !== undefined) response.setHeader('Retry-After', Math.ceil(retryAfterMs / 1000));
+  if (reason === 'Unauthenticated') response.setHeader('WWW-Authenticate', 'Bearer');
+  return errorTable[reason].httpStatus;
+}
+
+function bodyOf({ reason, message, correlationId = '' }: HttpRefusal): object {
+  return { error: reason, message, correlationId };
 }

@@ -2,13 +2,20 @@ import type * as http from 'node:http';
 import { z } from 'zod';
 import { declarationOf } from '../../protocol/contract.ts';
 import { CodedError } from '../../protocol/errors.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Bearer } from '../base/door.ts';
 import type { Client } from '../base/handlers.ts';
 import type { Router } from '../rpc/router.ts';
-import type { DoorBearer, Exchange } from './door.ts';
-import { sendAnswer, sendRefusal } from './httpAnswer.ts';
+import type { Exchange } from './door.ts';
+import { refusalOf, refuseUnread, sendAnswer } from './httpAnswer.ts';
 
 /** A prompt of 1 MiB of text, escaped, with room. */
 const maxBodyBytes = 4 * 1024 * 1024;
+
+interface CallParts {
+  readonly router: Router;
+  readonly clock: Clock;
+}
 
 /** Methods with JSON Schemas of what they take and give. */
 export function describeMethods(methods: readonly string[]): object[] {
@@ -22,31 +29,20 @@ export function describeMethods(methods: readonly string[]): object[] {
   });
 }
 
-/** `POST /api/<noun>/<verb>` with the params as JSON; the answer is the result as JSON. */
-export async function callMethod(router: Router, exchange: Exchange, bearer: DoorBearer): Promise<void> {
+/**
+ * `POST /api/<noun>/<verb>` with the params as JSON; the answer is the result as JSON. Nothing of the body is read before it
+ * is clear that the call may be made.
+ */
+export async function callMethod(exchange: Exchange, bearer: Bearer, { router, clock }: CallParts): Promise<void> {
   const { request, response, path } = exchange;
-  if (!/^application\/json(?:;\s*charset=utf-8)?$/i.test(request.headers['content-type'] ?? '')) {
-    sendRefusal(response, { reason: 'UnsupportedMediaType', message: 'Send the params as application/json.' });
-    return;
-  }
   const gone = new AbortController();
   response.once('close', () => gone.abort());
-  const body = await readBody(request);
-  if (body === undefined) {
-    const message = `A body may have ${maxBodyBytes} bytes at most.`;
-    sendRefusal(response, { reason: 'TooLarge', message });
-    return;
-  }
-  let params: unknown;
-  try {
-    params = body === '' ? {} : JSON.parse(body);
-  } catch {
-    sendRefusal(response, { reason: 'ParseError', message: 'The body is not valid JSON.' });
-    return;
-  }
   const client = createHttpClient(response, bearer, { kind: 'http', notify: () => undefined });
-  const answer = await router.request(client, path.slice('/api/'.length), params, gone.signal);
-  if (!response.destroyed) sendAnswer(response, answer);
+  const answer = await router.request(client, path.slice('/api/'.length), () => readParams(exchange), gone.signal);
+  if (response.destroyed) return;
+  const isUnread = 'error' in answer && answer.error.data.reason === 'TooLarge' && !request.complete;
+  if (isUnread) refuseUnread(exchange, { refusal: refusalOf(answer.error), clock });
+  else sendAnswer(response, answer);
 }
 
 let nextClient = 0;
@@ -54,7 +50,7 @@ let nextClient = 0;
 /** A client for as long as one answer lasts. It cannot be asked anything; `notify` is what becomes of notifications. */
 export function createHttpClient(
   response: http.ServerResponse,
-  { tokenId, scope }: DoorBearer,
+  { tokenId, scope }: Bearer,
   { kind, notify }: { readonly kind: 'http' | 'eventStream'; readonly notify: Client['notify'] },
 ): Client {
   return {
@@ -67,21 +63,46 @@ export function createHttpClient(
       return Promise.reject(new CodedError('Unsupported', `A client over HTTP cannot answer ${method}.`));
     },
     onClosed(listener) {
-      response.once('close', listener);
+      if (response.closed) listener();
+      else response.once('close', listener);
       return { dispose: () => response.off('close', listener) };
     },
   };
 }
 
-/** The whole body, or undefined where it is larger than allowed. */
-async function readBody(request: http.IncomingMessage): Promise<string | undefined> {
-  if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) return undefined;
+/** The params in the body. Rejects with `UnsupportedMediaType`, `TooLarge`, `ParseError`, or `Cancelled` by who has gone. */
+async function readParams({ request, response }: Exchange): Promise<unknown> {
+  if (!/^application\/json(?:;\s*charset=utf-8)?$/i.test(request.headers['content-type'] ?? '')) {
+    throw new CodedError('UnsupportedMediaType', 'Send the params as application/json.');
+  }
+  if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) throw tooLarge();
+  // Who waits for leave to send the body gets it only now.
+  if (request.headers.expect !== undefined && request.httpVersion === '1.1') response.writeContinue();
+  const body = await readBody(request);
+  try {
+    return body === '' ? {} : JSON.parse(body);
+  } catch {
+    throw new CodedError('ParseError', 'The body is not valid JSON.');
+  }
+}
+
+/** The whole body. What is left of one that is too large stays unread, and its connection open. */
+async function readBody(request: http.IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > maxBodyBytes) return undefined;
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > maxBodyBytes) break;
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw new CodedError('Cancelled', 'The client went away before it had sent all of the body.', { cause: error });
   }
+  if (bytes > maxBodyBytes) throw tooLarge();
   return Buffer.concat(chunks).toString('utf8');
+}
+
+function tooLarge(): CodedError {
+  return new CodedError('TooLarge', `A body may have ${maxBodyBytes} bytes at most.`, { args: { maxBodyBytes } });
 }

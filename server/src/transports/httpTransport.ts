@@ -1,25 +1,21 @@
 import * as http from 'node:http';
+import * as https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CodedError } from '../../protocol/errors.ts';
 import type { Clock } from '../base/clock.ts';
-import type { Disposable } from '../base/disposable.ts';
+import { DisposableStore, type Disposable } from '../base/disposable.ts';
+import type { Bearer } from '../base/door.ts';
 import type { Client } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Router } from '../rpc/router.ts';
 import { ConnectionBudget } from './connectionBudget.ts';
-import { doorRequestOf, targetOf, type DoorBearer, type Exchange, type Guard } from './door.ts';
+import { doorRequestOf, targetOf, type Exchange, type Guard } from './door.ts';
 import { EventStreams } from './eventStreams.ts';
 import { callMethod, describeMethods } from './httpCalls.ts';
-import { sendJson, sendRefusal, sendText, type HttpRefusal } from './httpAnswer.ts';
+import { refusalOf, sendJson, sendRefusal, sendText, type HttpRefusal } from './httpAnswer.ts';
+import { createListener, serveWithoutUpgrade, type Listener, type TlsSource } from './listener.ts';
 import { WebSocketTransport } from './webSocketTransport.ts';
-
-const headersTimeoutMs = 10_000;
-/** A body of 4 MiB has this long to arrive. */
-const bodyTimeoutMs = 30_000;
-/** How often the library looks for connections that are over one of these limits. */
-const checkEveryMs = 1_000;
-const maxHeaderBytes = 16 * 1024;
 
 export interface HttpTransportOptions {
   readonly router: Router;
@@ -32,14 +28,18 @@ export interface HttpTransportOptions {
   /** The numbers of this server in Prometheus' text format. */
   readonly metrics: () => Promise<{ contentType: string; text: string }>;
   readonly openApi: () => string;
-  /** Loopback only; hosts beyond it need TLS, which this transport does not have yet. */
-  readonly host: '127.0.0.1' | '::1';
+  /** Address to listen on. */
+  readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
+  /** Name or address under which clients reach it, as in a URL. */
+  readonly servedHost: string;
+  /** Without it nothing is encrypted, which is for loopback only. */
+  readonly tls?: TlsSource | undefined;
 }
 
 /** What a path answers to somebody who has been let in. */
-type Route = (exchange: Exchange, bearer: DoorBearer) => Promise<void> | void;
+type Route = (exchange: Exchange, bearer: Bearer) => Promise<void> | void;
 
 /**
  * The one door for everybody who has not started this server: HTTP calls, server-sent events and WebSockets on one port.
@@ -47,7 +47,8 @@ type Route = (exchange: Exchange, bearer: DoorBearer) => Promise<void> | void;
  */
 export class HttpTransport implements Disposable {
   private readonly options: HttpTransportOptions;
-  private readonly server: http.Server;
+  private readonly server: Listener;
+  private readonly store = new DisposableStore();
   private readonly budget: ConnectionBudget;
   private readonly webSockets: WebSocketTransport;
   private readonly eventStreams: EventStreams;
@@ -61,28 +62,22 @@ export class HttpTransport implements Disposable {
     this.webSockets = new WebSocketTransport(shared);
     this.eventStreams = new EventStreams(shared);
     this.routes = this.createRoutes();
-    const limits = { headersTimeout: headersTimeoutMs, requestTimeout: bodyTimeoutMs, maxHeaderSize: maxHeaderBytes };
-    this.server = http.createServer({ ...limits, connectionsCheckingInterval: checkEveryMs }, (request, response) => {
-      void this.answer(request, response);
-    });
-    this.server.on('error', (error) => logger.warn('The listener failed', { error }));
-    this.server.on('connection', (socket: Socket) => this.budget.accept(socket));
-    this.server.on('upgrade', (request: http.IncomingMessage, _stream: Duplex, head: Buffer) => {
-      void this.upgrade(request, request.socket, head);
-    });
+    this.server = createListener(options.tls?.identity);
+    this.listenForRequests();
+    this.takeNewIdentities();
   }
 
   /** Starts to listen and gives the base URL. Rejects with a `CodedError` when the port cannot be had. */
   async listen(): Promise<string> {
-    const { host, port } = this.options;
+    const { host, port, servedHost, tls } = this.options;
     await new Promise<void>((resolve, reject) => {
       this.server.once('error', (error: NodeJS.ErrnoException) => {
-        const why = error.code === 'EADDRINUSE' ? 'another program uses it: choose another with --port' : error.message;
-        reject(new CodedError('Unavailable', `Cannot listen on port ${port}: ${why}.`, { cause: error }));
+        const why = whyNot[error.code ?? ''] ?? error.message;
+        reject(new CodedError('Unavailable', `Cannot listen on port ${port} of ${host}: ${why}.`, { cause: error }));
       });
       this.server.listen(port, host, resolve);
     });
-    return `http://${host.includes(':') ? `[${host}]` : host}:${(this.server.address() as AddressInfo).port}`;
+    return `${tls ? 'https' : 'http'}://${servedHost}:${(this.server.address() as AddressInfo).port}`;
   }
 
   /** How many are connected now, by what they speak. */
@@ -91,10 +86,41 @@ export class HttpTransport implements Disposable {
   }
 
   dispose(): void {
+    this.store.dispose();
     this.server.close();
     this.webSockets.dispose();
     this.eventStreams.dispose();
     this.budget.dispose();
+  }
+
+  private listenForRequests(): void {
+    const { logger } = this.options;
+    const { server } = this;
+    const answer = (request: http.IncomingMessage, response: http.ServerResponse): void => {
+      void this.answer(request, response);
+    };
+    server.on('request', answer);
+    // Who asks whether it may send a body is told once it is clear that anybody wants it.
+    server.on('checkContinue', answer);
+    server.on('error', (error: Error) => logger.warn('The listener failed', { error }));
+    server.on('connection', (socket: Socket) => this.budget.accept(socket));
+    server.on('upgrade', (request: http.IncomingMessage, _stream: Duplex, head: Buffer) => {
+      if (request.headers.upgrade?.toLowerCase() === 'websocket') void this.upgrade(request, request.socket, head);
+      else serveWithoutUpgrade(server, request, head);
+    });
+  }
+
+  /** Who comes from then on is shown the new certificate; who is connected already stays. */
+  private takeNewIdentities(): void {
+    const { server } = this;
+    const { tls, logger } = this.options;
+    if (!tls || !(server instanceof https.Server)) return;
+    this.store.add(
+      tls.onChanged((identity) => {
+        server.setSecureContext({ ...identity, minVersion: 'TLSv1.2' });
+        logger.info('The certificate was read again');
+      }),
+    );
   }
 
   private createRoutes(): Readonly<Record<string, Route>> {
@@ -117,7 +143,7 @@ export class HttpTransport implements Disposable {
     } catch (error) {
       if (response.destroyed) return;
       if (error instanceof CodedError && !response.headersSent) {
-        sendRefusal(response, { reason: error.reason, message: error.message });
+        sendRefusal(response, refusalOf(error));
         return;
       }
       this.options.logger.error('An HTTP request failed', { error });
@@ -140,56 +166,72 @@ export class HttpTransport implements Disposable {
     }
     const bearer = await this.authenticate(request);
     if ('reason' in bearer) {
+      if (bearer.reason === 'ResourceLimit') response.setHeader('Connection', 'close');
       sendRefusal(response, bearer);
       return;
     }
     const exchange = { request, response, path, query };
-    if (path.startsWith('/api/')) {
-      if (request.method === 'POST') await this.callWatched(exchange, bearer);
-      else sendRefusal(response, useMethod('POST'));
+    const isCall = path.startsWith('/api/') && request.method === 'POST';
+    if (isCall) {
+      // The router counts it, since some methods are free.
+      await this.callWatched(exchange, bearer);
       return;
     }
+    this.admit(bearer, path);
     const route = Object.hasOwn(this.routes, path) ? this.routes[path] : undefined;
-    if (!route) sendRefusal(response, { reason: 'NotFound', message: 'There is nothing here.' });
+    if (path.startsWith('/api/')) sendRefusal(response, useMethod('POST'));
+    else if (!route) sendRefusal(response, { reason: 'NotFound', message: 'There is nothing here.' });
     else if (request.method === 'GET') await route(exchange, bearer);
     else sendRefusal(response, useMethod('GET'));
   }
 
   /** A call ends with the token that it came in with. */
-  private async callWatched(exchange: Exchange, bearer: DoorBearer): Promise<void> {
+  private async callWatched(exchange: Exchange, bearer: Bearer): Promise<void> {
     const { response } = exchange;
     const watching = this.options.guard.watch(bearer, () => response.destroy());
     response.once('close', () => watching.dispose());
-    await callMethod(this.options.router, exchange, bearer);
+    await callMethod(exchange, bearer, this.options);
   }
 
   private async upgrade(request: http.IncomingMessage, stream: Socket, head: Buffer): Promise<void> {
     // Node has taken its own listener off, and an error that nobody hears ends the process.
     stream.on('error', () => stream.destroy());
     try {
-      const refusal = this.options.guard.checkAddress(doorRequestOf(request)) ?? (await this.admit(request));
-      if ('tokenId' in refusal) this.webSockets.accept(request, stream, head, refusal);
-      else refuseUpgrade(request, stream, refusal);
+      const refusal = this.options.guard.checkAddress(doorRequestOf(request)) ?? (await this.authenticate(request));
+      if ('reason' in refusal) refuseUpgrade(request, stream, refusal);
+      else if (targetOf(request).path === '/ws') this.webSockets.accept(request, stream, head, refusal);
+      else {
+        this.admit(refusal, targetOf(request).path);
+        refuseUpgrade(request, stream, { reason: 'NotFound', message: 'WebSockets are opened at /ws.' });
+      }
     } catch (error) {
+      if (error instanceof CodedError) {
+        refuseUpgrade(request, stream, refusalOf(error));
+        return;
+      }
       this.options.logger.error('A WebSocket could not be opened', { error });
       stream.destroy();
     }
   }
 
-  private async admit(request: http.IncomingMessage): Promise<DoorBearer | HttpRefusal> {
-    const bearer = await this.authenticate(request);
-    if ('reason' in bearer) return bearer;
-    const isWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket';
-    if (targetOf(request).path === '/ws' && isWebSocket) return bearer;
-    return { reason: 'NotFound', message: 'WebSockets are opened at /ws.' };
+  /** Counts a request that calls no method. Throws `RateLimited`. */
+  private admit({ tokenId }: Bearer, path: string): void {
+    this.options.router.admit({ kind: 'http', tokenId }, path);
   }
 
-  private async authenticate(request: http.IncomingMessage): Promise<DoorBearer | HttpRefusal> {
+  private async authenticate(request: http.IncomingMessage): Promise<Bearer | HttpRefusal> {
     const bearer = await this.options.guard.authenticate(doorRequestOf(request));
-    if (!('reason' in bearer)) this.budget.recognize(request.socket);
-    return bearer;
+    if ('reason' in bearer || this.budget.recognize(request.socket, bearer)) return bearer;
+    return { reason: 'ResourceLimit', message: 'This token has as many connections open as it may. Close some.' };
   }
 }
+
+const whyNot: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program uses it: choose another with --port',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  EACCES: 'this user may not: choose one above 1023 with --port',
+  ENOTFOUND: 'there is no host of that name',
+};
 
 function useMethod(method: string): HttpRefusal {
   return { reason: 'MethodNotAllowed', message: `Use ${method}.` };

@@ -9,11 +9,10 @@ import {
 } from 'vscode-jsonrpc/node';
 import { CodedError } from '../../protocol/errors.ts';
 import type { HandshakeAnswer } from '../../protocol/server.ts';
+import { ClosedEvent } from '../base/closedEvent.ts';
 import { toDisposable, type Disposable } from '../base/disposable.ts';
-import { Emitter } from '../base/emitter.ts';
 import type { Client } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
-import { toWireError } from '../rpc/errorBoundary.ts';
 import type { Router } from '../rpc/router.ts';
 import { GuardedMessageReader } from './guardedMessageReader.ts';
 import { abortControllerOf, asResponse, requestOf } from './jsonRpcPeer.ts';
@@ -64,7 +63,7 @@ interface Channel {
 function serve(options: LanguageServerOptions, channel: Channel): Disposable {
   const { router, logger } = options;
   const connection = createMessageConnection(channel.reader, channel.writer);
-  const closed = new Emitter<undefined>((error) => logger.error('A listener for a closed client failed', { error }));
+  const closed = new ClosedEvent((error) => logger.error('A listener for a closed client failed', { error }));
   const client = createClient(connection, channel, closed);
   let initialized = false;
   let isShutDown = false;
@@ -80,12 +79,12 @@ function serve(options: LanguageServerOptions, channel: Channel): Disposable {
         aiDevAssistant: answer,
       };
     } catch (error) {
-      return asResponse(toWireError(error, { method: 'initialize', correlationId: 'initialize', logger }));
+      return asResponse(router.refuse(error, { method: 'initialize', correlationId: 'initialize' }));
     }
   });
   connection.onRequest('shutdown', async () => {
     isShutDown = true;
-    closed.fire(undefined);
+    closed.fire();
     await options.shutdown().catch((error: unknown) => logger.error('Shutdown failed', { error }));
     return null;
   });
@@ -93,7 +92,7 @@ function serve(options: LanguageServerOptions, channel: Channel): Disposable {
   connection.onRequest(async (method, params, token) => {
     if (!initialized) {
       const error = new CodedError('Unavailable', `${method} was sent before initialize was answered.`);
-      return asResponse(toWireError(error, { method, correlationId: 'initialize', logger }));
+      return asResponse(router.refuse(error, { method, correlationId: 'initialize' }));
     }
     const answer = await router.request(client, method, params, abortControllerOf(token).signal);
     if ('error' in answer) return asResponse(answer.error);
@@ -103,7 +102,7 @@ function serve(options: LanguageServerOptions, channel: Channel): Disposable {
     if (initialized) void router.notification(client, method, params);
   });
   channel.reader.onClose(() => {
-    closed.fire(undefined);
+    closed.fire();
     // Nobody is left to wait: what is not done by then is picked up by the next server.
     setTimeout(() => process.exit(0), shutdownLimitMs);
     options
@@ -117,7 +116,7 @@ function serve(options: LanguageServerOptions, channel: Channel): Disposable {
 
 let clients = 0;
 
-function createClient(connection: MessageConnection, channel: Channel, closed: Emitter<undefined>): Client {
+function createClient(connection: MessageConnection, channel: Channel, closed: ClosedEvent): Client {
   return {
     id: `${channel.kind}-${++clients}`,
     kind: channel.kind,

@@ -4,14 +4,13 @@ import { createMessageConnection, type CancellationToken, type MessageConnection
 import { WebSocketServer, type WebSocket } from 'ws';
 import { CodedError } from '../../protocol/errors.ts';
 import type { ParamsOf } from '../../protocol/contract.ts';
+import { ClosedEvent } from '../base/closedEvent.ts';
 import type { Clock } from '../base/clock.ts';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
-import { Emitter } from '../base/emitter.ts';
+import type { Bearer } from '../base/door.ts';
 import type { Client } from '../base/handlers.ts';
-import type { Logger } from '../base/logger.ts';
-import { toWireError } from '../rpc/errorBoundary.ts';
 import type { Router } from '../rpc/router.ts';
-import type { DoorBearer } from './door.ts';
+import type { StayingClientsOptions } from './door.ts';
 import { abortControllerOf, asResponse, requestOf } from './jsonRpcPeer.ts';
 import { encodeOutputFrame } from './terminalFrame.ts';
 import { closeCodes, WebSocketReader, WebSocketWriter } from './webSocketChannel.ts';
@@ -27,26 +26,16 @@ const goodbyeMs = 1_000;
 /** Requests of one client that are being answered; the next one is refused. */
 const maxInFlight = 256;
 
-export interface WebSocketTransportOptions {
-  readonly router: Router;
-  /** Whom everybody is told to that something has changed. */
-  readonly clients: { add(client: Client): void };
-  /** Calls `onEnded` once when the bearer's token holds no more. */
-  readonly watch: (bearer: DoorBearer, onEnded: () => void) => Disposable;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
-
 /**
  * JSON-RPC 2.0 over WebSocket: one text frame a message, terminal output as binary frames. Nothing is compressed, since a
  * small frame can unpack to a large one. Who does not answer a ping until the next one is cut off.
  */
 export class WebSocketTransport implements Disposable {
-  private readonly options: WebSocketTransportOptions;
+  private readonly options: StayingClientsOptions;
   private readonly server: WebSocketServer;
   private nextClient = 0;
 
-  constructor(options: WebSocketTransportOptions) {
+  constructor(options: StayingClientsOptions) {
     this.options = options;
     this.server = new WebSocketServer({
       noServer: true,
@@ -63,7 +52,7 @@ export class WebSocketTransport implements Disposable {
   }
 
   /** Opens the WebSocket of a client that has been let in. What is no proper handshake is answered 400. */
-  accept(request: IncomingMessage, stream: Duplex, head: Buffer, bearer: DoorBearer): void {
+  accept(request: IncomingMessage, stream: Duplex, head: Buffer, bearer: Bearer): void {
     this.server.handleUpgrade(request, stream, head, (socket) => this.serve(socket, bearer));
   }
 
@@ -75,19 +64,19 @@ export class WebSocketTransport implements Disposable {
     this.server.close();
   }
 
-  private serve(socket: WebSocket, bearer: DoorBearer): void {
+  private serve(socket: WebSocket, bearer: Bearer): void {
     const { router, clients, watch } = this.options;
     const id = `webSocket-${++this.nextClient}`;
     const logger = this.options.logger.child({ client: id });
     const writer = new WebSocketWriter(socket, logger);
     const connection = createMessageConnection(new WebSocketReader(socket, writer), writer, silent);
-    const closed = new Emitter<undefined>((error) => logger.error('A listener for a closed client failed', { error }));
+    const closed = new ClosedEvent((error) => logger.error('A listener for a closed client failed', { error }));
     const client = createClient({ id, bearer, connection, writer, closed });
     const store = new DisposableStore();
     const leave = (): void => {
       if (store.isDisposed) return;
       store.dispose();
-      closed.fire(undefined);
+      closed.fire();
       connection.dispose();
     };
     socket.on('error', (error) => logger.info('A WebSocket failed', { detail: error.message }));
@@ -104,7 +93,7 @@ export class WebSocketTransport implements Disposable {
       }),
     );
     store.add(new Heartbeat(socket, this.options.clock));
-    answerRequests(connection, router, client, logger);
+    answerRequests(connection, router, client);
     connection.onNotification((method, params) => void router.notification(client, method, params));
     clients.add(client);
     connection.listen();
@@ -112,7 +101,7 @@ export class WebSocketTransport implements Disposable {
   }
 }
 
-function answerRequests(connection: MessageConnection, router: Router, client: Client, logger: Logger): void {
+function answerRequests(connection: MessageConnection, router: Router, client: Client): void {
   let inFlight = 0;
   const running = new Set<AbortController>();
   client.onClosed(() => {
@@ -122,7 +111,7 @@ function answerRequests(connection: MessageConnection, router: Router, client: C
     if (inFlight >= maxInFlight) {
       const message = `${maxInFlight} requests of this client are not answered yet. Wait for them.`;
       const refusal = new CodedError('ResourceLimit', message);
-      return asResponse(toWireError(refusal, { method: 'a request', correlationId: client.id, logger }));
+      return asResponse(router.refuse(refusal, { method: 'a request', correlationId: client.id, client: client.id }));
     }
     inFlight += 1;
     const controller = abortControllerOf(token);
@@ -173,10 +162,10 @@ class Heartbeat implements Disposable {
 
 function createClient(parts: {
   readonly id: string;
-  readonly bearer: DoorBearer;
+  readonly bearer: Bearer;
   readonly connection: MessageConnection;
   readonly writer: WebSocketWriter;
-  readonly closed: Emitter<undefined>;
+  readonly closed: ClosedEvent;
 }): Client {
   const { id, bearer, connection, writer, closed } = parts;
   return {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { statSync, writeFileSync } from 'node:fs';
+import * as http from 'node:http';
 import * as path from 'node:path';
 import { HttpServer } from '../../support/httpServer.ts';
 import { endPtyHostsOf, ptyHostsOf } from '../../support/ptyHostOf.ts';
@@ -118,10 +119,63 @@ describe('The server over HTTP', () => {
     assert.equal(answer.body['error'], 'TooLarge');
   });
 
-  it('answers 413 to a body without a length once it is too large', async () => {
-    const headers = { 'content-length': null, 'transfer-encoding': 'chunked' };
-    const answer = await server.send({ path: '/api/server/health', headers, body: Buffer.alloc(5 * 1024 * 1024, ' ') });
-    assert.deepEqual([answer.status, answer.body['error']], [413, 'TooLarge']);
+  it('answers 413 to a body of unknown length once it is too large, and ends the connection', async () => {
+    const sent = http.request(new URL('/api/server/health', server.url), {
+      method: 'POST',
+      agent: false,
+      headers: { authorization: `Bearer ${server.token}`, 'content-type': 'application/json' },
+    });
+    sent.on('error', () => undefined);
+    const answered = once(sent, 'response') as Promise<[http.IncomingMessage]>;
+    // It is sent as fast as it is taken, and goes on until there is an answer.
+    const chunk = Buffer.alloc(64 * 1024, ' ');
+    let hasAnswer = false;
+    const write = (): void => {
+      while (!hasAnswer && sent.write(chunk));
+    };
+    sent.on('drain', write);
+    write();
+    const [response] = await answered;
+    hasAnswer = true;
+    assert.deepEqual([response.statusCode, response.headers.connection], [413, 'close']);
+    let text = '';
+    for await (const part of response as AsyncIterable<Buffer>) text += part.toString();
+    assert.equal((JSON.parse(text) as { error: string }).error, 'TooLarge');
+    sent.destroy();
+    assert.equal((await server.call('server/health', {})).status, 200);
+  });
+
+  it('answers 413 to curl too, which goes on sending as it reads the answer', () => {
+    const file = path.join(folder.path, 'large');
+    writeFileSync(file, Buffer.alloc(12 * 1024 * 1024, ' '));
+    for (const length of ['Content-Length: 12582912', 'Transfer-Encoding: chunked']) {
+      for (const expect of ['Expect:', 'Expect: 100-continue']) {
+        const output = execFileSync('curl', [
+          ...['-sS', '--max-time', '20', '-w', ' %{http_code}', '-H', length, '-H', expect],
+          ...['-H', `Authorization: Bearer ${server.token}`, '-H', 'Content-Type: application/json'],
+          ...['--data-binary', `@${file}`, `${server.url.origin}/api/server/health`],
+        ]);
+        assert.match(output.toString(), /"error":"TooLarge".* 413$/, `${length}, ${expect}`);
+      }
+    }
+  });
+
+  it('serves who offers another protocol as if it did not, body, guards and all', async () => {
+    const curl = (...args: string[]): string =>
+      execFileSync('curl', ['-sS', '--http2', '--max-time', '20', '-w', ' %{http_code}', ...args]).toString();
+    const authorized = ['-H', `Authorization: Bearer ${server.token}`, '-H', 'Content-Type: application/json'];
+    const { origin } = server.url;
+    assert.match(curl(...authorized, '-d', '{}', `${origin}/api/server/health`), /"status":"ready".* 200$/);
+    assert.match(curl(...authorized, '-d', '{"x":1}', `${origin}/api/server/health`), /InvalidParams.* 400$/);
+    assert.match(curl(...authorized, `${origin}/api`), /"methods":.* 200$/);
+    assert.match(curl('-d', '{}', `${origin}/api/server/health`), /Unauthenticated.* 401$/);
+    assert.match(curl(...authorized, '-H', 'Host: evil.example', `${origin}/api`), /BadHost.* 421$/);
+    assert.match(curl(...authorized, '-H', 'Origin: https://evil.example', `${origin}/api`), /BadOrigin.* 403$/);
+    for (const upgrade of ['h2c', 'foo/2', 'websocket, h2c', '']) {
+      const headers = { connection: 'Upgrade', upgrade };
+      const answer = await server.send({ path: '/api/server/health', body: '{}', headers });
+      assert.deepEqual([upgrade, answer.status, answer.body['status']], [upgrade, 200, 'ready']);
+    }
   });
 
   it('refuses to listen beyond this machine', () => {

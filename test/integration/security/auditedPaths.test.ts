@@ -132,7 +132,7 @@ describe('What is privileged', function () {
       const { logger } = recordingLogger();
       const clock = systemClock;
       const router = new Router({ handlers: {}, limiter: { check: () => undefined }, logger, clock, instanceId: 'i' });
-      const bearer = { tokenId: 'one', name: 'one', scope: 'read', digest: '' } as const;
+      const bearer = { tokenId: 'one', name: 'one', scope: 'read', isOwner: false, digest: '' } as const;
       const guard = new DoorGuard({
         tokens: {
           authenticate: (presented) => Promise.resolve(presented === 'right' ? bearer : undefined),
@@ -143,7 +143,7 @@ describe('What is privileged', function () {
         onRefused: (reason, { path }) => refused.push({ reason, path }),
       });
       transport = new HttpTransport({
-        ...{ router, guard, clock, logger, host: '127.0.0.1', port: 0, health: () => ({ status: 'ready' }) },
+        ...{ router, guard, clock, logger, host: '127.0.0.1', servedHost: '127.0.0.1', port: 0, health: () => ({ status: 'ready' }) },
         clients: new ClientRegistry(),
         metrics: () => Promise.resolve({ contentType: 'text/plain', text: '' }),
         openApi: () => '{}',

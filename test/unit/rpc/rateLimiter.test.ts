@@ -108,3 +108,49 @@ describe('The rate limit of new terminals and commands', () => {
     assert.equal(passed(client, 11), 10);
   });
 });
+
+describe('The rate limit of calls over HTTP', () => {
+  function create() {
+    const clock = new FakeClock();
+    const settings = { ...settingsSnapshot.parse({}), 'limits.apiPerMinute': 100, 'limits.terminalPerSecond': 1 };
+    const limiter = new RateLimiter({ get: (key) => settings[key] }, clock);
+    /** How many of so many pass that ask at the same instant. */
+    const passed = (kind: Client['kind'], calls: number, tokenId = 'one'): number => {
+      let count = 0;
+      for (let call = 0; call < calls; call++) {
+        try {
+          limiter.check({ kind, tokenId }, '/api', 'api');
+          count += 1;
+        } catch (error) {
+          assert.equal(error instanceof CodedError && error.reason, 'RateLimited');
+        }
+      }
+      return count;
+    };
+    return { clock, limiter, passed };
+  }
+
+  it('lets 99 and the 100th of a minute pass, not the 101st, and that one a minute after the first', () => {
+    const { clock, passed } = create();
+    assert.equal(passed('http', 99), 99);
+    clock.advance(30_000);
+    assert.equal(passed('http', 1), 1);
+    assert.equal(passed('http', 1), 0);
+    clock.advance(29_999);
+    assert.equal(passed('http', 1), 0);
+    clock.advance(1);
+    assert.equal(passed('http', 200), 99);
+  });
+
+  it('counts each token for itself', () => {
+    const { passed } = create();
+    assert.equal(passed('http', 101), 100);
+    assert.equal(passed('http', 1, 'another'), 1);
+  });
+
+  it('does not count what an event stream attaches to, since the call that has opened it was counted', () => {
+    const { passed } = create();
+    assert.equal(passed('eventStream', 1_000), 1_000);
+    assert.equal(passed('http', 101), 100);
+  });
+});

@@ -164,6 +164,7 @@ describe('The router', () => {
     clock.advance(1);
     assert.equal(reasonOf(await answer), 'TimedOut');
     assert.equal(signal.aborted, true);
+    router.dispose();
     assert.equal(clock.pending, 0);
   });
 
@@ -290,5 +291,58 @@ describe('The router', () => {
     await router.notification(client, 'session/cancel', { sessionId: 7 });
     await router.notification(client, 'nosuch/thing', nested(1_000_000));
     assert.equal(lines.filter((line) => line.includes('session/cancel')).length, 2);
+  });
+
+  it('asks for params that have not arrived yet only where the call may be made', async () => {
+    const { router } = createRouter({
+      'server/health': () => health,
+      'server/info': () => ({ version: '1' }),
+      'terminal/list': () => ({ terminals: [] }),
+    });
+    let asked = 0;
+    const source = (): Promise<unknown> => {
+      asked += 1;
+      return Promise.resolve({});
+    };
+    const http: Client = { ...client, kind: 'http', tokenId: 'one', scope: 'read' };
+    assert.equal(reasonOf(await router.request(http, 'no/such', source, never)), 'UnknownMethod');
+    assert.equal(reasonOf(await router.request(http, 'terminal/create', source, never)), 'UnknownMethod');
+    assert.equal(asked, 0);
+    for (let call = 0; call < 98; call++) {
+      assert.ok('result' in (await router.request(http, 'terminal/list', source, never)));
+    }
+    assert.equal(asked, 98);
+    assert.equal(reasonOf(await router.request(http, 'terminal/list', source, never)), 'RateLimited');
+    assert.throws(() => router.admit(http, '/metrics'), { reason: 'RateLimited' });
+    assert.equal(asked, 98);
+  });
+
+  it('refuses without asking for the params what the scope does not hold', async () => {
+    const { router } = createRouter({ 'terminal/create': () => undefined });
+    const reader: Client = { ...client, scope: 'read' };
+    const source = (): Promise<unknown> => assert.fail('the params were asked for');
+    assert.equal(reasonOf(await router.request(reader, 'terminal/create', source, never)), 'Forbidden');
+  });
+
+  it('answers why the params could not be had', async () => {
+    const { router } = createRouter({ 'server/health': () => health });
+    const source = (): Promise<unknown> => Promise.reject(new CodedError('TooLarge', 'Too much.'));
+    assert.equal(reasonOf(await router.request(client, 'server/health', source, never)), 'TooLarge');
+  });
+
+  it('logs ten refusals of a reason in a minute, and how many more there were', async () => {
+    const { router, clock, lines } = createRouter({ 'server/health': () => health });
+    const refused = (): string[] => lines.filter((line) => line.startsWith('info'));
+    for (let call = 0; call < 50_000; call++) await router.request(client, 'no/such', {}, never);
+    await router.request(client, 'server/health', { extra: 1 }, never);
+    assert.equal(refused().filter((line) => line.includes('reason=UnknownMethod')).length, 10);
+    assert.equal(refused().filter((line) => line.includes('reason=InvalidParams')).length, 1);
+    clock.advance(60_000);
+    assert.equal(refused().length, 12);
+    assert.match(refused().at(-1) ?? '', /reason=UnknownMethod more=49990 withinMs=60000/);
+    await router.request(client, 'no/such', {}, never);
+    assert.equal(refused().length, 13);
+    router.dispose();
+    assert.equal(clock.pending, 0);
   });
 });

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { settingsSnapshot, type Settings } from '../../../server/protocol/settings.ts';
-import { DoorGuard, type DoorRequest } from '../../../server/src/security/door/doorGuard.ts';
+import type { Bearer, DoorRequest } from '../../../server/src/base/door.ts';
+import { DoorGuard } from '../../../server/src/security/door/doorGuard.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
 
 const right = 'right-token';
+const bearer: Bearer = { tokenId: 'one', name: 'one', scope: 'read', isOwner: false, digest: '' };
 
 describe('The guard of the doors', () => {
   function create(changed: Partial<Settings> = {}) {
@@ -13,7 +15,7 @@ describe('The guard of the doors', () => {
     const guard = new DoorGuard({
       tokens: {
         authenticate: (presented) =>
-          Promise.resolve(presented === right ? { tokenId: 'one', name: 'one', scope: 'read', digest: '' } : undefined),
+          Promise.resolve(presented === right ? bearer : undefined),
         watch: () => ({ dispose: () => undefined }),
       },
       settings: { get: (key) => settings[key] },

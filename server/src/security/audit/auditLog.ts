@@ -6,6 +6,7 @@ import type { Clock } from '../../base/clock.ts';
 import { DisposableStore, type Disposable } from '../../base/disposable.ts';
 import { nodeFileSystem } from '../../base/fileSystem.ts';
 import type { Handlers } from '../../base/handlers.ts';
+import type { HiddenValues } from '../../base/hiddenValues.ts';
 import type { Logger } from '../../base/logger.ts';
 import { createProcessTable } from '../../base/processTable.ts';
 import { isSecretKey } from '../../base/redaction.ts';
@@ -30,6 +31,8 @@ export interface AuditLogOptions {
     knownValues(): readonly string[];
     onChanged(listener: (name: string) => void): Disposable;
   };
+  /** Further secrets that are kept out of every record. */
+  readonly hidden: Pick<HiddenValues, 'values'>;
   readonly settings: {
     readonly snapshot: Settings;
     get<K extends SettingKey>(key: K): Settings[K];
@@ -56,7 +59,8 @@ export function auditFolderOf(dataFolder: string): string {
 
 /** Joins the parts. Nothing is written before the first event. */
 export function createAuditLog(options: AuditLogOptions): AuditLog {
-  const { dataFolder, instanceId, version, environment, secrets, settings, workspace, health, clock, logger } = options;
+  const { dataFolder, instanceId, version, environment, secrets, hidden } = options;
+  const { settings, workspace, health, clock, logger } = options;
   const folder = auditFolderOf(dataFolder);
   const fileSystem = nodeFileSystem;
   const processes = createProcessTable();
@@ -67,7 +71,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
     setting: () => ownSettings(settings.snapshot),
   });
   const ofEnvironment = secretsOf(environment);
-  const knownSecrets = (): string[] => [...ofEnvironment, ...secrets.knownValues()];
+  const knownSecrets = (): string[] => [...hidden.values, ...ofEnvironment, ...secrets.knownValues()];
   const trail = new AuditService({ chain, health, clock, logger, knownSecrets });
   store.add(auditChanges(trail, { settings, workspace, secrets }));
   const retention = store.add(

@@ -2,13 +2,13 @@ import { CodedError } from '../../../protocol/errors.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Disposable } from '../../base/disposable.ts';
 import { errorCode } from '../../base/fileSystem.ts';
+import { FloodGate } from '../../base/floodGate.ts';
 import type { Logger } from '../../base/logger.ts';
 import { currentRequest, type RequestOrigin } from '../../base/requestScope.ts';
 import { draftOf, serverActor, type AuditChain } from './auditChain.ts';
 import { auditedDetails, auditedText } from './auditedText.ts';
 import { auditKinds, type ActingAgent, type AuditActor, type AuditEvent, type AuditKind } from './auditEvents.ts';
 import type { RecordDraft } from './chainFile.ts';
-import { FloodGate } from './floodGate.ts';
 import type { HealthReport } from './ports.ts';
 
 const maxWaiting = 4_096;
@@ -18,6 +18,8 @@ const waitLimitMs = 10_000;
 const closeLimitMs = 10_000;
 const probeEveryMs = 5_000;
 const maxNameChars = 256;
+/** Of each kind that a stranger can cause. */
+const maxAlikePerMinute = 20;
 
 interface Waiting {
   readonly draft: RecordDraft;
@@ -46,8 +48,7 @@ export interface AuditServiceOptions {
  */
 export class AuditService {
   private readonly options: AuditServiceOptions;
-  private readonly floods: FloodGate;
-  private readonly hidden = new Set<string>();
+  private readonly floods: FloodGate<AuditKind>;
   private waiting: Waiting[] = [];
   private draining: Promise<void> | undefined;
   private missed: Missed | undefined;
@@ -57,7 +58,13 @@ export class AuditService {
 
   constructor(options: AuditServiceOptions) {
     this.options = options;
-    this.floods = new FloodGate(options.clock, (draft) => void this.keep(draft));
+    this.floods = new FloodGate({
+      maxPerMinute: maxAlikePerMinute,
+      clock: options.clock,
+      tell: ({ kind, more, withinMs }) => {
+        void this.keep(draftOf(kind, options.clock.now(), { alike: more, withinMs }));
+      },
+    });
   }
 
   /**
@@ -67,15 +74,18 @@ export class AuditService {
    */
   async record(event: AuditEvent): Promise<void> {
     const { waits, floods } = auditKinds[event.kind];
+    // Before anything else: to look through what a stranger has sent costs more than to count it.
+    if (floods && !this.floods.admits(event.kind)) return;
     const draft = this.draft(event);
-    if (floods && !this.floods.admits(draft)) return;
     if (waits) await this.within(this.enqueue(draft));
     else void this.keep(draft);
   }
 
-  /** From now on `secret` is kept out of every record. */
-  hide(secret: string): void {
-    this.hidden.add(secret);
+  /** As `record`, for what nobody waits for: what goes wrong is told by the log and by the server's health. */
+  tell(event: AuditEvent): void {
+    this.record(event).catch((error: unknown) => {
+      this.options.logger.error('An event was not recorded in the audit log', { kind: event.kind, error });
+    });
   }
 
   /** The file that is written now, if there is one. */
@@ -106,7 +116,7 @@ export class AuditService {
   }
 
   private draft({ kind, outcome, agent, by, details = {} }: AuditEvent): RecordDraft {
-    const secrets = [...this.hidden, ...this.options.knownSecrets()];
+    const secrets = this.options.knownSecrets();
     const request = currentRequest();
     return {
       at: this.options.clock.now(),

@@ -27,7 +27,7 @@ export function ownSettings(current: Settings): Record<string, unknown> {
  * they are trusted. What holds at the beginning stands in the first record of the chain.
  */
 export function auditChanges(
-  audit: AuditService,
+  audit: Pick<AuditService, 'tell'>,
   sources: {
     readonly settings: Changing<Settings>;
     readonly workspace: Changing<WorkspaceState>;
@@ -41,17 +41,17 @@ export function auditChanges(
     sources.settings.onChanged((now) => {
       const changed = settings === undefined ? {} : changedSettings(settings, now);
       settings = now;
-      if (Object.keys(changed).length > 0) void audit.record({ kind: 'setting.changed', details: { changed } });
+      if (Object.keys(changed).length > 0) audit.tell({ kind: 'setting.changed', details: { changed } });
     }),
   );
   store.add(
     sources.workspace.onChanged(({ folders, trusted }) => {
       const details = { folders: folders.map((folder) => folder.path), trusted };
       const now = JSON.stringify(details);
-      if (trust !== undefined && now !== trust) void audit.record({ kind: 'trust.changed', details });
+      if (trust !== undefined && now !== trust) audit.tell({ kind: 'trust.changed', details });
       trust = now;
     }),
   );
-  store.add(sources.secrets.onChanged((name) => void audit.record({ kind: 'secret.changed', details: { name } })));
+  store.add(sources.secrets.onChanged((name) => audit.tell({ kind: 'secret.changed', details: { name } })));
   return store;
 }

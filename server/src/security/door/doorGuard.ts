@@ -1,36 +1,19 @@
 import type { SettingKey, Settings } from '../../../protocol/settings.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Disposable } from '../../base/disposable.ts';
-import type { Bearer, TokenStore } from '../tokens/tokenStore.ts';
+import type { Bearer, DoorRefusal, DoorRequest } from '../../base/door.ts';
+import type { TokenStore } from '../tokens/tokenStore.ts';
 import { FailedAttempts } from './failedAttempts.ts';
 import { checkHostAndOrigin } from './hostGuard.ts';
-
-/** What is looked at of a request before anything of its body is read. Headers that stand twice are given twice. */
-export interface DoorRequest {
-  readonly hosts: readonly string[];
-  readonly origins: readonly string[];
-  readonly authorizations: readonly string[];
-  /** Where a browser's WebSocket puts its token: `bearer.<token>` among the subprotocols. */
-  readonly subprotocols: readonly string[];
-  readonly remoteAddress: string;
-  /** That is listened on. */
-  readonly port: number;
-  readonly method: string;
-  /** Without its query. */
-  readonly path: string;
-}
-
-/** Why somebody is not let in, and what to do about it. */
-export interface DoorRefusal {
-  readonly reason: 'BadHost' | 'BadOrigin' | 'Unauthenticated' | 'RateLimited';
-  readonly message: string;
-  readonly retryAfterMs?: number;
-}
 
 export interface DoorGuardOptions {
   readonly tokens: Pick<TokenStore, 'authenticate' | 'watch'>;
   readonly settings: { get<K extends SettingKey>(key: K): Settings[K] };
   readonly clock: Clock;
+  /** Names and addresses beyond loopback's own under which the listener is reached. */
+  readonly allowedHosts?: readonly string[];
+  /** Whether the listener speaks TLS, where a Host without a port means another one. */
+  readonly isSecure?: boolean;
   /** Told of everybody who is not let in. */
   readonly onRefused: (reason: DoorRefusal['reason'], request: DoorRequest) => void;
 }
@@ -61,7 +44,8 @@ export class DoorGuard {
     const [host] = hosts;
     // Where a header stands twice, the two ends of a proxy may each believe another one.
     const isAmbiguous = hosts.length !== 1 || origins.length > 1;
-    const rules = { port, allowedOrigins: this.options.settings.get('security.allowedOrigins') };
+    const { settings, allowedHosts = [], isSecure = false } = this.options;
+    const rules = { port, allowedHosts, isSecure, allowedOrigins: settings.get('security.allowedOrigins') };
     const verdict = isAmbiguous ? 'BadHost' : checkHostAndOrigin({ host, origin: origins[0] }, rules);
     if (verdict === 'ok') return undefined;
     this.options.onRefused(verdict, request);

@@ -11,11 +11,13 @@ export interface GuardRules {
   readonly allowedOrigins: readonly string[];
   /** Host names beyond loopback's own, for a listener that is reached under another name. */
   readonly allowedHosts?: readonly string[];
+  /** Over TLS a Host without a port means 443. */
+  readonly isSecure?: boolean;
 }
 
 const loopbackHosts = ['127.0.0.1', 'localhost', '[::1]'];
 const hostPattern = /^(\[[\da-f:.]+\]|[\w.-]+?)\.?(?::(\d{1,5}))?$/i;
-const httpPort = 80;
+const defaultPorts = { http: 80, https: 443 };
 
 /**
  * Refuses what a web page could send to a listener on loopback: a Host that is not ours (DNS rebinding), and an Origin
@@ -30,11 +32,12 @@ export function checkHostAndOrigin(headers: GuardedHeaders, rules: GuardRules): 
   return allowed ? 'ok' : 'BadOrigin';
 }
 
-function isOurHost(host: string | undefined, { port, allowedHosts = [] }: GuardRules): boolean {
+function isOurHost(host: string | undefined, { port, allowedHosts = [], isSecure = false }: GuardRules): boolean {
   const match = hostPattern.exec(host ?? '');
   if (match === null) return false;
   const name = (match[1] ?? '').toLowerCase();
-  if (Number(match[2] ?? httpPort) !== port) return false;
+  const defaultPort = isSecure ? defaultPorts.https : defaultPorts.http;
+  if (Number(match[2] ?? defaultPort) !== port) return false;
   return [...loopbackHosts, ...allowedHosts].some((allowed) => allowed.toLowerCase() === name);
 }
 

@@ -1,6 +1,8 @@
 import type { security } from '../../../protocol/security.ts';
 import type { Handlers } from '../../base/handlers.ts';
 import type { AuditService } from '../audit/auditService.ts';
+import { mainId } from './recordReader.ts';
+import { drawToken } from './tokenRecord.ts';
 import type { TokenStore } from './tokenStore.ts';
 
 /** What an administrator may do with the tokens of the data folder. */
@@ -13,12 +15,15 @@ export function createTokenHandlers(
   return {
     'security/tokens': async () => ({ tokens: await tokens.list() }),
     'security/issue': async (params) => {
-      await record('issued', { ...params });
-      return tokens.issue(params);
+      const drawn = drawToken();
+      await record('issued', { ...params, tokenId: drawn.id });
+      return tokens.issue(params, drawn);
     },
     'security/rotate': async ({ tokenId }) => {
-      await record('rotated', { tokenId });
-      return tokens.rotate(tokenId);
+      const drawn = drawToken();
+      // That of the data folder keeps its id.
+      await record('rotated', { tokenId, newTokenId: tokenId === mainId ? mainId : drawn.id });
+      return tokens.rotate(tokenId, drawn);
     },
     'security/revoke': async ({ tokenId }) => {
       await record('revoked', { tokenId });

@@ -19,8 +19,15 @@ const tokenRecord = z.strictObject({
 });
 export type TokenRecord = z.output<typeof tokenRecord>;
 
-/** A new token and the name of its record: `ada_<id>_<256 random bits>`. */
-export function drawToken(): { readonly id: string; readonly token: string } {
+/** A new token and the name of its record. */
+export interface DrawnToken {
+  readonly id: string;
+  /** `ada_<id>_<256 random bits>` */
+  readonly token: string;
+}
+
+/** Draws a token that holds nowhere yet. */
+export function drawToken(): DrawnToken {
   const id = randomBytes(idBytes).toString('hex');
   return { id, token: `ada_${id}_${randomBytes(secretBytes).toString('base64url')}` };
 }

@@ -4,31 +4,26 @@ import type { GrantedScope } from '../../../protocol/declaration.ts';
 import { CodedError } from '../../../protocol/errors.ts';
 import type { ListedToken } from '../../../protocol/security.ts';
 import { writeFileAtomic } from '../../base/atomicFile.ts';
-import type { Clock } from '../../base/clock.ts';
-import { toDisposable, type Disposable } from '../../base/disposable.ts';
-import { errorCode } from '../../base/fileSystem.ts';
-import type { Logger } from '../../base/logger.ts';
-import { ensureTokenFile, replaceToken } from './tokenFile.ts';
-import { digestOf, drawToken, idInToken, isTokenOf, parseTokenRecord, type TokenRecord } from './tokenRecord.ts';
+import type { Disposable } from '../../base/disposable.ts';
+import type { Bearer } from '../../base/door.ts';
+import { mainId, RecordReader, type RecordReaderOptions } from './recordReader.ts';
+import { replaceToken, type TokenFile } from './tokenFile.ts';
+import { digestOf, drawToken, idInToken, isTokenOf, type DrawnToken, type TokenRecord } from './tokenRecord.ts';
+import { TokenWatch } from './tokenWatch.ts';
 
 const folderMode = 0o700;
 const maxTokens = 100;
-/** Far above any record. */
-const maxRecordBytes = 4_096;
 const hourMs = 3_600_000;
-/** So long an answer of the disk is used again, and so soon a revocation by another process is noticed. */
+/** So long an answer of the disk is used again. */
 const freshMs = 1_000;
-/** The id of the data folder's own token. */
-const mainId = 'dataFolder';
+/** Digests of tokens that this process has ended; a read that was begun before is over long before they are forgotten. */
+const maxEnded = 1_000;
 
-/** Who has shown a token. */
-export interface Bearer {
-  readonly tokenId: string;
-  /** For people: what the token was made for. */
+interface IssueParams {
+  /** For people: what it is for. */
   readonly name: string;
   readonly scope: GrantedScope;
-  /** Of the token that was shown, by which it is told from the one that may follow it under the same id. */
-  readonly digest: string;
+  readonly hours: number;
 }
 
 /** A token that was just made. */
@@ -38,29 +33,33 @@ export interface NewToken {
   readonly expiresAt?: number;
 }
 
-export interface TokenStoreOptions {
-  /** Absolute; private to the person. */
-  readonly dataFolder: string;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
-
 /**
  * The tokens of a data folder: its own, which may do everything, and those made for others, each with a scope and an end.
  * One file a token, by its id and with nothing but a digest in it, so that several servers and the command line work on them
  * without a lock: to revoke is to remove the file, and every server has noticed within a second.
  */
 export class TokenStore implements Disposable {
-  private readonly options: TokenStoreOptions;
-  private readonly folder: string;
+  private readonly options: RecordReaderOptions;
+  private readonly reader: RecordReader;
+  private readonly watching: TokenWatch;
   private readonly known = new Map<string, { readonly record: TokenRecord; readonly readAt: number }>();
-  private readonly watchers = new Map<string, Set<{ readonly digest: string; readonly onEnded: () => void }>>();
-  private timer: Disposable | undefined;
-  private isDisposed = false;
+  /** The oldest first. */
+  private readonly ended = new Set<string>();
 
-  constructor(options: TokenStoreOptions) {
+  constructor(options: RecordReaderOptions) {
+    const { clock, logger } = options;
     this.options = options;
-    this.folder = path.join(options.dataFolder, 'tokens');
+    this.reader = new RecordReader(options);
+    const digestNow = async (tokenId: string): Promise<string | undefined> => {
+      const record = await this.read(tokenId);
+      return record && !this.hasEnded(record) ? record.digest : undefined;
+    };
+    this.watching = new TokenWatch({ digestOf: digestNow, clock, logger });
+  }
+
+  /** The data folder's own token in its file, which is made if need be. Rejects with `Unavailable`. */
+  open(): Promise<TokenFile> {
+    return this.reader.readMain();
   }
 
   /** Whose token this is; undefined for none that holds now. Rejects with `Unavailable` where the disk does not answer. */
@@ -70,24 +69,21 @@ export class TokenStore implements Disposable {
     // An unknown id takes as long as a wrong secret.
     const isRight = isTokenOf(record?.digest ?? digestOf(''), presented);
     if (!record || !isRight || this.hasEnded(record)) return undefined;
-    return { tokenId: id, name: record.name, scope: record.scope, digest: record.digest };
+    const { name, scope, digest } = record;
+    return { tokenId: id, name, scope, digest, isOwner: id === mainId };
   }
 
   /** Calls `onEnded` once when the token that was just shown is revoked, rotated or expired, at most a second later. */
-  watch({ tokenId, digest }: Pick<Bearer, 'tokenId' | 'digest'>, onEnded: () => void): Disposable {
-    const watcher = { digest, onEnded };
-    const watchers = this.watchers.get(tokenId) ?? new Set();
-    this.watchers.set(tokenId, watchers.add(watcher));
-    this.timer ??= this.schedule();
-    return toDisposable(() => {
-      watchers.delete(watcher);
-      if (watchers.size === 0 && this.watchers.get(tokenId) === watchers) this.watchers.delete(tokenId);
-    });
+  watch(shown: Pick<Bearer, 'tokenId' | 'digest'>, onEnded: () => void): Disposable {
+    const watching = this.watching.add(shown, onEnded);
+    // It may have been ended here between being shown and now.
+    this.watching.end(shown.tokenId, (digest) => this.ended.has(digest));
+    return watching;
   }
 
   async list(): Promise<ListedToken[]> {
     const listed: ListedToken[] = [{ tokenId: mainId, name: 'the data folder’s own', scope: 'admin' }];
-    for (const tokenId of await this.ids()) {
+    for (const tokenId of await this.reader.ids()) {
       const record = await this.read(tokenId);
       if (!record || this.hasEnded(record)) continue;
       const { name, scope, createdAt, expiresAt } = record;
@@ -96,27 +92,33 @@ export class TokenStore implements Disposable {
     return listed.sort((one, other) => (one.createdAt ?? 0) - (other.createdAt ?? 0));
   }
 
-  /** Rejects with `ResourceLimit` at 100 tokens that hold. Those that have ended are removed to make room. */
-  async issue({ name, scope, hours }: { name: string; scope: GrantedScope; hours: number }): Promise<NewToken> {
-    const ids = await this.ids();
+  /**
+   * Makes a token of what was `drawn` for it. Rejects with `ResourceLimit` at 100 tokens that hold. Those that have ended are
+   * removed to make room.
+   */
+  async issue({ name, scope, hours }: IssueParams, drawn = drawToken()): Promise<NewToken> {
+    const ids = await this.reader.ids();
     if (ids.length >= maxTokens && (await this.removeEnded(ids)) >= maxTokens) {
       throw new CodedError('ResourceLimit', `There are ${maxTokens} tokens already. Revoke one that nobody needs.`);
     }
     const createdAt = this.options.clock.now();
-    return this.create({ name, scope, createdAt, expiresAt: createdAt + hours * hourMs });
+    return this.create({ name, scope, createdAt, expiresAt: createdAt + hours * hourMs }, drawn);
   }
 
-  /** Rejects with `NotFound`. Of the data folder's own token only the id is answered: it stands in its file. */
-  async rotate(tokenId: string): Promise<Omit<NewToken, 'token'> & { readonly token?: string }> {
+  /**
+   * Puts what was `drawn` in the place of a token. Rejects with `NotFound`. Of the data folder's own token only the id is
+   * answered: the new one stands in its file.
+   */
+  async rotate(tokenId: string, drawn = drawToken()): Promise<Omit<NewToken, 'token'> & { readonly token?: string }> {
     if (tokenId === mainId) {
-      await replaceToken(this.options.dataFolder);
-      await this.ended(mainId);
+      await this.rotateMain();
       return { tokenId };
     }
     const former = await this.existing(tokenId);
     const { name, scope, createdAt, expiresAt } = former;
-    const rotated = await this.create({ name, scope, createdAt, ...(expiresAt === undefined ? {} : { expiresAt }) });
-    await this.remove(tokenId);
+    const record = { name, scope, createdAt, ...(expiresAt === undefined ? {} : { expiresAt }) };
+    const rotated = await this.create(record, drawn);
+    await this.remove(tokenId, former);
     return rotated;
   }
 
@@ -125,32 +127,49 @@ export class TokenStore implements Disposable {
     if (tokenId === mainId) {
       throw new CodedError('Unsupported', 'The token of the data folder cannot be revoked, only rotated.');
     }
-    await this.existing(tokenId);
-    await this.remove(tokenId);
+    await this.remove(tokenId, await this.existing(tokenId));
   }
 
   dispose(): void {
-    this.isDisposed = true;
-    this.timer?.dispose();
-    this.watchers.clear();
+    this.watching.dispose();
   }
 
-  private async create(record: Omit<TokenRecord, 'version' | 'digest'>): Promise<NewToken> {
-    const { id, token } = drawToken();
-    await fs.mkdir(this.folder, { recursive: true, mode: folderMode });
-    await writeFileAtomic(this.file(id), JSON.stringify({ version: 1, ...record, digest: digestOf(token) }));
+  private async create(record: Omit<TokenRecord, 'version' | 'digest'>, drawn: DrawnToken): Promise<NewToken> {
+    const { id, token } = drawn;
+    const file = this.reader.file(id);
+    await fs.mkdir(path.dirname(file), { recursive: true, mode: folderMode });
+    await writeFileAtomic(file, JSON.stringify({ version: 1, ...record, digest: digestOf(token) }));
     const { expiresAt } = record;
     return { tokenId: id, token, ...(expiresAt === undefined ? {} : { expiresAt }) };
   }
 
-  private async remove(tokenId: string): Promise<void> {
-    await fs.rm(this.file(tokenId), { force: true });
-    await this.ended(tokenId);
+  private async rotateMain(): Promise<void> {
+    const former = digestOf((await this.open()).token);
+    await this.ending(mainId, former, () => replaceToken(this.options.dataFolder));
+    await this.open();
   }
 
-  private async ended(tokenId: string): Promise<void> {
+  private async remove(tokenId: string, { digest }: TokenRecord): Promise<void> {
+    await this.ending(tokenId, digest, () => fs.rm(this.reader.file(tokenId), { force: true }));
+  }
+
+  /**
+   * Ends a token in this process even before the disk knows of it, whatever is being read of it at the moment. If the disk
+   * fails, it holds again.
+   */
+  private async ending(tokenId: string, digest: string, change: () => Promise<void>): Promise<void> {
+    this.ended.add(digest);
+    const [oldest] = this.ended;
+    if (this.ended.size > maxEnded && oldest !== undefined) this.ended.delete(oldest);
+    try {
+      await change();
+    } catch (error) {
+      this.ended.delete(digest);
+      throw error;
+    }
+    this.reader.forget(tokenId);
     this.known.delete(tokenId);
-    await this.check(tokenId);
+    this.watching.end(tokenId, (shown) => shown === digest);
   }
 
   private async existing(tokenId: string): Promise<TokenRecord> {
@@ -165,7 +184,7 @@ export class TokenStore implements Disposable {
     for (const id of ids) {
       const record = await this.read(id);
       if (!record || !this.hasEnded(record)) continue;
-      await this.remove(id);
+      await this.remove(id, record);
       left--;
     }
     return left;
@@ -175,23 +194,12 @@ export class TokenStore implements Disposable {
     return expiresAt !== undefined && this.options.clock.now() >= expiresAt;
   }
 
-  private async ids(): Promise<string[]> {
-    const names = await fs.readdir(this.folder).catch((error: unknown) => {
-      if (errorCode(error) === 'ENOENT') return [];
-      throw unreadable(error);
-    });
-    return names.flatMap((name) => /^([0-9a-f]{16})\.json$/.exec(name)?.[1] ?? []);
-  }
-
-  private file(tokenId: string): string {
-    return path.join(this.folder, `${tokenId}.json`);
-  }
-
   /** From memory for a second, so that a flood of requests is no flood of reads. */
   private async record(tokenId: string): Promise<TokenRecord | undefined> {
     const known = this.known.get(tokenId);
     const now = this.options.clock.now();
-    if (known && now >= known.readAt && now - known.readAt < freshMs) return known.record;
+    const isFresh = known && now >= known.readAt && now - known.readAt < freshMs;
+    if (isFresh && !this.ended.has(known.record.digest)) return known.record;
     const record = await this.read(tokenId);
     // A made-up id must not take room.
     if (record) this.known.set(tokenId, { record, readAt: now });
@@ -199,57 +207,9 @@ export class TokenStore implements Disposable {
     return record;
   }
 
+  /** What the disk says, less what was ended here while it was read. */
   private async read(tokenId: string): Promise<TokenRecord | undefined> {
-    if (tokenId === mainId) {
-      const { token } = await ensureTokenFile(this.options.dataFolder);
-      return { version: 1, name: 'the data folder’s own', scope: 'admin', digest: digestOf(token), createdAt: 0 };
-    }
-    try {
-      const file = this.file(tokenId);
-      if ((await fs.stat(file)).size > maxRecordBytes) return undefined;
-      const record = parseTokenRecord(await fs.readFile(file, 'utf8'));
-      if (!record) this.options.logger.warn('A token’s file is damaged, so that the token does not hold', { tokenId });
-      return record;
-    } catch (error) {
-      if (errorCode(error) === 'ENOENT') return undefined;
-      throw unreadable(error);
-    }
+    const record = await this.reader.read(tokenId);
+    return record && this.ended.has(record.digest) ? undefined : record;
   }
-
-  private schedule(): Disposable {
-    return this.options.clock.after(freshMs, () => {
-      const check = Promise.all([...this.watchers.keys()].map((tokenId) => this.check(tokenId)));
-      check
-        .catch((error: unknown) =>
-          this.options.logger.error('Who came in with a token was not told of its end', { error }),
-        )
-        .finally(() => {
-          this.timer = this.watchers.size === 0 || this.isDisposed ? undefined : this.schedule();
-        });
-    });
-  }
-
-  /** Tells those who came in with a token that holds no more. A disk that does not answer ends nothing. */
-  private async check(tokenId: string): Promise<void> {
-    const record = await this.read(tokenId).catch((error: unknown) => {
-      this.options.logger.warn('Whether a token still holds could not be seen', { tokenId, error });
-      return 'unknown' as const;
-    });
-    if (record === 'unknown') return;
-    for (const watcher of [...(this.watchers.get(tokenId) ?? [])]) {
-      if (record && !this.hasEnded(record) && record.digest === watcher.digest) continue;
-      this.watchers.get(tokenId)?.delete(watcher);
-      this.known.delete(tokenId);
-      watcher.onEnded();
-    }
-  }
-}
-
-function unreadable(error: unknown): CodedError {
-  if (error instanceof CodedError) return error;
-  const code = errorCode(error) ?? 'unknown error';
-  return new CodedError('Unavailable', `The tokens in the data folder could not be read (${code}).`, {
-    args: { code },
-    cause: error,
-  });
 }

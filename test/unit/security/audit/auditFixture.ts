@@ -15,7 +15,7 @@ interface ServerParts {
   readonly clock?: Clock;
   readonly maxFileBytes?: number;
   readonly processes?: ProcessTable;
-  readonly knownSecrets?: readonly string[];
+  readonly knownSecrets?: readonly string[] | (() => readonly string[]);
 }
 
 /** An editor's secret storage; without it there is no editor. */
@@ -45,6 +45,7 @@ export class AuditFixture {
   /** The log of one more server. */
   server(parts: ServerParts = {}): AuditService {
     const { fileSystem = nodeFileSystem, clock = systemClock, processes = createProcessTable() } = parts;
+    const { knownSecrets = [] } = parts;
     const { folder, logger } = this;
     const chain = new AuditChain({
       ...{ folder, fileSystem, clock, logger, processes },
@@ -60,7 +61,7 @@ export class AuditFixture {
         setComponent: (name, status, message) =>
           this.health.push({ name, status, ...(message !== undefined && { message }) }),
       },
-      knownSecrets: () => parts.knownSecrets ?? [],
+      knownSecrets: () => (typeof knownSecrets === 'function' ? knownSecrets() : knownSecrets),
     });
     this.services.push(service);
     return service;

@@ -113,9 +113,8 @@ describe('The audit log', () => {
       `login --password ${canaries.assigned} ${canaries.known}`,
       `-----BEGIN PRIVATE KEY-----\n${canaries.pem}\n-----END PRIVATE KEY-----`,
     ].join('\n');
-    const service = audit.server({ knownSecrets: [canaries.known] });
     const hidden = 'the-token-of-this-folder';
-    service.hide(hidden);
+    const service = audit.server({ knownSecrets: [canaries.known, hidden] });
     const kinds = Object.keys(auditKinds) as AuditKind[];
     for (const kind of kinds) {
       await service.record({
@@ -238,6 +237,33 @@ describe('The audit log', () => {
     const told = ofKind('authentication.failed');
     assert.equal(told.length, 21);
     assert.equal(told.at(-1)?.details['alike'], 4_980);
+  });
+
+  it('counts a flood before it looks through what was sent', async () => {
+    const clock = new FakeClock();
+    let looked = 0;
+    const service = audit.server({
+      clock,
+      knownSecrets: () => {
+        looked += 1;
+        return [];
+      },
+    });
+    for (let index = 0; index < 5_000; index += 1) service.tell({ kind: 'request.refused', details: { host: 'x' } });
+    await service.dispose();
+    assert.equal(looked, 20);
+    assert.equal(ofKind('request.refused').length, 21);
+  });
+
+  it('says in the log what goes wrong with an event for which nobody waits', async () => {
+    const service = audit.server({
+      knownSecrets: () => {
+        throw new Error('The secrets cannot be had');
+      },
+    });
+    service.tell({ kind: 'setting.changed' });
+    await waitFor('the log line', () => audit.lines.some((line) => line.includes('The secrets cannot be had')));
+    await service.dispose();
   });
 
   it('goes on in another file when one is large, in one chain', async () => {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { readFile } from 'node:fs/promises';
+import { HiddenValues } from '../../../../server/src/base/hiddenValues.ts';
 import { TokenStore } from '../../../../server/src/security/tokens/tokenStore.ts';
 import { FakeClock } from '../../../support/fakeClock.ts';
 import { recordingLogger } from '../../../support/recordingLogger.ts';
@@ -11,20 +13,23 @@ import { waitFor } from '../../../support/waitFor.ts';
 describe('The tokens of a data folder', () => {
   let folder: ReturnType<typeof temporaryFolder>;
   let clock: FakeClock;
+  let hidden: HiddenValues;
   const stores: TokenStore[] = [];
 
   beforeEach(() => {
     folder = temporaryFolder();
     clock = new FakeClock();
+    hidden = new HiddenValues();
   });
   afterEach(() => {
     for (const store of stores.splice(0)) store.dispose();
+    assert.equal(clock.pending, 0);
     folder.remove();
   });
 
   /** As another process has it. */
-  function open(): TokenStore {
-    const store = new TokenStore({ dataFolder: folder.path, clock, logger: recordingLogger().logger });
+  function open(logger = recordingLogger().logger): TokenStore {
+    const store = new TokenStore({ dataFolder: folder.path, hidden, clock, logger });
     stores.push(store);
     return store;
   }
@@ -34,7 +39,7 @@ describe('The tokens of a data folder', () => {
     const store = open();
     await store.authenticate('');
     const bearer = await store.authenticate(await mainToken());
-    assert.deepEqual([bearer?.tokenId, bearer?.scope], ['dataFolder', 'admin']);
+    assert.deepEqual([bearer?.tokenId, bearer?.scope, bearer?.isOwner], ['dataFolder', 'admin', true]);
   });
 
   it('let one that was made do what it was made for, until its hour', async () => {
@@ -43,7 +48,7 @@ describe('The tokens of a data folder', () => {
     assert.equal(expiresAt, clock.now() + 3_600_000);
     const { digest, ...bearer } = (await store.authenticate(token)) ?? { digest: '' };
     assert.match(digest, /^[0-9a-f]{64}$/);
-    assert.deepEqual(bearer, { tokenId, name: 'CI', scope: 'read' });
+    assert.deepEqual(bearer, { tokenId, name: 'CI', scope: 'read', isOwner: false });
     clock.advance(3_599_999);
     assert.ok(await store.authenticate(token));
     clock.advance(1);
@@ -152,5 +157,105 @@ describe('The tokens of a data folder', () => {
     await assert.rejects(open().revoke('dataFolder'), { reason: 'Unsupported' });
     await assert.rejects(open().revoke('0123456789abcdef'), { reason: 'NotFound' });
     await assert.rejects(open().rotate('0123456789abcdef'), { reason: 'NotFound' });
+  });
+
+  it('end each by itself, where the file of another one hangs', async () => {
+    const store = open();
+    const { logger, lines } = recordingLogger();
+    const other = open(logger);
+    const [one, two] = [
+      await store.issue({ name: 'one', scope: 'read', hours: 1 }),
+      await store.issue({ name: 'two', scope: 'read', hours: 1 }),
+    ];
+    const ended: string[] = [];
+    for (const { token, tokenId } of [one, two]) {
+      const bearer = await other.authenticate(token);
+      assert.ok(bearer);
+      other.watch(bearer, () => ended.push(tokenId));
+    }
+    // Who opens a pipe to read it waits for somebody who writes.
+    const pipe = path.join(folder.path, 'tokens', `${one.tokenId}.json`);
+    const whole = readFileSync(pipe);
+    rmSync(pipe);
+    execFileSync('mkfifo', [pipe]);
+    try {
+      clock.advance(1_000);
+      const refused = assert.rejects(other.authenticate(one.token), { reason: 'Unavailable' });
+      await store.revoke(two.tokenId);
+      for (let second = 0; second < 3; second++) clock.advance(1_000);
+      await waitFor('the end of the one that can be read', () => ended.length > 0);
+      clock.advance(5_000);
+      await refused;
+      for (let second = 0; second < 20; second++) clock.advance(1_000);
+      await waitFor('a line in the log', () => lines.some((line) => line.includes('could not be seen')));
+      assert.deepEqual(ended, [two.tokenId], 'a disk that does not answer ends nothing');
+    } finally {
+      writeFileSync(pipe, whole);
+    }
+    assert.equal(lines.filter((line) => line.includes('could not be seen')).length, 1);
+  });
+
+  it('tell everybody of their end, where one of them throws', async () => {
+    const { logger, lines } = recordingLogger();
+    const store = open(logger);
+    const { token, tokenId } = await store.issue({ name: 'one', scope: 'read', hours: 1 });
+    const bearer = await store.authenticate(token);
+    assert.ok(bearer);
+    let told = 0;
+    store.watch(bearer, () => assert.fail('on purpose'));
+    store.watch(bearer, () => told++);
+    await store.revoke(tokenId);
+    assert.equal(told, 1);
+    assert.ok(lines.some((line) => line.includes('not sent away properly') && line.includes('on purpose')));
+  });
+
+  it('do not hold again because they were read while they were revoked', async () => {
+    const store = open();
+    for (let round = 0; round < 50; round++) {
+      const { token, tokenId } = await store.issue({ name: 'one', scope: 'read', hours: 1 });
+      const before = store.authenticate(token);
+      const revoked = store.revoke(tokenId);
+      for (let turn = 0; turn < round % 5; turn++) await Promise.resolve();
+      const during = store.authenticate(token);
+      await revoked;
+      assert.equal(await store.authenticate(token), undefined, 'from the moment on at which that is answered');
+      const shown = (await before) ?? (await during);
+      let told = 0;
+      if (shown) store.watch(shown, () => told++).dispose();
+      assert.equal(told, shown ? 1 : 0, 'who was let in meanwhile is told at once');
+      assert.equal(await store.authenticate(token), undefined);
+    }
+  });
+
+  it('do not hold in this server from the moment on at which their end is asked for', async () => {
+    const store = open();
+    const { token, tokenId } = await store.issue({ name: 'one', scope: 'read', hours: 1 });
+    // Nothing but a whole file is read.
+    const file = path.join(folder.path, 'tokens', `${tokenId}.json`);
+    const whole = readFileSync(file);
+    await store.revoke(tokenId);
+    // As a read sees it that was begun before.
+    writeFileSync(file, whole);
+    assert.equal(await store.authenticate(token), undefined);
+    assert.ok(await open().authenticate(token), 'the file itself is in order');
+  });
+
+  it('are hidden from what is written down as soon as the folder’s own is made or rotated, by whomever', async () => {
+    const [store, other] = [open(), open()];
+    await store.open();
+    const first = await mainToken();
+    assert.deepEqual(hidden.values, [first]);
+    await store.rotate('dataFolder');
+    assert.deepEqual(hidden.values, [first, await mainToken()]);
+    const bearer = await store.authenticate(await mainToken());
+    assert.ok(bearer);
+    hidden = new HiddenValues();
+    const watching = new TokenStore({ dataFolder: folder.path, hidden, clock, logger: recordingLogger().logger });
+    stores.push(watching);
+    watching.watch(bearer, () => undefined);
+    await other.rotate('dataFolder');
+    clock.advance(1_000);
+    const rotated = await mainToken();
+    await waitFor('the server to notice', () => hidden.values.includes(rotated));
   });
 });

@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import * as http from 'node:http';
+import { settingsSnapshot } from '../../server/protocol/settings.ts';
+import { ClientRegistry } from '../../server/src/base/clientRegistry.ts';
+import { systemClock } from '../../server/src/base/clock.ts';
+import type { Bearer } from '../../server/src/base/door.ts';
+import { RateLimiter } from '../../server/src/rpc/rateLimiter.ts';
+import { Router } from '../../server/src/rpc/router.ts';
+import { DoorGuard } from '../../server/src/security/door/doorGuard.ts';
+import { HttpTransport } from '../../server/src/transports/httpTransport.ts';
+import { FakeClock } from '../support/fakeClock.ts';
+import { recordingLogger } from '../support/recordingLogger.ts';
+import { waitFor } from '../support/waitFor.ts';
+
+interface Seen {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+}
+
+const terminal = {
+  ...{ sessionId: '0'.repeat(32), pid: 1, name: 'sh', shell: '/bin/sh', cwd: '/', currentFolder: '/', cols: 80, rows: 24 },
+  ...{ owner: { kind: 'person' }, createdAt: 1, status: 'active', producedBytes: 0, hasShellIntegration: false },
+};
+
+/** Who has a token may ask for so much a minute, whatever it asks for, and before anything of it is read. */
+describe('The limits of the HTTP door', () => {
+  const max = 5;
+  const requests: http.ClientRequest[] = [];
+  let clock: FakeClock;
+  let transport: HttpTransport;
+  let url: URL;
+  let tokens = 0;
+  /** Called by the next `server/capabilities`, before it is answered. */
+  let onCall: (() => void) | undefined;
+  const ended = new Map<string, () => void>();
+
+  before(async () => {
+    clock = new FakeClock();
+    const settings = { ...settingsSnapshot.parse({}), 'limits.apiPerMinute': max };
+    const source = { get: <K extends keyof typeof settings>(key: K) => settings[key] };
+    const { logger } = recordingLogger();
+    const handlers = {
+      'server/health': () => ({ status: 'ready', version: '1', uptimeMs: 1, restarts: 0, components: {} }),
+      'server/capabilities': () => ({ methods: [] }),
+      'terminal/create': () => assert.fail('nobody may call this'),
+      'terminal/attach': () => {
+        onCall?.();
+        return { terminal, fromOffset: 0 };
+      },
+    };
+    const limiter = new RateLimiter(source, clock);
+    const guard = new DoorGuard({
+      tokens: {
+        // Each token is somebody of its own.
+        authenticate: (presented): Promise<Bearer | undefined> =>
+          Promise.resolve({ tokenId: presented, name: presented, scope: 'read', isOwner: false, digest: presented }),
+        watch: ({ tokenId }, onEnded) => {
+          ended.set(tokenId, onEnded);
+          return { dispose: () => ended.delete(tokenId) };
+        },
+      },
+      settings: source,
+      clock,
+      onRefused: () => undefined,
+    });
+    transport = new HttpTransport({
+      ...{ guard, logger, host: '127.0.0.1', servedHost: '127.0.0.1', port: 0, clock: systemClock },
+      router: new Router({ handlers, limiter, logger, clock: systemClock, instanceId: 'i' }),
+      clients: new ClientRegistry(),
+      health: () => ({ status: 'ready' }),
+      metrics: () => Promise.resolve({ contentType: 'text/plain', text: '' }),
+      openApi: () => '{}',
+    });
+    url = new URL(await transport.listen());
+  });
+  afterEach(async () => {
+    for (const request of requests.splice(0)) request.destroy();
+    await waitFor('the connections to be gone', () => transport.connections().open === 0);
+    assert.equal(ended.size, 0, 'nobody is watched any more');
+  });
+  after(() => transport.dispose());
+
+  /** Begins a request, of which the body has not been sent. */
+  function begin(path: string, token: string, options: http.RequestOptions = {}): http.ClientRequest {
+    const request = http.request(new URL(path, url), {
+      agent: false,
+      ...options,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...options.headers },
+    });
+    request.on('error', () => undefined);
+    requests.push(request);
+    return request;
+  }
+  /** What is answered to its headers. */
+  async function seen(request: http.ClientRequest): Promise<Seen> {
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    return { status: response.statusCode ?? 0, headers: response.headers };
+  }
+  const nextToken = (): string => `token${++tokens}`;
+
+  const paths: [string, string, number][] = [
+    ['GET', '/api', 200],
+    ['GET', '/openapi.json', 200],
+    ['GET', '/metrics', 200],
+    ['GET', '/events', 200],
+    ['GET', `/events?terminal=${'0'.repeat(32)}`, 200],
+    ['GET', '/nowhere', 404],
+    ['PUT', '/metrics', 405],
+    ['GET', '/api/server/capabilities', 405],
+    ['POST', '/api/server/capabilities', 200],
+    ['POST', '/api/no/such', 404],
+  ];
+  for (const [method, path, status] of paths) {
+    it(`count ${method} ${path}: the fifth of a minute is answered, the sixth is not, and more when that is over`, async () => {
+      const token = nextToken();
+      const ask = async (): Promise<Seen> => {
+        const request = begin(path, token, { method });
+        request.end();
+        const answer = await seen(request);
+        request.destroy();
+        return answer;
+      };
+      for (let call = 1; call <= max; call++) assert.equal((await ask()).status, status, `call ${call}`);
+      const refused = await ask();
+      assert.deepEqual([refused.status, refused.headers['retry-after']], [429, '60']);
+      clock.advance(59_999);
+      assert.equal((await ask()).headers['retry-after'], '1');
+      clock.advance(1);
+      assert.equal((await ask()).status, status);
+    });
+  }
+
+  it('count all paths together, and each token for itself', async () => {
+    const token = nextToken();
+    for (const path of ['/api', '/metrics', '/events', '/openapi.json', '/nowhere']) {
+      const request = begin(path, token);
+      request.end();
+      await seen(request);
+    }
+    const [sixth, other] = [begin('/api', token), begin('/api', nextToken())];
+    for (const request of [sixth, other]) request.end();
+    assert.deepEqual([(await seen(sixth)).status, (await seen(other)).status], [429, 200]);
+  });
+
+  it('count no health, for which monitors ask every few seconds', async () => {
+    const token = nextToken();
+    for (let call = 0; call < 3 * max; call++) {
+      const request = begin('/api/server/health', token, { method: 'POST' });
+      request.end('{}');
+      assert.equal((await seen(request)).status, 200);
+    }
+  });
+
+  const refusals: [string, string, http.OutgoingHttpHeaders, number][] = [
+    ['who is over the limit', '/api/server/capabilities', {}, 429],
+    ['what there is not', '/api/no/such', {}, 404],
+    ['who may not', '/api/terminal/create', {}, 403],
+    ['what is no JSON', '/api/server/health', { 'content-type': 'text/plain' }, 415],
+    ['what is too large', '/api/server/health', { 'content-length': 5 * 1024 * 1024 }, 413],
+  ];
+  for (const [name, path, headers, status] of refusals) {
+    it(`refuse ${name} before anything of the body has come`, async () => {
+      const token = nextToken();
+      if (status === 429) {
+        for (let call = 0; call < max; call++) {
+          const request = begin('/api', token);
+          request.end();
+          await seen(request);
+        }
+      }
+      const request = begin(path, token, { method: 'POST', headers });
+      request.flushHeaders();
+      assert.equal((await seen(request)).status, status);
+    });
+
+    it(`give ${name} no leave to send a body that waits for it`, async () => {
+      const token = nextToken();
+      if (status === 429) {
+        for (let call = 0; call < max; call++) {
+          const request = begin('/api', token);
+          request.end();
+          await seen(request);
+        }
+      }
+      const request = begin(path, token, { method: 'POST', headers: { ...headers, expect: '100-continue' } });
+      let mayGoOn = false;
+      request.on('continue', () => (mayGoOn = true));
+      assert.deepEqual([(await seen(request)).status, mayGoOn], [status, false]);
+    });
+  }
+
+  it('give leave to send a body to who waits for it and may', async () => {
+    const headers = { expect: '100-continue', 'content-length': 2 };
+    const request = begin('/api/server/capabilities', nextToken(), { method: 'POST', headers });
+    request.once('continue', () => request.end('{}'));
+    assert.equal((await seen(request)).status, 200);
+  });
+
+  it('let an event stream end with its token, even while it attaches', async () => {
+    const token = nextToken();
+    onCall = () => ended.get(token)?.();
+    const request = begin(`/events?terminal=${'0'.repeat(32)}`, token);
+    const closed = new Promise((resolve) => request.once('close', resolve));
+    let status: number | undefined;
+    request.on('response', (response) => (status = response.statusCode));
+    request.end();
+    await closed;
+    onCall = undefined;
+    assert.equal(status, undefined);
+    assert.equal(transport.connections().eventStreams, 0);
+  });
+});

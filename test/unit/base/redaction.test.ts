@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { createLogger } from '../../../server/src/base/logger.ts';
+import { HiddenValues } from '../../../server/src/base/hiddenValues.ts';
+import { redact, redactEagerly } from '../../../server/src/base/redaction.ts';
+
+const webToken = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.SflKxwRJSMeKKF2QT4fw';
+
+describe('What is kept out of texts', () => {
+  for (const text of [
+    webToken,
+    `a ${webToken} b`,
+    `jwt=${webToken}`,
+    `"${webToken}"`,
+    `x:${webToken},`,
+    `/${webToken}`,
+  ]) {
+    it(`is a JSON web token in ${text.replace(webToken, 'TOKEN')}`, () => {
+      assert.equal(redact(text), text.replace(webToken, '[redacted]'));
+    });
+  }
+
+  const length = 400_000;
+  const hostile = ['-eyJ', '-eyJaaaaaaaaaa', '-eyJaaaaaaaaaaaa.', '-eyJaaaaaaaaaa.bbbbbbbbbb', 'eyJ', 'token="', 'a://b:'];
+  for (const part of hostile) {
+    // With a pattern that reads to the end from each start this takes minutes.
+    it(`is found in a time that grows with the text, where it is made of "${part}"`, function () {
+      this.timeout(5_000);
+      const text = part.repeat(Math.ceil(length / part.length));
+      assert.equal(typeof redactEagerly(text), 'string');
+    });
+  }
+
+  it('is what was hidden by its value, in a log line too and in those of a child', () => {
+    const lines: string[] = [];
+    const hidden = new HiddenValues();
+    const logger = createLogger((_level, line) => lines.push(line), 'trace', hidden);
+    const secret = 'nobody-would-know-this';
+    logger.info(`before ${secret}`);
+    hidden.hide(secret);
+    logger.child({ bound: secret }).warn(`after ${secret}`, { error: new Error(secret) });
+    assert.ok(lines[0]?.includes(secret));
+    assert.equal(lines[1]?.includes(secret), false);
+    assert.match(lines[1] ?? '', /^after \[redacted\] bound=\[redacted\]/);
+  });
+
+  it('are the last sixteen values that were hidden', () => {
+    const hidden = new HiddenValues();
+    for (let count = 0; count < 20; count++) hidden.hide(`value ${count}`);
+    hidden.hide('value 5');
+    assert.deepEqual([hidden.values.length, hidden.values[0], hidden.values.at(-1)], [16, 'value 4', 'value 5']);
+  });
+});
