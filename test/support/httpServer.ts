@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import * as http from 'node:http';
+import * as https from 'node:https';
 import { createInterface } from 'node:readline';
 import { serverBundle, serverEnvironment } from './stdioServer.ts';
 
@@ -18,10 +19,13 @@ export class HttpServer {
   readonly url: URL;
   readonly token: string;
   readonly tokenFile: string;
+  /** Whose certificates a client believes. */
+  readonly ca: string | undefined;
   /** The first line on stdout. */
   readonly record: Readonly<Record<string, unknown>>;
 
-  static async start(dataFolder: string, args: readonly string[] = []): Promise<HttpServer> {
+  /** `ca`: over TLS, whose certificates are believed, in PEM. */
+  static async start(dataFolder: string, args: readonly string[] = [], ca?: string): Promise<HttpServer> {
     const child = spawn(process.execPath, [serverBundle, 'serve', ...args], {
       env: serverEnvironment(dataFolder),
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -31,11 +35,17 @@ export class HttpServer {
       once(createInterface(child.stdout), 'line'),
       once(child, 'exit').then(() => assert.fail('serve ended at once')),
     ])) as [string];
-    return new HttpServer(child, JSON.parse(line) as { url: string; tokenFile: string } & Record<string, unknown>);
+    const record = JSON.parse(line) as { url: string; tokenFile: string } & Record<string, unknown>;
+    return new HttpServer(child, record, ca);
   }
 
-  private constructor(child: ChildProcess, record: { url: string; tokenFile: string } & Record<string, unknown>) {
+  private constructor(
+    child: ChildProcess,
+    record: { url: string; tokenFile: string } & Record<string, unknown>,
+    ca: string | undefined,
+  ) {
     this.child = child;
+    this.ca = ca;
     this.url = new URL(record.url);
     this.record = record;
     this.tokenFile = record.tokenFile;
@@ -64,8 +74,12 @@ export class HttpServer {
     };
     const present = Object.entries(headers).filter((entry): entry is [string, string] => entry[1] !== null);
     return new Promise((resolve, reject) => {
-      const sent = http.request({
-        host: '127.0.0.1',
+      const { request: begin } = this.url.protocol === 'https:' ? https : http;
+      const sent = begin({
+        host: this.url.hostname.replace(/^\[|\]$/g, ''),
+        // Else the library takes the name whose certificate it wants from the header Host.
+        servername: '',
+        ca: this.ca,
         port: this.url.port,
         path: request.path,
         method: request.method ?? 'POST',

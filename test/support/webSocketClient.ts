@@ -41,8 +41,9 @@ export class WebSocketClient {
   ): Promise<WebSocketClient> {
     const { token = server.token, path = '/ws', subprotocols = [], headers = {}, ...rest } = options;
     const authorization = token === null ? {} : { authorization: `Bearer ${token}` };
-    const url = `ws://127.0.0.1:${server.url.port}${path}`;
-    const socket = new WebSocket(url, subprotocols, { headers: { ...authorization, ...headers }, ...rest });
+    const url = `${server.url.origin.replace(/^http/, 'ws')}${path}`;
+    const trusted = server.ca === undefined ? {} : { ca: server.ca };
+    const socket = new WebSocket(url, subprotocols, { headers: { ...authorization, ...headers }, ...trusted, ...rest });
     const client = new WebSocketClient(socket);
     await new Promise<void>((resolve, reject) => {
       socket.once('open', () => resolve());
