@@ -19,9 +19,23 @@ interface Seen {
 }
 
 const terminal = {
-  ...{ sessionId: '0'.repeat(32), pid: 1, name: 'sh', shell: '/bin/sh', cwd: '/', currentFolder: '/', cols: 80, rows: 24 },
+  ...{
+    sessionId: '0'.repeat(32),
+    pid: 1,
+    name: 'sh',
+    shell: '/bin/sh',
+    cwd: '/',
+    currentFolder: '/',
+    cols: 80,
+    rows: 24,
+  },
   ...{ owner: { kind: 'person' }, createdAt: 1, status: 'active', producedBytes: 0, hasShellIntegration: false },
 };
+
+interface BegunOptions {
+  readonly method?: string;
+  readonly headers?: http.OutgoingHttpHeaders;
+}
 
 /** Who has a token may ask for so much a minute, whatever it asks for, and before anything of it is read. */
 describe('The limits of the HTTP door', () => {
@@ -82,7 +96,7 @@ describe('The limits of the HTTP door', () => {
   after(() => transport.dispose());
 
   /** Begins a request, of which the body has not been sent. */
-  function begin(path: string, token: string, options: http.RequestOptions = {}): http.ClientRequest {
+  function begin(path: string, token: string, options: BegunOptions = {}): http.ClientRequest {
     const request = http.request(new URL(path, url), {
       agent: false,
       ...options,

@@ -234,7 +234,11 @@ describe('The door over TLS', function () {
       assert.equal((await beyond.call('server/health', {})).body['status'], 'ready');
       const client = await WebSocketClient.open(beyond);
       await client.close();
-      const answer = await beyond.send({ path: '/health', method: 'GET', headers: { host: `${name}:${beyond.url.port}` } });
+      const answer = await beyond.send({
+        path: '/health',
+        method: 'GET',
+        headers: { host: `${name}:${beyond.url.port}` },
+      });
       assert.equal(answer.status, 421);
     } finally {
       await beyond.stop();

@@ -34,6 +34,11 @@ export class EventStream implements Disposable {
     this.logger = logger;
   }
 
+  /** Whether nothing more can be sent: its client or its token has gone. */
+  get isOver(): boolean {
+    return this.response.destroyed || this.response.writableEnded;
+  }
+
   /** Answers 200 and sends `first`, then what is held. */
   begin(first: readonly StreamedEvent[]): void {
     begin(this.response, 200, 'text/event-stream; charset=utf-8');
@@ -45,7 +50,7 @@ export class EventStream implements Disposable {
   }
 
   send(event: StreamedEvent): void {
-    if (this.response.destroyed || this.response.writableEnded) return;
+    if (this.isOver) return;
     if (this.held) this.held.push(event);
     else this.write(textOf(event), event.onTaken);
   }
@@ -67,7 +72,7 @@ export class EventStream implements Disposable {
 
   private write(text: string, onTaken: () => void = () => undefined): void {
     const { response } = this;
-    if (response.destroyed || response.writableEnded) return;
+    if (this.isOver) return;
     if (response.writableLength > maxBufferedBytes) {
       this.logger.warn('An event stream is cut off: its client does not read', { bytes: response.writableLength });
       response.destroy();
@@ -80,7 +85,7 @@ export class EventStream implements Disposable {
 
   private scheduleKeepAlive(): Disposable {
     return this.clock.after(keepAliveMs, () => {
-      if (this.response.destroyed || this.response.writableEnded) return;
+      if (this.isOver) return;
       this.write(': still here\n\n');
       this.keepAlive = this.scheduleKeepAlive();
     });

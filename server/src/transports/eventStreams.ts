@@ -47,7 +47,7 @@ export class EventStreams implements Disposable {
     });
     const attachments = attachmentsOf(exchange);
     const attached = await this.attach(client, attachments, gone.signal);
-    if (gone.signal.aborted || response.destroyed) return;
+    if (gone.signal.aborted || stream.isOver) return;
     if ('error' in attached) {
       sendAnswer(response, attached);
       return;

@@ -61,7 +61,10 @@ export function sendRefusal(response: http.ServerResponse, refusal: HttpRefusal)
  * connection ends. What it sends meanwhile is thrown away for 5 s and 16 MiB at most: were the connection closed at once, the
  * system would take the answer back that it has not read yet.
  */
-export function refuseUnread({ request, response }: Pick<Exchange, 'request' | 'response'>, parts: UnreadRefusal): void {
+export function refuseUnread(
+  { request, response }: Pick<Exchange, 'request' | 'response'>,
+  parts: UnreadRefusal,
+): void {
   const { refusal, clock } = parts;
   const text = JSON.stringify(bodyOf(refusal));
   response.setHeader('Connection', 'close');

@@ -24,6 +24,7 @@ const expected: readonly RegExp[] = [
   /^ready\n3\n$/,
   /^$|^event: /,
   /^ada_[0-9a-f]{16}_[\w-]{43}\n[\s\S]*nightly build/,
+  /^$/,
 ];
 
 describe('The guide to HTTP and WebSocket', () => {

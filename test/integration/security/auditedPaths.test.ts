@@ -143,7 +143,16 @@ describe('What is privileged', function () {
         onRefused: (reason, { path }) => refused.push({ reason, path }),
       });
       transport = new HttpTransport({
-        ...{ router, guard, clock, logger, host: '127.0.0.1', servedHost: '127.0.0.1', port: 0, health: () => ({ status: 'ready' }) },
+        ...{
+          router,
+          guard,
+          clock,
+          logger,
+          host: '127.0.0.1',
+          servedHost: '127.0.0.1',
+          port: 0,
+          health: () => ({ status: 'ready' }),
+        },
         clients: new ClientRegistry(),
         metrics: () => Promise.resolve({ contentType: 'text/plain', text: '' }),
         openApi: () => '{}',

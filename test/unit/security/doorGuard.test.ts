@@ -14,8 +14,7 @@ describe('The guard of the doors', () => {
     const refused: string[] = [];
     const guard = new DoorGuard({
       tokens: {
-        authenticate: (presented) =>
-          Promise.resolve(presented === right ? bearer : undefined),
+        authenticate: (presented) => Promise.resolve(presented === right ? bearer : undefined),
         watch: () => ({ dispose: () => undefined }),
       },
       settings: { get: (key) => settings[key] },

@@ -138,10 +138,15 @@ async function readPem(file: string, what: 'certificate' | 'key'): Promise<strin
 function checkFit(certificate: X509Certificate, key: KeyObject, options: TlsFilesOptions): void {
   const { certFile, keyFile, hosts, clock, logger } = options;
   if (!certificate.checkPrivateKey(key)) {
-    throw invalid(`The key in ${keyFile} is not that of the certificate in ${certFile}. Name two files that belong together.`);
+    throw invalid(
+      `The key in ${keyFile} is not that of the certificate in ${certFile}. Name two files that belong together.`,
+    );
   }
   if (clock.now() > Date.parse(certificate.validTo)) {
-    logger.warn('The certificate has ended, so that clients will refuse it', { certFile, validTo: certificate.validTo });
+    logger.warn('The certificate has ended, so that clients will refuse it', {
+      certFile,
+      validTo: certificate.validTo,
+    });
   }
   for (const host of hosts) {
     const bare = host.replace(/^\[|\]$/g, '');

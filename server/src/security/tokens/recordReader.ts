@@ -57,7 +57,9 @@ export class RecordReader {
   async read(tokenId: string): Promise<TokenRecord | undefined> {
     const reading = this.reading.get(tokenId) ?? this.begin(tokenId);
     const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = this.options.clock.after(readLimitMs, () => reject(unreadable(new Error('the disk does not answer'))));
+    const timer = this.options.clock.after(readLimitMs, () =>
+      reject(unreadable(new Error('the disk does not answer'))),
+    );
     try {
       return await Promise.race([reading, late]);
     } finally {
