@@ -32,7 +32,7 @@ export class WebSocketClient {
 
   /** Opens one with the token in the header, or as `options` say. Rejects with `HTTP <status> <reason>`. */
   static async open(
-    server: Pick<HttpServer, 'url' | 'token'>,
+    server: Pick<HttpServer, 'url' | 'token'> & Partial<Pick<HttpServer, 'ca'>>,
     options: {
       readonly token?: string | null;
       readonly path?: string;

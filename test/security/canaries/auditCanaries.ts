@@ -55,8 +55,8 @@ export const auditCanaries: readonly GuardCanary[] = [
     ["if (depth >= maxDepth) return '(too deep)';", '', ''],
     ['if (json.length <= maxDetailsChars) return kept;', 'return kept;', ''],
   ]),
-  ...guardsOf('server/src/security/audit/floodGate.ts', 'test/unit/security/audit/auditService.test.ts', [
-    ['if (window.admitted < maxPerWindow) {', 'if (window.admitted >= 0) {', 'by the thousand'],
+  ...guardsOf('server/src/base/floodGate.ts', 'test/unit/security/audit/auditService.test.ts', [
+    ['if (window.admitted < this.options.maxPerMinute) {', 'if (window.admitted >= 0) {', 'by the thousand'],
   ]),
   ...guardsOf('server/src/security/audit/appendedFile.ts', 'test/unit/security/audit/auditService.test.ts', [
     ['if (durable) await this.file.datasync();', '', 'disk'],

@@ -19,13 +19,13 @@ export const doorCanaries: readonly GuardCanary[] = [
   ...guardsOf('server/src/security/door/hostGuard.ts', 'test/unit/security/hostGuard.test.ts', [
     ["if (!isOurHost(headers.host, rules)) return 'BadHost';", '', ''],
     ["return allowed ? 'ok' : 'BadOrigin';", "return allowed ? 'ok' : 'ok';", ''],
-    ['if (Number(match[2] ?? httpPort) !== port) return false;', '', ''],
+    ['if (Number(match[2] ?? defaultPort) !== port) return false;', '', ''],
     ['origin !== undefined && rules', 'rules', ''],
   ]),
   ...guardsOf('server/src/security/tokens/tokenStore.ts', 'test/unit/security/tokens/tokenStore.test.ts', [
     [secret, '!record || this.hasEnded(record)', tokens],
     [secret, '!record || !isRight', tokens],
-    ['watcher.onEnded();', '', tokens],
+    ['this.ended.has(record.digest) ? undefined : record', 'record', tokens],
     ['digest: digestOf(token) }));', 'digest: digestOf(token), token }));', 'cannot be had'],
     ['ids.length >= maxTokens && ', 'ids.length < 0 && ', 'a hundred at most'],
     [
@@ -33,6 +33,10 @@ export const doorCanaries: readonly GuardCanary[] = [
       "if (tokenId === '') {\n      throw new CodedError('Unsupported'",
       'cannot be revoked',
     ],
+  ]),
+  ...guardsOf('server/src/security/tokens/tokenWatch.ts', 'test/unit/security/tokens/tokenStore.test.ts', [
+    ['watcher.onEnded();', '', tokens],
+    ['!this.checking.has(tokenId)', 'this.checking.size === 0', 'of another one hangs'],
   ]),
   ...guardsOf('server/src/security/tokens/tokenFile.ts', 'test/unit/security/tokens/tokenFile.test.ts', [
     ['constants.O_NOFOLLOW | constants.O_NONBLOCK', 'constants.O_NONBLOCK', 'a link'],
@@ -47,11 +51,7 @@ export const doorCanaries: readonly GuardCanary[] = [
   ]),
   ...guardsOf('server/src/rpc/router.ts', 'test/unit/rpc/router.test.ts', [
     ['if (includesScope(client.scope, scope)) return;', 'return;', router],
-    [
-      'this.limiter.check(client, method, declaration.limit);\n      const parsed = this.parseParams(method, declaration, params);\n      const result',
-      'const parsed = this.parseParams(method, declaration, params);\n      const result',
-      router,
-    ],
+    ['this.limiter.check(client, method, declaration.limit);\n      const given', 'const given', router],
     ["this.limiter.check(client, printable(method), 'api');", '', router],
     ['guardParams(params);', '', router],
     [
@@ -79,14 +79,28 @@ export const doorCanaries: readonly GuardCanary[] = [
       'message: String(error)',
       'masks a handler',
     ],
+    ['this.refusals.admits(reason)', 'true', 'logs ten refusals'],
   ]),
   ...guardsOf('server/src/rpc/rateLimiter.ts', 'test/unit/rpc/rateLimiter.test.ts', [
+    ["if (client.kind === 'http') budgets.push(httpCalls);", '', 'over HTTP'],
     ['if (retryAfterMs > 0) throw refusal(method, budget, max, retryAfterMs);', '', 'ten'],
     [
       'tokenId === undefined ? this.byClient.get(client) : this.byToken.get(tokenId)',
       'this.byClient.get(client)',
       'the same token',
     ],
+  ]),
+  ...guardsOf('server/src/transports/connectionBudget.ts', 'test/unit/transports/connectionBudget.test.ts', [
+    ['if (!bearer.isOwner && !this.hasRoomFor(bearer.tokenId)) return false;', '', ''],
+    ['|| this.open.size > all', '', 'all places are taken'],
+    ['this.strangers.size > strangers ||', '', 'strangers are too many'],
+    ['&& all < this.limits.ofGuests', '', 'all guests together'],
+  ]),
+  ...guardsOf('server/src/transports/httpTransport.ts', 'test/security/doorLimits.test.ts', [
+    ['this.admit(bearer, path);', '', 'count'],
+  ]),
+  ...guardsOf('server/src/transports/eventStreams.ts', 'test/security/doorLimits.test.ts', [
+    ['watch(bearer, () => stream.end())', 'watch(bearer, () => undefined)', 'even while it attaches'],
   ]),
   ...guardsOf('server/src/rpc/frameReader.ts', 'test/unit/rpc/frameReader.test.ts', [
     ['if (end === -1 ? buffered.length > maxHeaderBytes : end > maxHeaderBytes) {', 'if (end < -1) {', 'refuses'],

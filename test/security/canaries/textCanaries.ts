@@ -3,7 +3,7 @@ import { guardsOf, type GuardCanary } from './guardCanary.ts';
 /** What makes a string of a stranger safe for where it is put. */
 export const textCanaries: readonly GuardCanary[] = [
   ...guardsOf('server/src/base/logger.ts', 'test/unit/base/logger.test.ts', [
-    ["redact(parts.join(' '))", "parts.join(' ')", 'A line of the log'],
+    ["redact(parts.join(' '), hidden)", "parts.join(' ')", 'A line of the log'],
     [".replace(/[\\r\\n]+/g, '\\\\n')", '', 'A line of the log'],
     ['.replace(unprintable, escaped)', '', 'A line of the log'],
     ["isSecretKey(key) ? '[redacted]' : formatValue(value)", 'formatValue(value)', 'A line of the log'],

@@ -15,25 +15,25 @@ export const transportCanaries: readonly GuardCanary[] = [
   ]),
   ...guardsOf('server/src/transports/httpTransport.ts', webSocket, [
     [
-      'this.options.guard.checkAddress(doorRequestOf(request)) ?? (await this.admit(request))',
-      'await this.admit(request)',
+      'this.options.guard.checkAddress(doorRequestOf(request)) ?? (await this.authenticate(request))',
+      'await this.authenticate(request)',
       'before there is a WebSocket',
     ],
     [
-      "if (targetOf(request).path === '/ws' && isWebSocket) return bearer;",
-      'if (isWebSocket) return bearer;',
+      "if (targetOf(request).path === '/ws') this.webSockets",
+      "if (targetOf(request).path !== '') this.webSockets",
       'before there is a WebSocket',
     ],
   ]),
   ...guardsOf('server/src/transports/httpTransport.ts', 'test/security/scopes.test.ts', [
     [
-      "if ('reason' in bearer) {\n      sendRefusal(response, bearer);\n      return;\n    }",
+      "if ('reason' in bearer) {\n      if (bearer.reason === 'ResourceLimit') response.setHeader('Connection', 'close');\n      sendRefusal(response, bearer);\n      return;\n    }",
       "if ('reason' in bearer) Object.assign(bearer, { scope: 'admin', tokenId: 'x', reason: undefined });",
       'HTTP',
     ],
     [
-      "if ('reason' in bearer) return bearer;",
-      "if ('reason' in bearer) Object.assign(bearer, { scope: 'admin', tokenId: 'x' });",
+      "if ('reason' in refusal) refuseUpgrade(request, stream, refusal);\n      else if",
+      "if ('reason' in refusal) Object.assign(refusal, { scope: 'admin', tokenId: 'x' });\n      if",
       'out of reach of strangers',
     ],
   ]),
@@ -43,8 +43,8 @@ export const transportCanaries: readonly GuardCanary[] = [
       "if (request.headers['content-type'] === '') {",
       'answers 415',
     ],
-    ["if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) return undefined;", '', '64 MiB'],
-    ['if (bytes > maxBodyBytes) return undefined;', '', 'without a length'],
+    ["if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) throw tooLarge();", '', '64 MiB'],
+    ['if (bytes > maxBodyBytes) throw tooLarge();', '', 'unknown length'],
   ]),
   ...guardsOf('server/src/transports/webSocketTransport.ts', webSocket, [
     ['perMessageDeflate: false,', 'perMessageDeflate: true,', 'compresses nothing'],
@@ -60,7 +60,7 @@ export const transportCanaries: readonly GuardCanary[] = [
     ['if (this.malformed > maxMalformed)', 'if (this.malformed < 0)', 'closes when it is too much'],
   ]),
   ...guardsOf('server/src/transports/eventStreams.ts', events, [
-    ['watch(bearer, () => stream.end()),', 'watch(bearer, () => undefined),', 'revoked'],
+    ['watch(bearer, () => stream.end())', 'watch(bearer, () => undefined)', 'revoked'],
   ]),
   ...guardsOf('server/src/transports/httpAnswer.ts', 'test/security/contentSecurityPolicy.test.ts', [
     ["'Content-Security-Policy': \"default-src 'none'; frame-ancestors 'none'\",", '', ''],
