@@ -48,8 +48,11 @@ export function sendText(response: http.ServerResponse, contentType: string, tex
 }
 
 export function sendJson(response: http.ServerResponse, status: number, body: object): void {
+  const text = JSON.stringify(body);
+  // Else it would go out as a chunk: a length, the text and an end, each in a piece of its own.
+  response.setHeader('Content-Length', Buffer.byteLength(text));
   begin(response, status, jsonType);
-  response.end(JSON.stringify(body));
+  response.end(text);
 }
 
 export function sendRefusal(response: http.ServerResponse, refusal: HttpRefusal): void {

@@ -36,7 +36,10 @@ export function describeMethods(methods: readonly string[]): object[] {
 export async function callMethod(exchange: Exchange, bearer: Bearer, { router, clock }: CallParts): Promise<void> {
   const { request, response, path } = exchange;
   const gone = new AbortController();
-  response.once('close', () => gone.abort());
+  response.once('close', () => {
+    // An error with its stack is made for each abort, which an answered call does not need.
+    if (!response.writableFinished) gone.abort();
+  });
   const client = createHttpClient(response, bearer, { kind: 'http', notify: () => undefined });
   const answer = await router.request(client, path.slice('/api/'.length), () => readParams(exchange), gone.signal);
   if (response.destroyed) return;
