@@ -41,6 +41,33 @@ describe('The server over HTTP', () => {
     assert.equal(answer.body['status'], 'ready');
   });
 
+  it('cancels a call whose caller has gone, and none that was answered', async () => {
+    const outcomes = async (method: string): Promise<string[]> => {
+      const headers = { authorization: `Bearer ${server.token}` };
+      const text = await (await fetch(new URL('/metrics', server.url), { headers })).text();
+      return [...text.matchAll(new RegExp(`_total\\{method="${method}",outcome="(\\w+)"\\}`, 'g'))].map(
+        ([, one]) => one ?? '',
+      );
+    };
+    const leaving = new AbortController();
+    const called = fetch(new URL('/api/terminal/run', server.url), {
+      method: 'POST',
+      headers: { authorization: `Bearer ${server.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ command: 'sleep 600' }),
+      signal: leaving.signal,
+    });
+    const running = async (): Promise<boolean> => {
+      const { body } = await server.call('terminal/list', {});
+      return (body['terminals'] as { status: string }[]).some(({ status }) => status === 'active');
+    };
+    await waitFor('the command to run', running);
+    leaving.abort();
+    await assert.rejects(called);
+    await waitFor('the call to be cancelled', async () => (await outcomes('terminal/run')).includes('Cancelled'));
+    await waitFor('the command to end', async () => !(await running()));
+    assert.deepEqual(await outcomes('terminal/list'), ['ok']);
+  });
+
   it('lists its methods, and answers each of them when called with nothing', async () => {
     const listed = await server.send({ path: '/api', method: 'GET' });
     const methods = listed.body['methods'] as { method: string }[];
