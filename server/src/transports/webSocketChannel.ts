@@ -123,6 +123,18 @@ export class WebSocketWriter extends AbstractMessageWriter {
     await new Promise<void>((resolve) => socket.send(frame, () => resolve()));
   }
 
+  /** Answers a ping. Who sends so many and reads so few of the answers that they fill the same 16 MiB is cut off. */
+  pong(data: Buffer): void {
+    const { socket } = this;
+    if (socket.readyState !== socket.OPEN) return;
+    if (socket.bufferedAmount <= maxBufferedBytes) {
+      socket.pong(data);
+      return;
+    }
+    this.logger.warn('A WebSocket is cut off: it pings and does not read', { bufferedBytes: socket.bufferedAmount });
+    socket.terminate();
+  }
+
   end(): void {
     this.socket.close(closeCodes.goingAway);
   }

@@ -41,6 +41,8 @@ export class WebSocketTransport implements Disposable {
       noServer: true,
       clientTracking: true,
       perMessageDeflate: false,
+      // The library would answer pings of a client that reads none of the answers, without a bound.
+      autoPong: false,
       maxPayload: maxMessageBytes,
       handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
     });
@@ -79,6 +81,7 @@ export class WebSocketTransport implements Disposable {
       closed.fire();
       connection.dispose();
     };
+    socket.on('ping', (data) => writer.pong(data));
     socket.on('error', (error) => logger.info('A WebSocket failed', { detail: error.message }));
     socket.once('close', (code) => {
       logger.debug('A WebSocket was closed', { code });

@@ -100,6 +100,24 @@ describe('The audit log of a real server', function () {
     assert.match(verdict.stdout, /^Intact: \d+ records in 1 file\.\n/);
   });
 
+  it('does not hold the token of the folder after another process has rotated it', async () => {
+    const server = await HttpServer.start(dataFolder, ['--log-level', 'off']);
+    assert.equal((await cli('tokens', 'rotate', 'dataFolder')).code, 0);
+    const token = readFileSync(server.tokenFile, 'utf8').trim();
+    assert.notEqual(token, server.token);
+    const send = (command: string) =>
+      server.send({
+        path: '/api/terminal/run',
+        body: JSON.stringify({ command }),
+        headers: { authorization: `Bearer ${token}` },
+      });
+    await waitFor('the server to know the new one', async () => (await send('true')).status === 200);
+    assert.equal((await send(`echo ${token} ${server.token}`)).status, 200);
+    await server.stop();
+    assert.ok(everything().includes('echo [redacted] [redacted]'));
+    for (const secret of [token, server.token]) assert.equal(everything().includes(secret), false);
+  });
+
   it('is checked by the command line, which names the first bad record and exits with 1', async () => {
     assert.equal((await cli('audit', 'verify')).code, 0, 'nothing was recorded yet');
     const server = await HttpServer.start(dataFolder, ['--log-level', 'off']);

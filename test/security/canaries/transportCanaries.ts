@@ -51,6 +51,9 @@ export const transportCanaries: readonly GuardCanary[] = [
     ['maxPayload: maxMessageBytes,', '', 'above 4 MiB'],
     ["leave();\n        socket.close(closeCodes.policy, 'The token does not hold any more.');", '', 'revoked'],
   ]),
+  ...guardsOf('server/src/transports/webSocketChannel.ts', 'test/security/crowdedDoor.test.ts', [
+    ['if (socket.bufferedAmount <= maxBufferedBytes) {', 'if (socket.bufferedAmount >= 0) {', 'a small ping'],
+  ]),
   ...guardsOf('server/src/transports/webSocketChannel.ts', webSocket, [
     [
       "if (isBinary) socket.close(closeCodes.unsupportedData, 'Send messages as text.');\n      else",
