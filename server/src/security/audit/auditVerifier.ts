@@ -127,10 +127,12 @@ async function checkStrangers(
   { folder, fileSystem }: VerifyOptions,
   findings: Findings,
 ): Promise<void> {
-  const known = new Set(names);
+  // A chain that has begun meanwhile is no stranger. It has its records before its anchors, so that these are listed first.
+  const anchors = await listIfThere(() => fileSystem.list(path.join(folder, anchorsFolder)));
+  const files = await listIfThere(() => fileSystem.list(folder));
+  const known = new Set([...names, ...files.filter((name) => parseChainFileName(name) !== undefined)]);
   for (const inside of ['', anchorsFolder]) {
-    const place = path.join(folder, inside);
-    for (const name of await listIfThere(() => fileSystem.list(place))) {
+    for (const name of inside === '' ? files : anchors) {
       if (!name.endsWith('.jsonl') || known.has(name)) continue;
       if (isExcused({ file: name, at: Infinity }, findings)) continue;
       const file = inside === '' ? name : `${inside}/${name}`;

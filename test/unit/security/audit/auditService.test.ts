@@ -5,6 +5,7 @@ import type { Client } from '../../../../server/src/base/handlers.ts';
 import { inRequest } from '../../../../server/src/base/requestScope.ts';
 import { CodedError } from '../../../../server/protocol/errors.ts';
 import { auditKinds, type AuditKind } from '../../../../server/src/security/audit/auditEvents.ts';
+import { verifyAudit } from '../../../../server/src/security/audit/auditVerifier.ts';
 import { FakeClock } from '../../../support/fakeClock.ts';
 import { waitFor } from '../../../support/waitFor.ts';
 import { FaultyFileSystem } from '../../../support/faultyFileSystem.ts';
@@ -322,6 +323,21 @@ describe('The audit log', () => {
     }
     await writing;
     assert.ok(checks > 3);
+  });
+
+  it('holds where another chain begins each time that its folder is looked at', async () => {
+    await audit.written(1);
+    let begun = 0;
+    const list = async (folder: string): Promise<readonly string[]> => {
+      const names = await nodeFileSystem.list(folder);
+      await audit.written(1);
+      begun += 1;
+      return names;
+    };
+    const { signal } = new AbortController();
+    const verdict = await verifyAudit({ folder: audit.folder, fileSystem: { ...nodeFileSystem, list }, signal });
+    assert.equal(verdict.firstBad, undefined);
+    assert.ok(begun >= 3);
   });
 
   it('refuses what comes when the server is going', async () => {
