@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { ModelServer } from '../support/modelServer.ts';
@@ -78,6 +79,19 @@ describe('A person at the palette', function () {
     await workbench.toast('No file of the audit log is that old').waitFor();
     await workbench.command('AI Assistant: End All Terminals');
     await workbench.page.locator('.monaco-dialog-box').getByRole('button', { name: 'End All' }).click();
+  });
+
+  it('finds neither that key nor the one of the audit log in any file of VS Code or of the product', () => {
+    const holding = (folder: string, secret: string) => {
+      const { status, stdout } = spawnSync('grep', ['-rlF', '--', secret, folder], { encoding: 'utf8' });
+      assert.ok(status === 0 || status === 1, 'grep could read everything');
+      return stdout;
+    };
+    assert.ok(existsSync(path.join(workbench.dataFolder, 'audit', 'publicKeys')), 'the log was signed');
+    // Settings, states, logs and the whole data folder.
+    assert.equal(holding(path.dirname(workbench.dataFolder), key), '');
+    assert.equal(holding(workbench.dataFolder, '-----BEGIN PRIVATE KEY-----'), '');
+    assert.equal(existsSync(path.join(workbench.dataFolder, 'audit', 'signingKey.pem')), false);
   });
 
   it('forgets the key again', async () => {
