@@ -38,7 +38,7 @@ export const suites: readonly Suite[] = [
   {
     name: 'security',
     patterns: ['test/security/**/*.test.ts'],
-    needs: ['package'],
+    needs: ['package', 'browser'],
     limitMs: 6 * minuteMs,
     alone: { environment: { GUARD_CANARIES: 'all', DOOR_FRAMES: '1000000' }, limitMs: 20 * minuteMs },
   },

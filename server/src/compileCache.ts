@@ -15,11 +15,25 @@ export function useCompileCache(dataFolder: string, version: string): void {
   const folder = path.join(dataFolder, 'compileCache');
   const { directory } = enableCompileCache(path.join(folder, version));
   if (directory === undefined) return;
+  makePrivate(folder);
   // Node itself writes at the end of a process, which a server seldom reaches: it is ended with its window.
   setTimeout(() => {
     flushCompileCache();
     removeOtherVersions(folder, version);
   }, writeAfterMs).unref();
+}
+
+/**
+ * Node makes these folders as the person's own are made, which others may be able to read. The data folder around them is
+ * private, so that what cannot be changed harms nobody.
+ */
+function makePrivate(folder: string): void {
+  fs.chmod(folder, 0o700, () => undefined);
+  fs.readdir(folder, { recursive: true, withFileTypes: true }, (error, entries) => {
+    if (error) return;
+    for (const entry of entries.filter((candidate) => candidate.isDirectory()))
+      fs.chmod(path.join(entry.parentPath, entry.name), 0o700, () => undefined);
+  });
 }
 
 /** Each version has a folder of its own; those of versions that are gone would add up. */

@@ -1,16 +1,11 @@
 import assert from 'node:assert/strict';
 import * as path from 'node:path';
 import { CanaryCopy } from '../support/canaryCopy.ts';
-import { auditCanaries } from './canaries/auditCanaries.ts';
-import { doorCanaries } from './canaries/doorCanaries.ts';
-import { policyCanaries } from './canaries/policyCanaries.ts';
-import { textCanaries } from './canaries/textCanaries.ts';
-import { transportCanaries } from './canaries/transportCanaries.ts';
+import { guardCanaries } from './canaries/guardCanaries.ts';
 
-const all = [...doorCanaries, ...policyCanaries, ...auditCanaries, ...textCanaries, ...transportCanaries];
 /** Each takes a second or more, so that all of them are run only where the suite is asked for by its name. */
 const everyNth = process.env['GUARD_CANARIES'] === 'all' ? 1 : 8;
-const chosen = all.filter((_, index) => index % everyNth === 0);
+const chosen = guardCanaries.filter((_, index) => index % everyNth === 0);
 
 describe('With a guard taken out', function () {
   this.timeout(120_000);

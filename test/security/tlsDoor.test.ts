@@ -44,7 +44,7 @@ describe('The door over TLS', function () {
 
   const tlsArgs = (): string[] => ['--tls-cert', certificate.certFile, '--tls-key', certificate.keyFile];
   function serve(dataFolder: string, args: readonly string[]): Promise<HttpServer> {
-    return HttpServer.start(dataFolder, ['--log-level', 'off', ...tlsArgs(), ...args], certificate.cert);
+    return HttpServer.start(dataFolder, ['--log-level', 'off', ...tlsArgs(), ...args], { ca: certificate.cert });
   }
   /** What `serve` says where it does not start. */
   function refusal(...args: string[]): string {
@@ -228,7 +228,7 @@ describe('The door over TLS', function () {
     const other = temporaryFolder();
     const own = createCertificate(other.path, 'own', [`IP:${address}`]);
     const args = ['--log-level', 'off', '--tls-cert', own.certFile, '--tls-key', own.keyFile, '--host', address];
-    const beyond = await HttpServer.start(other.path, args, own.cert);
+    const beyond = await HttpServer.start(other.path, args, { ca: own.cert });
     try {
       assert.equal(beyond.record['url'], `https://${address}:${beyond.url.port}`);
       assert.equal((await beyond.call('server/health', {})).body['status'], 'ready');

@@ -61,7 +61,22 @@ export class CanaryCopy {
   }
 
   /** As `failures`, with the guard taken out. */
-  async failuresWithout({ file, guard, without, isBundled }: Canary, tests: string, grep: string): Promise<number> {
+  failuresWithout(canary: Canary, tests: string, grep: string): Promise<number> {
+    return this.without(canary, async () => {
+      if (canary.isBundled === true) await this.bundle();
+      return this.failures([tests], grep);
+    });
+  }
+
+  /** Makes the server with the guard taken out, and gives its program. It holds until another one is made. */
+  serverWithout(canary: Canary): Promise<string> {
+    return this.without(canary, async () => {
+      await this.bundle();
+      return path.join(this.folder.path, 'dist', 'server.js');
+    });
+  }
+
+  private async without<T>({ file, guard, without }: Canary, use: () => Promise<T>): Promise<T> {
     const source = path.join(this.folder.path, file);
     const original = readFileSync(source, 'utf8');
     assert.equal(original.split(guard).length, 2, `${guard} stands in ${file} once`);
@@ -70,8 +85,7 @@ export class CanaryCopy {
       original.replace(guard, () => without),
     );
     try {
-      if (isBundled === true) await this.bundle();
-      return await this.failures([tests], grep);
+      return await use();
     } finally {
       writeFileSync(source, original);
     }

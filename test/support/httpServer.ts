@@ -10,7 +10,21 @@ import { serverBundle, serverEnvironment } from './stdioServer.ts';
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: http.IncomingHttpHeaders;
+  /** Empty where the answer is no JSON. */
   readonly body: Readonly<Record<string, unknown>>;
+  readonly text: string;
+}
+
+/** What is other than usual about a server that is started. */
+export interface HttpServerOptions {
+  /** Over TLS, whose certificates are believed, in PEM. */
+  readonly ca?: string;
+  /** The program; the one in `dist/` where left out. */
+  readonly bundle?: string;
+  /** Added to the environment. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Takes what the server logs; it goes to this process' own log where left out. */
+  readonly onLog?: (chunk: string) => void;
 }
 
 /** `ai-dev-assistant serve` with its token at hand. The owner calls `stop`. */
@@ -24,13 +38,17 @@ export class HttpServer {
   /** The first line on stdout. */
   readonly record: Readonly<Record<string, unknown>>;
 
-  /** `ca`: over TLS, whose certificates are believed, in PEM. */
-  static async start(dataFolder: string, args: readonly string[] = [], ca?: string): Promise<HttpServer> {
-    const child = spawn(process.execPath, [serverBundle, 'serve', ...args], {
-      env: serverEnvironment(dataFolder),
-      stdio: ['ignore', 'pipe', 'inherit'],
+  static async start(
+    dataFolder: string,
+    args: readonly string[] = [],
+    { ca, bundle = serverBundle, environment = {}, onLog }: HttpServerOptions = {},
+  ): Promise<HttpServer> {
+    const child = spawn(process.execPath, [bundle, 'serve', ...args], {
+      env: { ...serverEnvironment(dataFolder), ...environment },
+      stdio: ['ignore', 'pipe', onLog ? 'pipe' : 'inherit'],
     });
     assert.ok(child.stdout);
+    if (onLog) child.stderr?.on('data', (chunk: Buffer) => onLog(chunk.toString()));
     const [line] = (await Promise.race([
       once(createInterface(child.stdout), 'line'),
       once(child, 'exit').then(() => assert.fail('serve ended at once')),
@@ -87,12 +105,24 @@ export class HttpServer {
         setHost: false,
         agent: false,
       });
+      // Who asks for a WebSocket and gets one sees the status alone.
+      sent.on('upgrade', ({ statusCode = 0, headers: answered }, socket) => {
+        socket.destroy();
+        resolve({ status: statusCode, headers: answered, body: {}, text: '' });
+      });
       sent.on('response', (response) => {
         let text = '';
+        // It never ends.
+        if (response.headers['content-type']?.startsWith('text/event-stream') === true) {
+          sent.destroy();
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: {}, text });
+          return;
+        }
         response.on('data', (chunk: Buffer) => (text += chunk.toString()));
         response.on('end', () => {
-          const body = JSON.parse(text) as Record<string, unknown>;
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, body });
+          const isJson = response.headers['content-type']?.startsWith('application/json') ?? false;
+          const body = isJson && text !== '' ? (JSON.parse(text) as Record<string, unknown>) : {};
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body, text });
         });
       });
       sent.on('error', reject);

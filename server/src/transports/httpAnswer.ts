@@ -10,7 +10,7 @@ import { bytesToBase64 } from './wireBytes.ts';
  * On every answer: nothing of it is to be rendered, guessed at, framed, kept or read by a page of another origin. No header
  * allows one (CORS): pages that are allowed to call come through a WebSocket.
  */
-const securityHeaders = {
+export const securityHeaders = {
   'Cache-Control': 'no-store',
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
   'Cross-Origin-Opener-Policy': 'same-origin',
@@ -110,6 +110,7 @@ function beginRefusal(response: http.ServerResponse, { reason, retryAfterMs }: H
   return errorTable[reason].httpStatus;
 }
 
-function bodyOf({ reason, message, correlationId = '' }: HttpRefusal): object {
+/** The body of every answer that is no result. */
+export function bodyOf({ reason, message, correlationId = '' }: HttpRefusal): object {
   return { error: reason, message, correlationId };
 }

@@ -15,6 +15,7 @@ import { EventStreams } from './eventStreams.ts';
 import { callMethod, describeMethods } from './httpCalls.ts';
 import { refusalOf, sendJson, sendRefusal, sendText, type HttpRefusal } from './httpAnswer.ts';
 import { createListener, serveWithoutUpgrade, type Listener, type TlsSource } from './listener.ts';
+import { answerUnreadable } from './unreadableRequests.ts';
 import { WebSocketTransport } from './webSocketTransport.ts';
 
 export interface HttpTransportOptions {
@@ -102,6 +103,9 @@ export class HttpTransport implements Disposable {
     server.on('request', answer);
     // Who asks whether it may send a body is told once it is clear that anybody wants it.
     server.on('checkContinue', answer);
+    // Any other expectation may be passed over, but nobody may pass by the checks with one.
+    server.on('checkExpectation', answer);
+    answerUnreadable(server);
     server.on('error', (error: Error) => logger.warn('The listener failed', { error }));
     server.on('connection', (socket: Socket) => this.budget.accept(socket));
     server.on('upgrade', (request: http.IncomingMessage, _stream: Duplex, head: Buffer) => {

@@ -26,6 +26,8 @@ export function createListener(identity: TlsIdentity | undefined): Listener {
     requestTimeout: bodyTimeoutMs,
     maxHeaderSize: maxHeaderBytes,
     connectionsCheckingInterval: checkEveryMs,
+    // Who names no host is refused by the guard, as who names a foreign one.
+    requireHostHeader: false,
   };
   if (!identity) return http.createServer(limits);
   return https.createServer({ ...limits, ...identity, minVersion: 'TLSv1.2', handshakeTimeout: headersTimeoutMs });

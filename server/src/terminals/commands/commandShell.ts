@@ -38,6 +38,7 @@ export interface PreparedCommand {
  * one killed half-way, changes nothing for the others. The state is written from an EXIT trap, because
  * `exit` in the command line ends this shell too. The carried PWD is that of the last command, which may not be where
  * this one starts, so the folder is entered once more; the carried OLDPWD keeps `cd -` working.
+ * Variables can hold secrets, so that nobody else may read what is left.
  */
 const posixScript = `
 __ada_command=$1 __ada_carried=$2 __ada_variables=$3 __ada_folder=$4
@@ -50,6 +51,7 @@ OLDPWD=$__ada_old
 trap '__ada_status=$?
 trap - EXIT
 {
+  umask 077
   export -p > "$__ada_variables.new" && command mv -f "$__ada_variables.new" "$__ada_variables"
   command pwd -P > "$__ada_folder"
 } 2>/dev/null
