@@ -35,11 +35,20 @@ export function servedHosts(host: string, allowed: readonly string[]): ServedHos
       `${host} means every address of this machine. Say with --allowed-host NAME under which name clients reach it.`,
     );
   }
-  return { host, servedHost: own, allowedHosts: isEvery || isLoopback(host) ? names : [own, ...names] };
+  return {
+    host: bareAddress(host),
+    servedHost: own,
+    allowedHosts: isEvery || isLoopback(host) ? names : [own, ...names],
+  };
+}
+
+/** An IPv6 address without the brackets that it has in a URL. */
+function bareAddress(host: string): string {
+  return /^\[(.*)\]$/.exec(host)?.[1] ?? host;
 }
 
 function asInUrl(host: string): string {
-  const bare = /^\[(.*)\]$/.exec(host)?.[1] ?? host;
+  const bare = bareAddress(host);
   // A browser writes an address in its shortest form, and so it is told and compared.
   if (isIPv6(bare) && !bare.includes('%')) return new URL(`http://[${bare}]`).hostname;
   const name = host.toLowerCase();
