@@ -11,7 +11,14 @@ import {
   type BackupOptions,
   type RestoreOptions,
 } from './backups.ts';
-import { exportConversation, importConversation, type ExportOptions, type ImportOptions } from './conversations.ts';
+import {
+  exportConversation,
+  importConversation,
+  listConversations,
+  type ExportOptions,
+  type ImportOptions,
+  type ListConversationsOptions,
+} from './conversations.ts';
 import { deleteAuditLog, verifyAuditLog, type AuditDeleteOptions, type AuditVerifyOptions } from './audit.ts';
 import { DetachKey } from './detachKey.ts';
 import { exitCodes } from './exitCodes.ts';
@@ -84,13 +91,14 @@ function createProgram(): Command {
     .argument('<prompt>', 'what to do')
     .option('--model <provider/model>', 'model to use, such as openai/gpt-5 or ollama/qwen3-coder')
     .option('--workspace <folder>', 'folder to work in; naming it says that you trust it', '.')
+    .option('--conversation <id>', 'conversation to go on with: its id, or as much of it as no other begins with')
     .addOption(new Option('--approve <what>', 'effects allowed without asking').choices(approvals).default('none'))
     .option('--json', 'print one event a line, as JSON')
     .action((prompt: string, options: RunOptions) => runTurn(prompt, options));
 
   addTerminals(program.command('terminals').description('terminals of the data folder, those of editors included'));
 
-  addConversations(program.command('conversations').description('conversations, to be given away and taken in'));
+  addConversations(program.command('conversations').description('conversations: which there are, to be given away and taken in'));
 
   addBackups(program.command('backup').description('copies of conversations, audit log, personas and settings'));
 
@@ -142,9 +150,15 @@ function addTerminals(terminals: Command): void {
 
 function addConversations(conversations: Command): void {
   conversations.helpCommand(false);
+  withDataFolder(conversations.command('list'))
+    .description('which there are, the latest first')
+    .option('--workspace <folder>', 'only those about this folder')
+    .option('--json', 'print the answer of session/list, as one line of JSON')
+    .action((options: ListConversationsOptions) => listConversations(options));
+
   withDataFolder(conversations.command('export'))
     .description('write one as a document, to be read or to be imported elsewhere')
-    .argument('<id>', 'its id')
+    .argument('<id>', 'its id, or as much of it as no other begins with')
     .addOption(
       new Option('--format <format>', 'json can be imported').choices(['markdown', 'json']).default('markdown'),
     )

@@ -3,16 +3,23 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import * as path from 'node:path';
 import { CodedError } from '../../protocol/errors.ts';
-import { conversationId } from '../../protocol/sessionEvents.ts';
+import { conversationId, type ConversationId } from '../../protocol/sessionEvents.ts';
+import type { ConversationSummary } from '../../protocol/session.ts';
 import { errorCode } from '../base/fileSystem.ts';
 import type { LogLevel } from '../base/logger.ts';
 import { makeVisible } from '../security/visibleText.ts';
+import { findByIdPrefix } from './idPrefix.ts';
 import { withLocalServer, type LocalServer } from './localServer.ts';
 import { createProcessLogger } from './processLogger.ts';
+import { ageOf, cell, textTable, uniqueIdChars } from './textTable.ts';
 
 interface ConversationsOptions {
   readonly dataDir?: string;
   readonly logLevel?: LogLevel;
+}
+export interface ListConversationsOptions extends ConversationsOptions {
+  readonly workspace?: string;
+  readonly json?: true;
 }
 export interface ExportOptions extends ConversationsOptions {
   readonly format: 'markdown' | 'json';
@@ -25,15 +32,62 @@ export interface ImportOptions extends ConversationsOptions {
 
 /** Bytes of a file that are read at a time: fewer characters than one request may bring. */
 const partBytes = 1_000_000;
+const maxListed = 10_000;
+const wholeIdChars = 36;
+
+const heads = ['ID', 'STATE', 'AGE', 'TITLE', 'FOLDER'];
+
+/** Prints the conversations of a workspace, or all, the latest first. */
+export async function listConversations(options: ListConversationsOptions): Promise<void> {
+  await withConversations(options, options.workspace, async (server) => {
+    const sessions = await listed(server);
+    if (options.json === true) process.stdout.write(`${JSON.stringify({ sessions })}\n`);
+    else if (sessions.length === 0) process.stdout.write('There is no conversation yet.\n');
+    else process.stdout.write(conversationTable(sessions, Date.now()));
+  });
+}
+
+/** The id of the conversation that was named by it, or by as much of it as no other begins with. */
+export async function conversationNamed(server: LocalServer, id: string): Promise<ConversationId> {
+  // A whole id needs no list, which may leave conversations out in which nothing was said yet.
+  const whole = conversationId.safeParse(id);
+  if (whole.success && id.length >= wholeIdChars) return whole.data;
+  const { sessionId } = findByIdPrefix(await listed(server), id, {
+    one: 'conversation',
+    many: 'conversations',
+    none: 'there is none yet',
+    listedBy: 'ai-dev-assistant conversations list',
+  });
+  return sessionId;
+}
+
+async function listed(server: LocalServer): Promise<readonly ConversationSummary[]> {
+  return (await server.call('session/list', { limit: maxListed })).sessions;
+}
+
+function conversationTable(sessions: readonly ConversationSummary[], nowMs: number): string {
+  const idChars = uniqueIdChars(sessions.map(({ sessionId }) => sessionId));
+  const rows = sessions.map(({ sessionId, title, cwd, updatedAt, running, access }) => [
+    sessionId.slice(0, idChars),
+    running ? 'running' : access === 'read' ? 'elsewhere' : 'idle',
+    ageOf(nowMs - updatedAt),
+    cell(title),
+    cell(cwd),
+  ]);
+  return textTable([heads, ...rows]);
+}
 
 /** Writes a conversation as a document, to a file or to stdout. A file is there whole or stays as it was. */
 export async function exportConversation(id: string, options: ExportOptions): Promise<void> {
   const { output } = options;
   await withConversations(options, undefined, async (server) => {
-    const pages = pagesOf(server, id, options.format);
+    const pages = pagesOf(server, await conversationNamed(server, id), options.format);
     if (output === undefined) {
       for await (const page of pages) if (!process.stdout.write(page)) await once(process.stdout, 'drain');
-    } else await writeWhole(output, pages);
+    } else {
+      await writeWhole(output, pages);
+      process.stderr.write(`Written to ${makeVisible(output)}. It holds everything that was said, secrets included.\n`);
+    }
   });
 }
 
@@ -50,13 +104,14 @@ function describe(sessionId: string, title: string): string {
   return `Imported "${makeVisible(title)}" as conversation ${sessionId}.`;
 }
 
-async function* pagesOf(server: LocalServer, id: string, format: ExportOptions['format']): AsyncGenerator<string> {
-  const sessionId = conversationId.safeParse(id);
-  if (!sessionId.success)
-    throw new CodedError('NotFound', `There is no conversation "${makeVisible(id.slice(0, 64))}".`);
+async function* pagesOf(
+  server: LocalServer,
+  sessionId: ConversationId,
+  format: ExportOptions['format'],
+): AsyncGenerator<string> {
   let cursor: string | undefined;
   do {
-    const params = { sessionId: sessionId.data, format, ...(cursor !== undefined && { cursor }) };
+    const params = { sessionId, format, ...(cursor !== undefined && { cursor }) };
     const page = await server.call('conversation/export', params);
     yield page.content;
     cursor = page.nextCursor;

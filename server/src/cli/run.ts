@@ -1,18 +1,24 @@
 import { text as readAll } from 'node:stream/consumers';
 import type { ParamsOf } from '../../protocol/contract.ts';
 import { CodedError } from '../../protocol/errors.ts';
-import type { SessionEvent, SessionUpdate, StopReason } from '../../protocol/sessionEvents.ts';
+import type { ConversationId, SessionEvent, SessionUpdate, StopReason } from '../../protocol/sessionEvents.ts';
 import type { LogLevel } from '../base/logger.ts';
+import { conversationNamed } from './conversations.ts';
 import { exitCodes } from './exitCodes.ts';
 import { withLocalServer, type LocalServer, type ServerMessage } from './localServer.ts';
 import { createProcessLogger } from './processLogger.ts';
 import { createTurnPrinter } from './turnPrinter.ts';
+
+/** An event with the conversation that it belongs to. */
+export type ConversationEvent = SessionEvent & { readonly sessionId: ConversationId };
 
 /** What `--approve` may say: nothing with effects, edits of files, or commands as well. */
 export const approvals = ['none', 'edits', 'all'] as const;
 
 export interface RunOptions {
   readonly model?: string;
+  /** Id of the one to go on with, or as much of it as no other begins with. */
+  readonly conversation?: string;
   readonly workspace: string;
   readonly approve: (typeof approvals)[number];
   readonly json?: true;
@@ -37,7 +43,7 @@ export async function runTurn(promptArgument: string, options: RunOptions): Prom
 class CommandLineTurn {
   private readonly server: LocalServer;
   private readonly options: RunOptions;
-  private readonly print: (event: SessionEvent) => void;
+  private readonly print: (event: ConversationEvent) => void;
   private readonly kinds = new Map<string, string>();
   private refused = false;
 
@@ -49,7 +55,7 @@ class CommandLineTurn {
   }
 
   async run(prompt: string, cwd: string): Promise<number> {
-    const { sessionId } = await this.server.call('session/new', { cwd });
+    const sessionId = await this.conversation(cwd);
     await this.server.call('session/attach', { sessionId });
     if (this.options.model !== undefined) {
       await this.server.call('session/set_config_option', { sessionId, configId: 'model', value: this.options.model });
@@ -59,14 +65,27 @@ class CommandLineTurn {
     try {
       const content: ParamsOf<'session/prompt'>['prompt'] = [{ type: 'text', text: prompt }];
       const result = await this.server.call('session/prompt', { sessionId, prompt: content });
+      if (process.stderr.isTTY || result.stopReason !== 'end_turn') this.sayHowToGoOn(sessionId);
       return this.exitCode(result.stopReason);
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       process.stderr.write(`ai-dev-assistant: ${error.message}\n`);
+      this.sayHowToGoOn(sessionId);
       return this.refused ? exitCodes.refused : exitCodes.failed;
     } finally {
       process.off('SIGINT', cancel);
     }
+  }
+
+  private async conversation(cwd: string): Promise<ConversationId> {
+    const { conversation } = this.options;
+    if (conversation !== undefined) return conversationNamed(this.server, conversation);
+    return (await this.server.call('session/new', { cwd })).sessionId;
+  }
+
+  private sayHowToGoOn(sessionId: ConversationId): void {
+    if (this.options.json === true) return;
+    process.stderr.write(`Go on with: ai-dev-assistant run --conversation ${sessionId.slice(0, 8)} "…"\n`);
   }
 
   private exitCode(stopReason: StopReason): number {
@@ -77,9 +96,9 @@ class CommandLineTurn {
 
   private notified({ method, params }: ServerMessage): void {
     if (method !== 'session/update') return;
-    const { sessionId, ...event } = params;
-    this.print(event as SessionEvent);
-    const update = event.update as SessionUpdate;
+    const { sessionId } = params;
+    const update = params.update as SessionUpdate;
+    this.print({ ...params, update } as ConversationEvent);
     if (update.sessionUpdate === 'tool_call') this.kinds.set(update.toolCallId, update.kind);
     if (update.sessionUpdate === 'permission_requested') this.answer(sessionId, update);
   }

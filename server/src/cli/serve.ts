@@ -15,7 +15,7 @@ import { prepareDataFolder, resolveDataFolder } from './dataFolder.ts';
 import { localHandshake } from './localClient.ts';
 import { createProcessLogger } from './processLogger.ts';
 import { ServeRecord } from './serveRecord.ts';
-import { readSettingsFile } from './settingsFile.ts';
+import { readSettingsFile, watchSettingsFile } from './settingsFile.ts';
 
 export interface ServeOptions {
   readonly host: string;
@@ -52,6 +52,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
   // What the command line says wins over the setting.
   if (options.logLevel === undefined) server.settings.onChanged((settings) => setLevel(settings['log.level']));
   server.configure(handshake, former.state === 'crashed');
+  const watching = watchSettingsFile(dataFolder, environment, logger, (read) => server.settings.replace(read));
   const tokenFile = await server.tokens.open();
   for (const repair of tokenFile.repairs) {
     logger.warn(repair);
@@ -91,6 +92,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
   await record.write(address);
   process.stdout.write(`${JSON.stringify(address)}\n`);
   await signalled();
+  watching.dispose();
   transport.dispose();
   tls?.dispose();
   await server.dispose();

@@ -4,6 +4,7 @@ import type { LogLevel } from '../base/logger.ts';
 import { makeVisible } from '../security/visibleText.ts';
 import type { DetachKey } from './detachKey.ts';
 import { exitCodes, exitCodeOfSignal } from './exitCodes.ts';
+import { findByIdPrefix, type ThingNames } from './idPrefix.ts';
 import { withLocalServer, type LocalServer } from './localServer.ts';
 import { createProcessLogger } from './processLogger.ts';
 import { TerminalAttachment, type AttachmentEnd } from './terminalAttachment.ts';
@@ -20,6 +21,13 @@ export interface AttachOptions extends TerminalsOptions {
   readonly detachKey: DetachKey;
   readonly readOnly?: true;
 }
+
+const terminalNames: ThingNames = {
+  one: 'terminal',
+  many: 'terminals',
+  none: 'no terminal is open',
+  listedBy: 'ai-dev-assistant terminals list',
+};
 
 /** Log lines kept while a terminal fills the screen; later ones are dropped. */
 const maxHeldLines = 100;
@@ -89,18 +97,8 @@ async function listed(server: LocalServer): Promise<readonly TerminalInfo[]> {
   }
 }
 
-/** The only terminal whose id begins with `id`. */
 function terminalNamed(terminals: readonly TerminalInfo[], id: string): TerminalInfo {
-  const prefix = id.toLowerCase();
-  const [found, ...others] = terminals.filter(({ sessionId }) => prefix !== '' && sessionId.startsWith(prefix));
-  const shown = makeVisible(id.slice(0, 40));
-  if (!found) {
-    const why = terminals.length === 0 ? 'no terminal is open' : '"ai-dev-assistant terminals list" shows which are';
-    throw new CodedError('NotFound', `There is no terminal "${shown}"; ${why}.`);
-  }
-  if (others.length === 0) return found;
-  const count = others.length + 1;
-  throw new CodedError('InvalidParams', `"${shown}" begins the ids of ${count} terminals. Give more of the id.`);
+  return findByIdPrefix(terminals, id, terminalNames);
 }
 
 function titleOf({ sessionId, name }: TerminalInfo): string {

@@ -92,12 +92,44 @@ describe('ai-dev-assistant on the command line', function () {
     const events = out
       .trim()
       .split('\n')
-      .map((line) => JSON.parse(line) as { sequence: number; update: { sessionUpdate: string } });
+      .map((line) => JSON.parse(line) as { sessionId: string; sequence: number; update: { sessionUpdate: string } });
+    assert.equal(new Set(events.map(({ sessionId }) => sessionId)).size, 1, 'each names its conversation');
     assert.deepEqual(
       events.map(({ sequence }) => sequence),
       events.map((_, index) => index + 1),
     );
     assert.equal(events.at(-1)?.update.sessionUpdate, 'turn_ended');
+  });
+
+  it('lists conversations, and goes on with one by the beginning of its id', async () => {
+    model.play({
+      models: ['small'],
+      replies: [
+        { ...says('A walrus.'), when: { userContains: 'which animal' } },
+        { ...says('It swims.'), when: { userContains: 'what does it do' } },
+      ],
+    });
+    await run('which animal');
+    const [, ...rows] = (await call(['conversations', 'list'])).out.trim().split('\n');
+    const row = rows.find((line) => line.includes('which animal')) ?? '';
+    assert.match(row, /^[\da-f]{8} +idle +\d+s +which animal +\S+project$/);
+    const id = row.slice(0, 8);
+    assert.equal((await run('what does it do', '--conversation', id)).out, 'It swims.\n');
+    const { messages } = model.chats.at(-1) ?? {};
+    assert.match(JSON.stringify(messages), /which animal.*A walrus\..*what does it do/, 'the model is told what was said');
+    assert.match((await call(['conversations', 'export', id])).out, /A walrus\.[\s\S]*It swims\./);
+    const unknown = await run('more', '--conversation', 'ffffffff');
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.err, /no conversation "ffffffff".*conversations list/);
+  });
+
+  it('says how to go on with a turn that did not come to its end', async () => {
+    model.play({ models: ['small'], replies: [{ status: 400, body: { error: { message: 'no such thing' } } }] });
+    const { err } = await run('hello');
+    const [, id] = /Go on with: ai-dev-assistant run --conversation ([\da-f]{8}) /.exec(err) ?? [];
+    assert.ok(id, err);
+    model.play({ models: ['small'], replies: [says('Now it works.')] });
+    assert.equal((await run('again', '--conversation', id)).out, 'Now it works.\n');
   });
 
   it('takes the prompt from stdin for "-"', async () => {
