@@ -9,7 +9,8 @@ export type LogFields = Readonly<Record<string, unknown>>;
 
 /**
  * The structured logger that every part is given. `fields` are facts about one line; those of `child` stand on every
- * line of the child. An `Error` under the key `error` is written with its stack, which stays in the local log.
+ * line of the child. An `Error` under the key `error` is written with its stack, which stays in the local log; one that
+ * says by a `code` or a `reason` what went wrong, such as a full disk, needs none.
  */
 export interface Logger {
   trace(message: string, fields?: LogFields): void;
@@ -73,7 +74,8 @@ function escaped(character: string): string {
 function formatValue(value: unknown): string {
   if (value instanceof Error) {
     const cause = value.cause instanceof Error ? ` caused by ${formatValue(value.cause)}` : '';
-    return `${value.stack ?? value.message}${cause}`;
+    const isExplained = 'code' in value || 'reason' in value;
+    return `${isExplained ? value.message : (value.stack ?? value.message)}${cause}`;
   }
   if (typeof value === 'string') return value;
   try {

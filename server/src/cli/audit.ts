@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { CodedError } from '../../protocol/errors.ts';
-import { nodeFileSystem } from '../base/fileSystem.ts';
+import { errorCode, nodeFileSystem } from '../base/fileSystem.ts';
 import type { LogLevel } from '../base/logger.ts';
 import { auditFolderOf } from '../security/audit/auditLog.ts';
 import { verifyAudit, type AuditVerdict } from '../security/audit/auditVerifier.ts';
@@ -55,7 +55,12 @@ export async function deleteAuditLog({ dataDir, logLevel = 'warn', before }: Aud
 }
 
 async function readKey(file: string): Promise<string> {
-  const key = readPublicKey(await readFile(file, 'utf8').catch(() => ''));
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new CodedError('InvalidParams', `${file} cannot be read (${errorCode(error) ?? 'unknown'}).`, {
+      cause: error,
+    });
+  });
+  const key = readPublicKey(text);
   if (key !== undefined) return key;
   throw new CodedError('InvalidParams', `${file} holds no Ed25519 public key in PEM. Name a file of audit/publicKeys.`);
 }

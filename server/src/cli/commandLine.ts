@@ -98,7 +98,9 @@ function createProgram(): Command {
 
   addTerminals(program.command('terminals').description('terminals of the data folder, those of editors included'));
 
-  addConversations(program.command('conversations').description('conversations: which there are, to be given away and taken in'));
+  addConversations(
+    program.command('conversations').description('conversations: which there are, to be given away and taken in'),
+  );
 
   addBackups(program.command('backup').description('copies of conversations, audit log, personas and settings'));
 

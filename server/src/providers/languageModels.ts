@@ -97,7 +97,7 @@ export class LanguageModels {
     if (models.length > 0) {
       throw new CodedError(
         'NotFound',
-        `Several models can be reached and none is chosen. Choose one (outside VS Code with --model), or set "model.default": ${listed(models)}.`,
+        `Several models can be reached and none is chosen. Choose one (on the command line with --model, over the network with session/set_config_option), or set "model.default": ${listed(models)}.`,
       );
     }
     throw new CodedError(

@@ -1,4 +1,5 @@
 import type * as http from 'node:http';
+import type { ErrorReason } from '../../protocol/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Disposable } from '../base/disposable.ts';
 import type { Logger } from '../base/logger.ts';
@@ -55,14 +56,14 @@ export class EventStream implements Disposable {
     else this.write(textOf(event), event.onTaken);
   }
 
-  /** Ends it; a client that does not read is cut off, and one to which nothing was answered yet. */
-  end(): void {
+  /** Ends it and says why; a client that does not read is cut off, and one to which nothing was answered yet. */
+  end(reason: ErrorReason, message: string): void {
     const { response } = this;
     if (!response.headersSent) {
       response.destroy();
       return;
     }
-    response.end();
+    if (!this.isOver) response.end(textOf({ event: 'closed', data: { error: reason, message } }));
     this.clock.after(goodbyeMs, () => response.destroy());
   }
 

@@ -1,5 +1,5 @@
 import type * as http from 'node:http';
-import type { ParamsOf, ServerNotification } from '../../protocol/contract.ts';
+import type { ParamsOf, ResultOf, ServerNotification } from '../../protocol/contract.ts';
 import type { Disposable } from '../base/disposable.ts';
 import type { Bearer } from '../base/door.ts';
 import type { Client } from '../base/handlers.ts';
@@ -57,7 +57,7 @@ export class EventStreams implements Disposable {
   }
 
   dispose(): void {
-    for (const stream of [...this.streams]) stream.end();
+    for (const stream of [...this.streams]) stream.end('Unavailable', 'The server ends.');
   }
 
   /** What the attachments have answered, or why one of them could not be made. */
@@ -70,14 +70,16 @@ export class EventStreams implements Disposable {
     for (const { method, params } of attachments) {
       const answer = await this.options.router.request(client, method, params, signal);
       if ('error' in answer) return answer;
-      events.push({ event: method, data: bytesToBase64(answer.result as object) });
+      const result = answer.result as Partial<ResultOf<'session/attach'>>;
+      // Who comes again after nothing but this has seen everything up to here.
+      events.push({ event: method, data: bytesToBase64(result), id: result.sequence });
     }
     return { events };
   }
 
   private keep(stream: EventStream, response: http.ServerResponse, bearer: Bearer): void {
     this.streams.add(stream);
-    const watching = this.options.watch(bearer, () => stream.end());
+    const watching = this.options.watch(bearer, () => stream.end('Unauthenticated', 'The token does not hold any more.'));
     response.once('close', () => {
       watching.dispose();
       stream.dispose();

@@ -116,7 +116,11 @@ describe('ai-dev-assistant on the command line', function () {
     const id = row.slice(0, 8);
     assert.equal((await run('what does it do', '--conversation', id)).out, 'It swims.\n');
     const { messages } = model.chats.at(-1) ?? {};
-    assert.match(JSON.stringify(messages), /which animal.*A walrus\..*what does it do/, 'the model is told what was said');
+    assert.match(
+      JSON.stringify(messages),
+      /which animal.*A walrus\..*what does it do/,
+      'the model is told what was said',
+    );
     assert.match((await call(['conversations', 'export', id])).out, /A walrus\.[\s\S]*It swims\./);
     const unknown = await run('more', '--conversation', 'ffffffff');
     assert.equal(unknown.code, 1);

@@ -120,6 +120,7 @@ describe('Events over HTTP', () => {
     await waitFor('what was missed', () => second.events.length > 0);
     const { isSnapshot, events } = second.events[0]?.data as { isSnapshot: boolean; events: { sequence: number }[] };
     assert.deepEqual([isSnapshot, events.map(({ sequence }) => String(sequence))], [false, [updates.at(-1)?.id]]);
+    assert.equal(second.events[0]?.id, updates.at(-1)?.id, 'who comes again now has missed nothing');
     await result('session/delete', { sessionId });
   });
 
@@ -137,6 +138,9 @@ describe('Events over HTTP', () => {
     const reader = await open('', { authorization: `Bearer ${String(token)}` });
     await result('security/revoke', { tokenId });
     await waitFor('the stream to end', () => reader.hasEnded);
+    const { event, data } = reader.events.at(-1) ?? {};
+    assert.equal(event, 'closed');
+    assert.deepEqual(data, { error: 'Unauthenticated', message: 'The token does not hold any more.' });
   });
 
   it('answer an error where there is nothing to attach to', async () => {

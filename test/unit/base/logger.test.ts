@@ -61,6 +61,19 @@ describe('A line of the log', () => {
   it('has an end', () => {
     assert.ok(lineOf('x'.repeat(10_000_000)).length < 100_000);
   });
+
+  it('writes the stack of a fault, and of an error that explains itself only what it says', () => {
+    const lines: string[] = [];
+    const logger = createLogger((_level, line) => lines.push(line), 'info');
+    const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+    logger.warn('Not written', { error: new Error('Could not save', { cause: full }) });
+    logger.warn('Not written', { error: full });
+    assert.match(
+      lines[0] ?? '',
+      /error=Error: Could not save\\n +at .* caused by ENOSPC: no space left on device, write$/,
+    );
+    assert.equal(lines[1], 'Not written error=ENOSPC: no space left on device, write');
+  });
 });
 
 describe('What is kept for long', () => {

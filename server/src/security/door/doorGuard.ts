@@ -62,7 +62,13 @@ export class DoorGuard {
     const retryAfterMs = this.failures.count(request.remoteAddress, clock.now(), max);
     const reason = retryAfterMs === 0 ? 'Unauthenticated' : 'RateLimited';
     onRefused(reason, request);
-    if (reason === 'Unauthenticated') return { reason, message: 'Send the token as "Authorization: Bearer <token>".' };
+    if (reason === 'Unauthenticated') {
+      const message =
+        presentedToken(request) === undefined
+          ? 'Send the token as "Authorization: Bearer <token>".'
+          : 'This token does not hold here: it is wrong, was revoked or replaced, or its time is over.';
+      return { reason, message };
+    }
     const message = `${max} wrong tokens came from there within five minutes. A right one is let in at any time.`;
     return { reason, message, retryAfterMs };
   }
