@@ -79,7 +79,9 @@ export class EventStreams implements Disposable {
 
   private keep(stream: EventStream, response: http.ServerResponse, bearer: Bearer): void {
     this.streams.add(stream);
-    const watching = this.options.watch(bearer, () => stream.end('Unauthenticated', 'The token does not hold any more.'));
+    const watching = this.options.watch(bearer, () =>
+      stream.end('Unauthenticated', 'The token does not hold any more.'),
+    );
     response.once('close', () => {
       watching.dispose();
       stream.dispose();
