@@ -189,10 +189,10 @@ export class HttpTransport implements Disposable {
     else sendRefusal(response, useMethod('GET'));
   }
 
-  /** A call ends with the token that it came in with. */
+  /** A call ends with the token that it came in with, a turn later: by then one that has rotated its own token is answered. */
   private async callWatched(exchange: Exchange, bearer: Bearer): Promise<void> {
     const { response } = exchange;
-    const watching = this.options.guard.watch(bearer, () => response.destroy());
+    const watching = this.options.guard.watch(bearer, () => setImmediate(() => response.destroy()));
     response.once('close', () => watching.dispose());
     await callMethod(exchange, bearer, this.options);
   }

@@ -212,6 +212,22 @@ describe('The server over HTTP', () => {
     );
   });
 
+  it('answers who rotates the token that it came with, which holds no more', async () => {
+    const made = await server.call('security/issue', { name: 'administrator', scope: 'admin', hours: 1 });
+    const { token, tokenId } = made.body as { token: string; tokenId: string };
+    const rotate = (shown: string, id: string) =>
+      server.send({
+        path: '/api/security/rotate',
+        body: JSON.stringify({ tokenId: id }),
+        headers: { authorization: `Bearer ${shown}` },
+      });
+    const rotated = await rotate(token, tokenId);
+    assert.equal(rotated.status, 200);
+    assert.equal((await rotate(token, tokenId)).status, 401);
+    const next = rotated.body as { token: string; tokenId: string };
+    assert.equal((await rotate(next.token, next.tokenId)).status, 200);
+  });
+
   it('says which port is taken', () => {
     const other = temporaryFolder();
     const args = ['dist/server.js', 'serve', '--port', server.url.port, '--data-dir', other.path];

@@ -91,7 +91,8 @@ describe('The server over WebSocket', () => {
     await waitFor('all of the output', () => {
       const last = client.output.at(-1);
       if (last) client.notify('terminal/acknowledge', { sessionId, offset: last.offset + last.data.length });
-      return client.text(sessionId).includes('20000\r\n');
+      // Not the echo of the line that was typed.
+      return client.text(sessionId).includes('\n20000\r\n');
     });
     assert.ok(client.text(sessionId).includes('one-grün'));
     await client.call('terminal/write', { sessionId, data: 'exit 3\r' });

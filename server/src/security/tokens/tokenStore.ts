@@ -145,8 +145,10 @@ export class TokenStore implements Disposable {
 
   private async rotateMain(): Promise<void> {
     const former = digestOf((await this.open()).token);
-    await this.ending(mainId, former, () => replaceToken(this.options.dataFolder));
-    await this.open();
+    await this.ending(mainId, former, async () => {
+      await replaceToken(this.options.dataFolder);
+      await this.open();
+    });
   }
 
   private async remove(tokenId: string, { digest }: TokenRecord): Promise<void> {
