@@ -69,4 +69,13 @@ export const transportCanaries: readonly GuardCanary[] = [
     ["'Content-Security-Policy': \"default-src 'none'; frame-ancestors 'none'\",", '', ''],
     ["'X-Content-Type-Options': 'nosniff',", '', ''],
   ]),
+  ...guardsOf('server/src/transports/httpTransport.ts', 'test/security/contentSecurityPolicy.test.ts', [
+    ['answerUnreadable(server);', '', 'every HTTP answer'],
+  ]),
+  ...guardsOf('server/src/transports/listener.ts', 'test/security/contentSecurityPolicy.test.ts', [
+    ['requireHostHeader: false,', '', 'every HTTP answer'],
+  ]),
+  ...guardsOf('server/src/terminals/commands/commandShell.ts', 'test/security/incidents/agentCommands.test.ts', [
+    ['umask 077', '', 'nothing in the data folder'],
+  ]),
 ].map((canary) => ({ ...canary, isBundled: true }));
