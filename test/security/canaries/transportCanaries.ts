@@ -63,7 +63,7 @@ export const transportCanaries: readonly GuardCanary[] = [
     ['if (this.malformed > maxMalformed)', 'if (this.malformed < 0)', 'closes when it is too much'],
   ]),
   ...guardsOf('server/src/transports/eventStreams.ts', events, [
-    ['watch(bearer, () => stream.end())', 'watch(bearer, () => undefined)', 'revoked'],
+    ["stream.end('Unauthenticated', 'The token does not hold any more.')", 'undefined', 'revoked'],
   ]),
   ...guardsOf('server/src/transports/httpAnswer.ts', 'test/security/contentSecurityPolicy.test.ts', [
     ["'Content-Security-Policy': \"default-src 'none'; frame-ancestors 'none'\",", '', ''],
