@@ -19,6 +19,17 @@ export type ConfigOption = z.output<typeof configOption>;
 /** `write`: this server holds the conversation's lock. `read`: another one does; see, do not touch. */
 export const conversationAccess = z.enum(['write', 'read']);
 
+/**
+ * How the last turn ended, where that could not be written yet, since the disk was full say: no event says so until then.
+ * `error` tells why the turn ended early, or why its end cannot be saved.
+ */
+const unsavedEnd = z.looseObject({
+  turnId: z.string(),
+  stopReason,
+  error: z.looseObject({ reason: z.string(), message: z.string() }),
+});
+export type UnsavedEnd = z.output<typeof unsavedEnd>;
+
 export const conversationSummary = z.looseObject({
   ...named,
   title: z.string(),
@@ -29,6 +40,7 @@ export const conversationSummary = z.looseObject({
   access: conversationAccess,
   /** A turn is under way in this server. */
   running: z.boolean(),
+  unsavedEnd: unsavedEnd.optional(),
   /** What the index of conversations knows beyond that; left out while it is not loaded. */
   details: z.looseObject(conversationDetails).optional(),
 });
@@ -71,6 +83,7 @@ export const session = {
       /** Why it can only be read, where that is for another reason than another server's lock: a disk, say. */
       readOnlyReason: z.string().optional(),
       running: z.boolean(),
+      unsavedEnd: unsavedEnd.optional(),
       /** True: forget what you have and fold `events` from nothing. False: go on. */
       isSnapshot: z.boolean(),
       /** Older turns exist that this snapshot leaves out. */

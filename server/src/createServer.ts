@@ -237,7 +237,14 @@ export function createServer(options: ServerOptions): Server {
     onProgress: (done, total) => clients.notifyAll('conversation/indexProgressed', { done, total }),
     onTrouble: (message) => health.setComponent('search', message === undefined ? 'ready' : 'degraded', message),
   });
-  const journals = new JournalStore({ dataFolder, logger, clock: systemClock, index, compactTurn });
+  const journals = new JournalStore({
+    dataFolder,
+    logger,
+    clock: systemClock,
+    index,
+    compactTurn,
+    onTrouble: (message) => health.setComponent('journals', message === undefined ? 'ready' : 'degraded', message),
+  });
   const gate = new StorageGate(systemClock);
   const sessions = new SessionService({
     journals: gatedJournals(journals, gate),

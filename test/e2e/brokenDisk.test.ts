@@ -109,6 +109,28 @@ describe('A person whose disk refuses to write', function () {
     await panel.locator('textarea').press('Enter');
     await panel.locator('.agentMessage', { hasText: 'There is room again.' }).waitFor();
   });
+
+  it('reads why a turn ended that had begun when the disk became full, and goes on once there is room', async () => {
+    assert.ok(disk);
+    const filler = path.join(disk, 'filler');
+    // Piece by piece, the answer takes the rest of the page that the journal has begun: the turn's end finds no room.
+    const pieces = Array.from({ length: 100 }, () => [{ waitMs: 80 }, { text: 'more ' }]);
+    const stream = [{ text: 'It begins. ' }, ...pieces.flat(), { finish: 'stop' as const }];
+    model.play({ models: ['fixture-small'], replies: [{ stream }] });
+    await ask('and again');
+    await panel.locator('.agentMessage', { hasText: 'It begins.' }).waitFor();
+    fill(filler);
+    await panel.locator('.turnEnd.error', { hasText: /ENOSPC.*Free some space/s }).waitFor();
+    await panel.locator('.activity').waitFor({ state: 'hidden' });
+    await panel.locator('.banner.warning', { hasText: /ENOSPC/ }).waitFor();
+    await workbench.statusBarItem('AI Assistant').and(workbench.page.locator('.warning-kind')).waitFor();
+    await workbench.screenshot('brokenDisk-5-full-in-a-turn');
+    fs.rmSync(filler);
+    await panel.locator('.banner').waitFor({ state: 'hidden' });
+    model.play({ models: ['fixture-small'], replies: [says('It goes on.')] });
+    await panel.getByRole('button', { name: 'Continue', exact: true }).click();
+    await panel.locator('.agentMessage', { hasText: 'It goes on.' }).waitFor();
+  });
 });
 
 function mountDisk(): string | undefined {

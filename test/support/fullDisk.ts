@@ -3,6 +3,8 @@ import { nodeFileSystem, type FileSystem } from '../../server/src/base/fileSyste
 /** The machine's file system, whose disk is full while `isFull` is set. */
 export class FullDisk {
   isFull = false;
+  /** So many bytes can still be written when it is full. */
+  roomBytes = 0;
 
   readonly fileSystem: FileSystem = {
     ...nodeFileSystem,
@@ -12,6 +14,10 @@ export class FullDisk {
         read: (into, position) => file.read(into, position),
         write: (data, position) => {
           if (!this.isFull) return file.write(data, position);
+          if (data.byteLength <= this.roomBytes) {
+            this.roomBytes -= data.byteLength;
+            return file.write(data, position);
+          }
           const error = new Error('ENOSPC: no space left on device, write') as NodeJS.ErrnoException;
           error.code = 'ENOSPC';
           return Promise.reject(error);

@@ -68,7 +68,8 @@ export const englishStrings = {
   'conversation.sending': 'Sending…',
 
   'turn.cancelled': 'Stopped by you.',
-  'turn.interrupted': 'The server was restarted while the agent was working. Nothing that is shown above was lost.',
+  'turn.interrupted':
+    'The agent was interrupted before it had finished, most likely because its server stopped. Nothing that is shown above was lost.',
   'turn.failed': 'The turn failed.',
   'turn.maxTokens': 'The answer reached the model’s length limit.',
   'turn.budget': 'The turn used up its budget of model calls.',

@@ -18,6 +18,7 @@ import { CommandFollower } from './commandFollower.ts';
 import { ConversationState } from './conversationState.ts';
 import { earlierPage, type EarlierPage } from './earlierPage.ts';
 import { heldElsewhere, turnIsRunning } from './errors.ts';
+import { OpenTurn, type RefusedEnd } from './openTurn.ts';
 import { pastCommands } from './pastCommands.ts';
 import { Permissions } from './permissions.ts';
 import type {
@@ -54,13 +55,13 @@ export class Conversation {
   private readonly audience: Audience;
   private readonly permissions: Permissions;
   private readonly commands: CommandFollower;
+  private readonly openTurn: OpenTurn;
   private journal: ConversationJournal;
   private state: ConversationState;
   private listening: Disposable;
   private running: Turn | undefined;
   private lastUsedAt: number;
   private reopening: Promise<void> | undefined;
-  private mending: Promise<void> | undefined;
 
   /** `onChanged` is called when a summary says something new. */
   constructor(
@@ -94,6 +95,14 @@ export class Conversation {
       state: () => this.state,
       logger: ports.logger,
     });
+    this.openTurn = new OpenTurn({
+      ...ports,
+      conversationId: this.id,
+      append: (updates) => this.append(updates),
+      state: () => this.state,
+      takeUpStarted: () => this.commands.takeUpStarted(),
+      mayEnd: () => this.journal.access === 'write' && !this.running,
+    });
     this.listening = this.listen();
     this.lastUsedAt = ports.clock.now();
   }
@@ -102,9 +111,10 @@ export class Conversation {
     return this.running !== undefined;
   }
 
-  /** Milliseconds since 1970 when anybody last needed it; undefined while somebody does. */
+  /** Milliseconds since 1970 when anybody last needed it; undefined while somebody does, or something is not written yet. */
   get idleSince(): number | undefined {
-    return this.running || this.audience.size > 0 ? undefined : this.lastUsedAt;
+    const isNeeded = this.running !== undefined || this.audience.size > 0 || this.openTurn.unsavedEnd !== undefined;
+    return isNeeded ? undefined : this.lastUsedAt;
   }
 
   get model(): string | null {
@@ -113,6 +123,7 @@ export class Conversation {
 
   summary(): ConversationSummary {
     const { cwd, createdAt } = this.journal.header;
+    const { unsavedEnd } = this.openTurn;
     return {
       sessionId: this.id,
       title: this.state.title,
@@ -121,6 +132,7 @@ export class Conversation {
       updatedAt: this.state.updatedAt,
       access: this.journal.access,
       running: this.running !== undefined && !this.running.isEnding,
+      ...(unsavedEnd && { unsavedEnd }),
     };
   }
 
@@ -148,8 +160,7 @@ export class Conversation {
    */
   async endInterruptedTurn(): Promise<void> {
     if (this.journal.access !== 'write' || this.running) return;
-    this.mending ??= this.mendOpenTurn().finally(() => (this.mending = undefined));
-    await this.mending;
+    await this.openTurn.end();
     this.commands.follow();
   }
 
@@ -201,9 +212,10 @@ export class Conversation {
     });
   }
 
-  /** Ends the running turn, if there is one. */
+  /** Ends the running turn. Where there is none, whoever takes one for running is told so. */
   cancel(): void {
-    this.running?.stop({ stopReason: 'cancelled' });
+    if (this.running) this.running.stop({ stopReason: 'cancelled' });
+    else if (this.state.openTurnId !== undefined) this.onChanged(this.summary());
   }
 
   /** Ends the running turn if nobody watches it any more. */
@@ -232,6 +244,8 @@ export class Conversation {
     this.commands.dispose();
     this.running?.stop({ stopReason: 'interrupted' });
     await this.running?.done;
+    await this.endUnsaved();
+    this.openTurn.dispose();
     this.audience.dispose();
     await this.reopening?.catch(() => undefined);
     this.listening.dispose();
@@ -259,8 +273,9 @@ export class Conversation {
       prepare: async () => {
         await this.takeWriteAccess();
         // A turn whose end could not be written, because the disk was full say, is ended now.
-        await this.mendOpenTurn();
+        await this.openTurn.end();
       },
+      keepEnd: (end) => this.keepEnd(end),
       cwd: () => this.journal.header.cwd,
       state: () => this.state,
       events: () => this.journal.events(),
@@ -268,12 +283,19 @@ export class Conversation {
     };
   }
 
-  private async mendOpenTurn(): Promise<void> {
-    const turnId = this.state.openTurnId;
-    if (turnId === undefined) return;
-    const results = await this.commands.takeUpStarted();
-    const closing = this.state.closing('Interrupted by a restart of the assistant', results);
-    await this.append([...closing, { sessionUpdate: 'turn_ended', turnId, stopReason: 'interrupted' }]);
+  private keepEnd(end: RefusedEnd): void {
+    this.openTurn.keep(end);
+    this.onChanged(this.summary());
+  }
+
+  /** The last chance to say how a turn ended; without it, whoever opens the conversation next finds it interrupted. */
+  private async endUnsaved(): Promise<void> {
+    if (this.openTurn.unsavedEnd === undefined || this.journal.access !== 'write') return;
+    try {
+      await this.openTurn.end();
+    } catch (error) {
+      this.ports.logger.warn('The end of a turn was not written', { conversationId: this.id, error });
+    }
   }
 
   /** Where another process held the conversation when it was opened, it may have let go since. */

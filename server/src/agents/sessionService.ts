@@ -88,10 +88,10 @@ export class SessionService {
       signal?.throwIfAborted();
       // Nothing may be awaited between taking the events and listening for the next.
       const attachment = conversation.attach(client, fromSequence);
-      const { sessionId, title, cwd, access, running } = conversation.summary();
+      const { sessionId, title, cwd, access, running, unsavedEnd } = conversation.summary();
       const readOnlyReason = conversation.storageRefusal?.message;
-      const why = readOnlyReason === undefined ? {} : { readOnlyReason };
-      return { sessionId, title, cwd, access, ...why, running, ...attachment, configOptions };
+      const more = { ...(readOnlyReason !== undefined && { readOnlyReason }), ...(unsavedEnd && { unsavedEnd }) };
+      return { sessionId, title, cwd, access, running, ...more, ...attachment, configOptions };
     });
   }
 

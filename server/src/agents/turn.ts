@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { ResultOf } from '../../protocol/contract.ts';
+import { CodedError } from '../../protocol/errors.ts';
 import type { SessionEvent, SessionUpdate } from '../../protocol/sessionEvents.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Client } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
 import { instructionsFor } from './instructions.ts';
+import type { RefusedEnd } from './openTurn.ts';
 import type { Models, SettingsSource, ToolBox, WorkspaceSource } from './ports.ts';
 import type { ToolCallSite } from './toolCalls.ts';
 import { TurnBudget } from './turnBudget.ts';
@@ -14,6 +16,8 @@ export type TurnResult = ResultOf<'session/prompt'>;
 
 /** The conversation that a turn belongs to. */
 export interface TurnPlace extends Pick<ToolCallSite, 'conversationId' | 'state' | 'append' | 'permissions'> {
+  /** Takes the end of the turn where it cannot be written. */
+  readonly keepEnd: (end: RefusedEnd) => void;
   /** Makes sure that the journal can be written and has no turn open. Rejects where that is not to be had. */
   readonly prepare: () => Promise<void>;
   /** The folder in which the conversation works; asked for once the turn is prepared. */
@@ -82,11 +86,22 @@ export class Turn {
 
   private async end({ stopReason, error }: TurnEnding): Promise<void> {
     const { place, turnId } = this;
-    const why = stopReason === 'cancelled' ? 'Cancelled by the person' : 'The turn ended early';
-    const closing = place.state().closing(why);
+    const cause = stopReason === 'cancelled' ? 'Cancelled by the person' : 'The turn ended early';
+    const closing = place.state().closing(cause);
     this.hasEnded = true;
     const reason = error && { error: { reason: error.reason, message: error.message } };
-    await place.append([...closing, { sessionUpdate: 'turn_ended', turnId, stopReason, ...reason }]);
+    const turnEnded = { sessionUpdate: 'turn_ended' as const, turnId, stopReason, ...reason };
+    try {
+      await place.append([...closing, turnEnded]);
+    } catch (refusal) {
+      const shown = error ?? refusal;
+      // Whoever has taken the conversation over ends the turn there.
+      const isTakenOver = refusal instanceof CodedError && refusal.reason === 'Conflict';
+      if (shown instanceof CodedError && !isTakenOver) {
+        place.keepEnd({ turnEnded, cause, error: { reason: shown.reason, message: shown.message } });
+      }
+      throw refusal;
+    }
   }
 
   private createBudget(): TurnBudget {

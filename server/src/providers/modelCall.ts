@@ -90,7 +90,10 @@ export async function callModel(target: ModelCallTarget, request: ModelCallReque
       case 'abort':
         request.signal.throwIfAborted();
         watchdog.signal.throwIfAborted();
-        throw new CodedError('Unavailable', `${target.endpoint.name} ended its answer early. Try again to go on.`);
+        throw new CodedError(
+          'Unavailable',
+          `${target.endpoint.name} ended its answer early. Continue to go on from there.`,
+        );
       case 'finish-step':
         answer = { finish: finishOf(part.finishReason, target.endpoint), usage: usageOf(part.usage) };
         break;
@@ -135,7 +138,7 @@ function finishOf(reason: string, endpoint: Endpoint): ModelCallAnswer['finish']
     default:
       throw new CodedError(
         'Unavailable',
-        `${endpoint.name} ended its answer without finishing it. What had arrived is kept. Try again to go on.`,
+        `${endpoint.name} ended its answer without finishing it. What had arrived is kept. Continue to go on from there.`,
       );
   }
 }

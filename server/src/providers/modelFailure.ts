@@ -70,7 +70,7 @@ function broken(endpoint: Endpoint, cause: unknown): ModelFailure {
   return failure(
     'Unavailable',
     `The answer of ${endpoint.name} broke off or was not readable (${detail}). ` +
-      'What had arrived is kept. Try again to go on, or check the endpoint if it happens again.',
+      'What had arrived is kept. Continue to go on from there, or check the endpoint if it happens again.',
     { cause },
   );
 }

@@ -12,6 +12,7 @@ import { acquireLock } from './conversationLock.ts';
 import { conversationNotFound, heldElsewhere, storageClosed, storageFailed } from './errors.ts';
 import { ConversationList } from './conversationList.ts';
 import type { ConversationIndex } from './index/conversationIndex.ts';
+import { JournalHealth } from './journalHealth.ts';
 import { headerJson, journalSuffix } from './journalFormat.ts';
 import type { JournalSystem } from './journalSystem.ts';
 import { openJournal } from './openJournal.ts';
@@ -31,6 +32,8 @@ interface JournalStoreOptions {
   /** Makes long journals shorter; without it they only grow. */
   readonly compactTurn?: TurnCompactor;
   readonly compactionLimits?: CompactionLimits;
+  /** Called with what is wrong and what to do when conversations can no longer be saved, and with nothing once they can. */
+  readonly onTrouble?: (message?: string) => void;
 }
 
 /**
@@ -59,6 +62,11 @@ export class JournalStore {
     this.system = {
       ...around,
       released: new ReleasedClaims(around),
+      health: new JournalHealth({
+        ...around,
+        probePath: path.join(dataFolder, `.writeProbe-${process.pid}`),
+        onTrouble: parts.onTrouble ?? (() => undefined),
+      }),
       processes: parts.processes ?? createProcessTable(),
       compactTurn: parts.compactTurn,
       compactionLimits: parts.compactionLimits,
@@ -78,7 +86,9 @@ export class JournalStore {
       // Written aside and renamed, so that no crash leaves a journal without its header.
       const record = encodeRecord(headerJson(header));
       await writeFileAtomic(path.join(folder, `${id}${journalSuffix}`), record, this.system.fileSystem);
+      this.system.health.noteWritten();
     } catch (error) {
+      this.system.health.noteRefused(error);
       throw storageFailed('begin a conversation', error);
     }
     this.folderOf.set(id, folder);
@@ -154,6 +164,7 @@ export class JournalStore {
     this.disposed = true;
     await Promise.all([...this.openings.keys()].map((id) => this.closeIfOpen(id)));
     await this.system.released.close();
+    await this.system.health.close();
   }
 
   private async openAnew(conversationId: ConversationId): Promise<ConversationJournal> {

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { FileSystem, OpenFile } from '../base/fileSystem.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ProcessTable } from '../base/processTable.ts';
+import type { JournalHealth } from './journalHealth.ts';
 import type { JournalFold } from './journalFormat.ts';
 import type { CompactionLimits, TurnCompactor } from './ports.ts';
 import type { ScanResult } from './recordCodec.ts';
@@ -14,6 +15,7 @@ export interface JournalSystem {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly released: ReleasedClaims;
+  readonly health: JournalHealth;
   /** Without it journals are not compacted. */
   readonly compactTurn: TurnCompactor | undefined;
   readonly compactionLimits: CompactionLimits | undefined;

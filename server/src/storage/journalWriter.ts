@@ -8,6 +8,7 @@ import type { ConversationLock } from './conversationLock.ts';
 import { eventTooLarge, invalidUpdate, journalClosed, leaseLost, storageFailed, tooMuchWaiting } from './errors.ts';
 import type { NewJournalFile } from './journalCompaction.ts';
 import { eventJson, leaseJson, sequenceOf } from './journalFormat.ts';
+import type { JournalHealth } from './journalHealth.ts';
 import type { JournalMarks } from './journalMarks.ts';
 import type { JournalExtent } from './journalSlices.ts';
 import { encodeRecord, limitedTo, maxRecordBytes, scanRecords } from './recordCodec.ts';
@@ -53,6 +54,7 @@ interface WriterOptions {
   readonly fileSystem: FileSystem;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly health: JournalHealth;
   /** Called with the events of each commit and the lengths of their JSON texts, once they are durable and before their appends resolve. */
   readonly onDurable: (events: readonly SessionEvent[], chars: readonly number[]) => void;
   /** Called once, when it turns out that somebody else has taken the lease. */
@@ -173,8 +175,10 @@ export class JournalWriter {
       if (batch.length === 0) continue;
       try {
         const answers = await this.commit(batch);
+        this.options.health.noteWritten();
         batch.forEach((entry, index) => entry.resolve(answers[index] ?? []));
       } catch (error) {
+        this.options.health.noteRefused(error);
         const coded = storageFailed('save the conversation', error);
         this.log.warn('An append to a journal failed', { conversationId: this.options.conversationId, error: coded });
         for (const entry of batch) entry.reject(coded);

@@ -37,7 +37,7 @@ export class WritableJournal implements ConversationJournal {
     { fold, scan, file, identity }: OpenedJournal,
     around: Surroundings & { readonly lock: ConversationLock; readonly damage: readonly string[] },
   ) {
-    const { clock, logger, fileSystem } = around.system;
+    const { clock, logger, fileSystem, health } = around.system;
     this.place = place;
     this.system = around.system;
     this.header = fold.header;
@@ -61,6 +61,7 @@ export class WritableJournal implements ConversationJournal {
       fileSystem,
       clock,
       logger,
+      health,
       onDurable: (events, chars) => this.takeDurable(events, chars),
       onLeaseLost: (refusal) => {
         this.lost = refusal;

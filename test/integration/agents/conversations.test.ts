@@ -143,7 +143,7 @@ describe('Conversations', () => {
           ? [update.stopReason]
           : [],
     );
-    assert.deepEqual(turns, ['start', 'interrupted', 'start', 'end_turn']);
+    assert.deepEqual(turns, ['start', 'failed', 'start', 'end_turn']);
   });
 
   it('are not watched by a client that has gone while it was attaching', async () => {

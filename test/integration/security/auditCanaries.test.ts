@@ -57,7 +57,7 @@ const calls: readonly {
   },
   ...["{ kind: 'setting.changed'", "{ kind: 'trust.changed'", "{ kind: 'secret.changed'"].map((begin) => ({
     file: 'server/src/security/audit/auditedChanges.ts',
-    call: `audit.tell(${begin}`,
+    call: `audit.record(${begin}`,
     without: `((_event: object) => undefined)(${begin}`,
     tests: 'changes of settings',
   })),

@@ -1,5 +1,6 @@
 import type { ParsedParamsOf, ResultOf } from '../../../../server/protocol/contract.ts';
 import { CodedError } from '../../../../server/protocol/errors.ts';
+import type { ConversationSummary } from '../../../../server/protocol/session.ts';
 import type { ConversationId, SessionEvent } from '../../../../server/protocol/sessionEvents.ts';
 import { isUp, type Bridge } from '../../bridge/bridge.ts';
 import type { Disposable } from '../../bridge/disposable.ts';
@@ -174,7 +175,7 @@ export class ConversationActions implements Disposable {
       readOnlyReason: answer.readOnlyReason ?? null,
       configOptions: answer.configOptions,
       // Of another window's conversation this server does not know whether a turn is running.
-      view: answer.running || answer.access === 'read' ? folded : withoutRunningTurn(folded),
+      view: answer.running || answer.access === 'read' ? folded : withoutRunningTurn(folded, answer.unsavedEnd),
       earlier: isContinued
         ? withLoose({ view: folded, earlier: present.earlier }, answer.events)
         : earlierThan(folded, answer),
@@ -242,10 +243,24 @@ export class ConversationActions implements Disposable {
       const others = list.filter((candidate) => candidate.sessionId !== sessionId);
       this.state.sessions.value = [session, ...others].sort((a, b) => b.updatedAt - a.updatedAt);
     }
+    this.followChange(session);
+  }
+
+  /** A turn may end without an event: as long as the disk refuses it, only the summary says so. */
+  private followChange({ sessionId, access, running, unsavedEnd }: ConversationSummary): void {
+    // The answer to an attach says the same, and it is newer.
+    if (this.state.conversation.value?.sessionId !== sessionId || this.isAttaching()) return;
+    this.batch.flush();
     const conversation = this.state.conversation.value;
-    if (conversation?.sessionId === sessionId && conversation.access !== session.access) {
-      this.state.conversation.value = { ...conversation, access: session.access };
-    }
+    if (this.isAttaching()) return;
+    const hasEnded = access === 'write' && conversation.access === 'write' && !running;
+    const view = hasEnded ? withoutRunningTurn(conversation.view, unsavedEnd) : conversation.view;
+    if (access !== conversation.access || view !== conversation.view)
+      this.state.conversation.value = { ...conversation, access, view };
+  }
+
+  private isAttaching(): boolean {
+    return this.eventsWhileAttaching !== null;
   }
 
   private forget(sessionId: string): void {

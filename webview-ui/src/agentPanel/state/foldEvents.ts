@@ -1,3 +1,4 @@
+import type { UnsavedEnd } from '../../../../server/protocol/session.ts';
 import type {
   ContentBlock,
   SessionEvent,
@@ -122,11 +123,17 @@ export function withoutFirst(view: ConversationView, count: number): Conversatio
   return { ...view, items: view.items.slice(count), positions: new Map(positions) };
 }
 
-/** The view of a conversation whose server knows of no running turn: what was left open has been interrupted. */
-export function withoutRunningTurn(view: ConversationView): ConversationView {
+/**
+ * The view of a conversation whose server knows of no running turn: what was left open has been interrupted, or has an end
+ * that could not be written yet.
+ */
+export function withoutRunningTurn(view: ConversationView, unsavedEnd?: UnsavedEnd): ConversationView {
   if (view.turn === null) return view;
+  const { turnId } = view.turn;
+  const { stopReason, error } =
+    unsavedEnd?.turnId === turnId ? unsavedEnd : { stopReason: 'interrupted' as const, error: undefined };
   const draft = new ViewDraft(view);
-  draft.endTurn({ sessionUpdate: 'turn_ended', turnId: view.turn.turnId, stopReason: 'interrupted' }, view.sequence);
+  draft.endTurn({ sessionUpdate: 'turn_ended', turnId, stopReason, ...(error && { error }) }, view.sequence);
   return draft.finish();
 }
 

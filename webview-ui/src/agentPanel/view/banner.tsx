@@ -19,14 +19,16 @@ export function Banner() {
     return (
       <div class="banner warning" role="status">
         <Icon name="warning" />
-        <span>{message ?? t('server.degraded')}</span>
-        <button
-          type="button"
-          class="linkButton"
-          onClick={() => bridge.act({ action: 'runCommand', command: 'showLog' })}
-        >
-          {t('server.showLog')}
-        </button>
+        <span>
+          {message ?? t('server.degraded')}{' '}
+          <button
+            type="button"
+            class="linkButton"
+            onClick={() => bridge.act({ action: 'runCommand', command: 'showLog' })}
+          >
+            {t('server.showLog')}
+          </button>
+        </span>
       </div>
     );
   }

@@ -1,14 +1,22 @@
 import { useState } from 'preact/hooks';
 import { IconButton } from '../../components/iconButton.tsx';
 import { t } from '../../strings.ts';
+import type { AgentPanelState } from '../state/agentPanelState.ts';
 import { HistoryMenu } from './historyMenu.tsx';
 import { usePanel } from './panelContext.ts';
+
+function titleOf(state: AgentPanelState): string {
+  const conversation = state.conversation.value;
+  if (conversation !== null || !state.isLoading.value) return conversation?.view.title ?? '';
+  const listed = state.sessions.value?.find(({ sessionId }) => sessionId === state.wantedSessionId.value);
+  return listed?.title ?? t('conversation.loading');
+}
 
 /** Title of the conversation, the list of all of them, and a button for a new one. */
 export function Header() {
   const { state, conversations } = usePanel();
   const [isHistoryOpen, setHistoryOpen] = useState(false);
-  const title = state.conversation.value?.view.title ?? '';
+  const title = titleOf(state);
   const toggleHistory = (): void => {
     if (!isHistoryOpen) void conversations.refreshList();
     setHistoryOpen(!isHistoryOpen);

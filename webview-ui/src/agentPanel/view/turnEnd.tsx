@@ -1,3 +1,4 @@
+import type { StopReason } from '../../../../server/protocol/sessionEvents.ts';
 import { Icon } from '../../components/icon.tsx';
 import { t } from '../../strings.ts';
 import type { TurnEndItem } from '../state/conversationView.ts';
@@ -8,9 +9,12 @@ export function TurnEnd({ end, isLast }: { readonly end: TurnEndItem; readonly i
   const { state, turns } = usePanel();
   const text = textOf(end);
   if (text === null) return null;
-  const isError = end.stopReason === 'failed';
+  const isError = end.stopReason === 'failed' || (end.error !== null && isComplete(end));
   const mayContinue =
-    isLast && end.stopReason !== 'refusal' && state.conversation.value?.access === 'write' && !state.isRunning.value;
+    isLast &&
+    !neverGoesOn.includes(end.stopReason) &&
+    state.conversation.value?.access === 'write' &&
+    !state.isRunning.value;
   return (
     <div class={isError ? 'entry turnEnd error' : 'entry turnEnd'} role={isError ? 'alert' : 'status'}>
       <Icon name={isError ? 'error' : 'info'} />
@@ -29,14 +33,21 @@ export function TurnEnd({ end, isLast }: { readonly end: TurnEndItem; readonly i
   );
 }
 
+const neverGoesOn: readonly StopReason[] = ['refusal', 'end_turn'];
+
+/** The turn ended as it was to end: an error says that this could not be saved. */
+function isComplete({ stopReason }: TurnEndItem): boolean {
+  return stopReason === 'end_turn' || stopReason === 'cancelled';
+}
+
 function textOf({ stopReason, error }: TurnEndItem): string | null {
   switch (stopReason) {
     case 'end_turn':
-      return null;
+      return error?.message ?? null;
     case 'cancelled':
-      return t('turn.cancelled');
+      return error === null ? t('turn.cancelled') : `${t('turn.cancelled')} ${error.message}`;
     case 'interrupted':
-      return t('turn.interrupted');
+      return error?.message ?? t('turn.interrupted');
     case 'max_tokens':
       return t('turn.maxTokens');
     case 'max_turn_requests':
