@@ -4,7 +4,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { ProcessTable } from '../../base/processTable.ts';
 import * as path from 'node:path';
 import type { AuditActor } from './auditEvents.ts';
-import { chainFileName, formatVersion, nothingBefore, type OpeningDetails } from './auditRecord.ts';
+import { chainFileName, formatVersion, nothingBefore, parseChainFileName, type OpeningDetails } from './auditRecord.ts';
 import { anchorsFolder, ChainFile, type ChainHead, type RecordDraft } from './chainFile.ts';
 import { witnessOthers } from './chainEnds.ts';
 import type { SigningKey } from './signingKey.ts';
@@ -37,8 +37,8 @@ export class AuditChain {
   private key: SigningKey | undefined;
   private file: ChainFile | undefined;
   private part = 0;
-  /** Others' chains as they stood, to be told with the next records. */
-  private toTell: RecordDraft | undefined;
+  /** What a file has to tell before anything else, such as others' chains as they stood: goes with the next records. */
+  private toTell: RecordDraft[] = [];
 
   constructor(options: AuditChainOptions) {
     this.options = options;
@@ -54,23 +54,38 @@ export class AuditChain {
     const [first] = drafts;
     if (!first) return;
     const { maxFileBytes = defaultMaxFileBytes } = this.options;
-    if (this.file === undefined || this.file.sizeBytes >= maxFileBytes) await this.openNext(first.at);
-    const told = this.toTell === undefined ? drafts : [this.toTell, ...drafts];
-    await this.file?.append(told);
-    this.toTell = undefined;
+    const lost = await this.lostFile();
+    if (!this.file || lost || this.file.sizeBytes >= maxFileBytes) await this.openNext(first.at);
+    if (lost) this.toTell.push(draftOf('audit.missed', first.at, lost));
+    await this.file?.append([...this.toTell, ...drafts]);
+    this.toTell = [];
   }
 
   /** Ends the chain with a last record, if it was begun. */
   async close(): Promise<void> {
-    const { file } = this;
-    if (!file) return;
-    this.file = undefined;
-    const { clock } = this.options;
+    if (!this.file) return;
     try {
-      await file.append([draftOf('chain.closed', clock.now(), {})]);
+      await this.append([draftOf('chain.closed', this.options.clock.now(), {})]);
     } finally {
+      const { file } = this;
+      this.file = undefined;
       await file.end('closed');
     }
+  }
+
+  /**
+   * What is to be told of the present file where somebody has deleted it or moved it away; undefined where it is in its
+   * place. The next file goes on from the lost one by number and hash, so that whoever verifies misses it.
+   */
+  private async lostFile(): Promise<Readonly<Record<string, unknown>> | undefined> {
+    const { file } = this;
+    if (!file || (await file.isInPlace())) return undefined;
+    const { name, recordCount } = file;
+    this.options.logger.error('A file of the audit log was taken away; another one goes on from it', { file: name });
+    // What proves the signatures may have been taken away with it, and is then put there again.
+    this.key = undefined;
+    const since = new Date(parseChainFileName(name)?.at ?? 0).toISOString();
+    return { file: name, count: recordCount, since };
   }
 
   /** `at`: when what comes first happened, which is not after what is written here. */
@@ -87,7 +102,7 @@ export class AuditChain {
     const opening = draftOf('chain.opened', at, await this.openingDetails(name, part, former?.name));
     this.file = await ChainFile.create({ folder, name, key: this.key, fileSystem, clock, logger }, before, opening);
     this.part = part;
-    this.toTell = others.length === 0 ? undefined : draftOf('chain.witnessed', at, { files: others });
+    if (others.length > 0) this.toTell.push(draftOf('chain.witnessed', at, { files: others }));
     // Only now: a file that says it was followed must be.
     await former?.end('rotated').catch((error: unknown) => {
       logger.warn('The end of a file of the audit log could not be signed; the next file names it', { error });

@@ -1,7 +1,7 @@
 import * as path from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import type { Disposable } from '../../base/disposable.ts';
-import type { FileSystem } from '../../base/fileSystem.ts';
+import { errorCode, type FileSystem } from '../../base/fileSystem.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { AuditActor, AuditKind } from './auditEvents.ts';
 import { AppendedFile } from './appendedFile.ts';
@@ -46,6 +46,9 @@ export class ChainFile {
   private readonly options: ChainFileOptions;
   private readonly records: AppendedFile;
   private readonly anchors: AppendedFile;
+  /** Paths of both files, each with the identity of the file that was made there. */
+  private readonly places: ReadonlyMap<string, string>;
+  private readonly before: ChainHead;
   private current: ChainHead;
   private lastAnchor: string | undefined;
   private syncing: Disposable | undefined;
@@ -60,7 +63,9 @@ export class ChainFile {
       for (const file of files) opened.push(new AppendedFile(await fileSystem.open(file, 'createNew')));
       const [records, anchors] = opened;
       if (!records || !anchors) throw new Error('Two files were to be made');
-      const chain = new ChainFile(options, { records, anchors }, before);
+      const places = new Map<string, string>();
+      for (const file of files) places.set(file, (await fileSystem.stat(file)).identity);
+      const chain = new ChainFile(options, { records, anchors, places }, before);
       await chain.append([opening]);
       await anchors.datasync();
       await fileSystem.syncFolder(folder);
@@ -77,12 +82,18 @@ export class ChainFile {
 
   private constructor(
     options: ChainFileOptions,
-    files: { readonly records: AppendedFile; readonly anchors: AppendedFile },
+    files: {
+      readonly records: AppendedFile;
+      readonly anchors: AppendedFile;
+      readonly places: ReadonlyMap<string, string>;
+    },
     before: ChainHead,
   ) {
     this.options = options;
     this.records = files.records;
     this.anchors = files.anchors;
+    this.places = files.places;
+    this.before = before;
     this.current = before;
   }
 
@@ -96,6 +107,26 @@ export class ChainFile {
 
   get sizeBytes(): number {
     return this.records.sizeBytes;
+  }
+
+  get recordCount(): number {
+    return this.current.sequence - this.before.sequence;
+  }
+
+  /**
+   * Whether both files still are where they were made. Where one was deleted or moved away, what is appended goes where
+   * nobody finds it. Rejects with what the disk says.
+   */
+  async isInPlace(): Promise<boolean> {
+    for (const [file, identity] of this.places) {
+      try {
+        if ((await this.options.fileSystem.stat(file)).identity !== identity) return false;
+      } catch (error) {
+        if (errorCode(error) === 'ENOENT') return false;
+        throw error;
+      }
+    }
+    return true;
   }
 
   /** Appends records in order. They are durable and anchored once this resolves, and gone if it rejects. */

@@ -183,7 +183,7 @@ describe('The audit log', () => {
 
   it('leaves a chain that holds, at whichever operation the disk fails first, and however', async () => {
     for (const verdict of ['EIO', 'torn']) {
-      for (let failing = 1; failing <= 40; failing += 1) {
+      for (let failing = 1; failing <= 70; failing += 1) {
         const round = new AuditFixture();
         const clock = new FakeClock(Date.now());
         const disk = new FaultyFileSystem();
