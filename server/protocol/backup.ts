@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { request, serverNotification } from './declaration.ts';
+import { conversationId } from './sessionEvents.ts';
 
 const minuteMs = 60_000;
 /** A first backup of many gigabytes takes a while. */
@@ -65,9 +66,17 @@ export const backup = {
   }),
   'backup/restore': request({
     summary:
-      'Puts everything back as it was when the backup was made, after a backup of how it is now. Clients attach to ' +
-      'conversations anew afterwards. A dry run only says what would change.',
-    params: z.strictObject({ id: backupName, dryRun: z.boolean().default(false) }),
+      'Puts everything, or one conversation, back as it was when the backup was made, after a backup of how it is now. ' +
+      'Of the audit log nothing is taken away: it only gets back what is gone. Clients attach to conversations anew ' +
+      'afterwards. A dry run only says what would change.',
+    params: z.strictObject({
+      id: backupName,
+      dryRun: z.boolean().default(false),
+      /** Only this conversation; all else stays as it is. */
+      sessionId: conversationId.optional(),
+      /** Of a damaged backup, what is whole: files that are damaged in it stay as they are now. */
+      skipDamaged: z.boolean().default(false),
+    }),
     result: z.object({
       id: z.string(),
       /** Restoring this one takes the restore back; null for a dry run. */
@@ -76,6 +85,10 @@ export const backup = {
       added: z.array(z.string()),
       changed: z.array(z.string()),
       removed: z.array(z.string()),
+      /** Those that are damaged in the backup, and stay as they are; 1,000 at most. */
+      damaged: z.array(z.string()),
+      /** For a dry run: why a restore would be refused now, a sentence; null where nothing stands in its way. */
+      hindrance: z.string().nullable(),
     }),
     errors: ['NotFound', 'Conflict', 'Unsupported'],
     scope: 'admin',

@@ -299,7 +299,10 @@ export function createServer(options: ServerOptions): Server {
     closeConversations: async () => {
       await sessions.closeAll();
       await exchange.closeExports();
+      journals.forgetListed();
     },
+    refuseWhileBusy: () => sessions.refuseWhileTurnRuns(),
+    audit: audit.trail,
   });
   backups.start();
   const automaticBackups = makesBackups ? new AutomaticBackups({ ...backupSystem, backups }) : undefined;

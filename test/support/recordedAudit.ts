@@ -11,4 +11,8 @@ export class RecordedAudit {
     this.events.push(event);
     return this.refusal ? Promise.reject(this.refusal) : Promise.resolve();
   }
+
+  tell(event: RecordedAudit['events'][number]): void {
+    this.events.push(event);
+  }
 }

@@ -165,13 +165,17 @@ export class SessionService {
    * with `Conflict`, and closes nothing, while a turn runs.
    */
   async closeAll(): Promise<void> {
+    this.refuseWhileTurnRuns();
     const conversations = [...this.opened.values()];
-    const running = conversations.find((conversation) => conversation.isRunning);
-    if (running) {
-      const title = running.summary().title.slice(0, 80);
-      throw new CodedError('Conflict', `A turn is running in the conversation "${title}". Stop it first.`);
-    }
     await Promise.all(conversations.map((conversation) => this.closeOne(conversation.id, conversation)));
+  }
+
+  /** Throws `Conflict` while a turn runs. */
+  refuseWhileTurnRuns(): void {
+    const running = [...this.opened.values()].find((conversation) => conversation.isRunning);
+    if (running === undefined) return;
+    const title = running.summary().title.slice(0, 80);
+    throw new CodedError('Conflict', `A turn is running in the conversation "${title}". Stop it first.`);
   }
 
   /** Ends every turn as interrupted and gives every journal free. */

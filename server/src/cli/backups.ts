@@ -1,5 +1,7 @@
 import type { BackupSummary } from '../../protocol/backup.ts';
+import type { ResultOf } from '../../protocol/contract.ts';
 import { CodedError } from '../../protocol/errors.ts';
+import { conversationId, type ConversationId } from '../../protocol/sessionEvents.ts';
 import type { LogLevel } from '../base/logger.ts';
 import { makeVisible } from '../security/visibleText.ts';
 import { exitCodeOfSignal, exitCodes } from './exitCodes.ts';
@@ -14,6 +16,9 @@ export interface BackupOptions {
 }
 export interface RestoreOptions extends BackupOptions {
   readonly dryRun?: true;
+  /** Id of the one that is put back; everything if left out. */
+  readonly conversation?: string;
+  readonly skipDamaged?: true;
 }
 
 const maxShown = 20;
@@ -73,22 +78,40 @@ export async function verifyBackups(id: string | undefined, options: BackupOptio
   });
 }
 
-/** Puts everything back as it was, or says what that would change. */
+/** Puts everything or one conversation back as it was, or says what that would change. */
 export async function restoreBackup(id: string, options: RestoreOptions): Promise<void> {
+  const { dryRun = false, conversation, skipDamaged = false } = options;
+  const one = conversation === undefined ? {} : { sessionId: conversationIdOf(conversation) };
   await withBackups(options, async (server, signal) => {
-    const result = await server.call('backup/restore', { id, dryRun: options.dryRun === true }, signal);
-    if (options.json === true) {
-      print(JSON.stringify(result));
-      return;
-    }
-    const { added, changed, removed, undoId } = result;
-    if (undoId === null) print(`Restoring ${result.id} would add, change and remove these files; nothing was changed:`);
-    else print(`Restored ${result.id}. To take that back: ai-dev-assistant backup restore ${undoId}`);
-    printPaths('+', added);
-    printPaths('~', changed);
-    printPaths('-', removed);
-    if (added.length + changed.length + removed.length === 0) print('Everything is as it was then.');
+    const result = await server.call('backup/restore', { id, dryRun, skipDamaged, ...one }, signal);
+    if (options.json === true) print(JSON.stringify(result));
+    else printRestored(result, conversation);
   });
+}
+
+function printRestored(result: ResultOf<'backup/restore'>, conversation: string | undefined): void {
+  const { added, changed, removed, damaged, hindrance, undoId } = result;
+  if (undoId === null) print(`Restoring ${result.id} would add, change and remove these files; nothing was changed:`);
+  else {
+    // A conversation that was not there before is in no backup of that state: only all of it takes the restore back.
+    const one = conversation !== undefined && added.length === 0 ? ` --conversation ${conversation}` : '';
+    print(`Restored ${result.id}. To take that back: ai-dev-assistant backup restore ${undoId}${one}`);
+  }
+  printPaths('+', added);
+  printPaths('~', changed);
+  printPaths('-', removed);
+  if (added.length + changed.length + removed.length === 0) print('Everything is as it was then.');
+  if (damaged.length > 0) {
+    print('Damaged in the backup, and left as they are now:');
+    printPaths('!', damaged);
+  }
+  if (hindrance !== null) print(`Now that would be refused. ${makeVisible(hindrance)}`);
+}
+
+function conversationIdOf(text: string): ConversationId {
+  const parsed = conversationId.safeParse(text);
+  if (parsed.success) return parsed.data;
+  throw new CodedError('InvalidParams', `"${makeVisible(text.slice(0, 64))}" is no id of a conversation.`);
 }
 
 async function withBackups(

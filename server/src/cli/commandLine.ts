@@ -198,6 +198,8 @@ function addBackups(backup: Command): void {
   withDataFolder(backup.command('restore'))
     .description('put everything back as it was; what is there now is backed up first')
     .argument('<id>', id)
+    .option('--conversation <id>', 'put back this one only')
+    .option('--skip-damaged', 'of a damaged backup, restore what is whole; the rest stays as it is now')
     .option('--dry-run', 'say what would change, and change nothing')
     .option(...json)
     .action((backupId: string, options: RestoreOptions) => restoreBackup(backupId, options));

@@ -71,6 +71,11 @@ export class ConversationList {
     return listed.sort((a, b) => b.updatedAt - a.updatedAt).slice(0, maxListed);
   }
 
+  /** Other files take the places of those that were read: nothing that is known of them holds. */
+  forget(): void {
+    this.cache.clear();
+  }
+
   /** Undefined if the index lacks so many that reading the newest is better. */
   private async readByIndex(
     folder: Folder,

@@ -159,6 +159,11 @@ export class JournalStore {
     this.index?.noteChanged({ workspace: path.basename(folder), conversationId });
   }
 
+  /** The files are about to be exchanged: the next list reads them anew. */
+  forgetListed(): void {
+    this.summaries.forget();
+  }
+
   /** Closes every journal that is open. */
   async dispose(): Promise<void> {
     this.disposed = true;

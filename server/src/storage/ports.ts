@@ -22,3 +22,18 @@ export interface CompactionLimits {
 export interface WorkspaceSource {
   readonly folders: readonly string[];
 }
+
+/** Something about backups that must be known later. */
+interface BackupEvent {
+  readonly kind: 'backup.created' | 'backup.restored';
+  readonly outcome?: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** Keeps what must be known later. */
+export interface BackupAudit {
+  /** Resolves once the record is durable; rejects with `Unavailable` where it cannot be kept: then nothing may be restored. */
+  record(event: BackupEvent): Promise<void>;
+  /** For what nobody waits for. */
+  tell(event: BackupEvent): void;
+}

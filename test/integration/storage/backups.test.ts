@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import type { ResultOf } from '../../../server/protocol/contract.ts';
 import { HttpServer } from '../../support/httpServer.ts';
@@ -122,7 +122,80 @@ describe('backups from the command line and over HTTP', function () {
     await call('backup/restore', { id: undoId });
     assert.deepEqual(await titles(), ['Another title']);
     await call('conversation/rename', { sessionId: 'conversation-one', title: 'It can be written' });
+    await call('backup/restore', { id: backup.id, sessionId: 'conversation-one' });
+    assert.deepEqual(await titles(), ['first']);
     assert.equal((await server.call('backup/restore', { id: '../x' })).status, 404);
+  });
+
+  it('take no record out of the audit log of the server that restores them, which goes on in its file', async () => {
+    converse('first');
+    server = await HttpServer.start(dataFolder, ['--workspace', workspace]);
+    const { child } = server;
+    const call = async (method: string, params: unknown): Promise<Record<string, unknown>> => {
+      const { status, body } = (await server?.call(method, params)) ?? assert.fail();
+      assert.equal(status, 200, JSON.stringify(body));
+      return body;
+    };
+    const { backup } = (await call('backup/create', {})) as ResultOf<'backup/create'>;
+    const { tokenId } = await call('security/issue', { name: 'guest', scope: 'read' });
+    const { undoId } = (await call('backup/restore', { id: backup.id })) as ResultOf<'backup/restore'>;
+    await call('security/revoke', { tokenId });
+    const { records } = (await call('audit/query', {})) as ResultOf<'audit/query'>;
+    const told = records
+      // The one before the first use of this version may be made, and recorded, meanwhile.
+      .filter(({ kind, details }) => /^(backup|token)\./.test(kind) && (details['id'] ?? backup.id) === backup.id)
+      .map(({ kind, outcome, details }) => [kind, outcome, details['id'] ?? details['tokenId'], details['undoId']]);
+    const expected = [
+      ['backup.created', undefined, backup.id, undefined],
+      ['token.changed', 'issued', tokenId, undefined],
+      ['backup.restored', 'begun', backup.id, undoId],
+      ['backup.restored', 'done', backup.id, undoId],
+      ['token.changed', 'revoked', tokenId, undefined],
+    ];
+    const byText = (rows: readonly unknown[]): string[] => rows.map((row) => JSON.stringify(row)).sort();
+    assert.deepEqual(byText(told), byText(expected));
+    const restored = records.find(({ kind }) => kind === 'backup.restored');
+    assert.deepEqual([restored?.actor['kind'], restored?.actor['via']], ['client', 'http']);
+    assert.equal(((await call('audit/verify', {})) as ResultOf<'audit/verify'>).intact, true);
+    if (process.platform !== 'linux') return;
+    const open = readdirSync(`/proc/${child.pid}/fd`).map((fd) => linkOf(`/proc/${child.pid}/fd/${fd}`));
+    assert.ok(open.some((file) => file.includes('/audit/') && !file.includes('(deleted)')));
+    assert.deepEqual(
+      open.filter((file) => file.includes('(deleted)') && file.includes(dataFolder)),
+      [],
+    );
+  });
+
+  it('put back one conversation, and of a damaged backup what is whole, as their words on the command line say', async () => {
+    converse('first');
+    writeFileSync(path.join(dataFolder, 'settings.json'), '{"log.level":"warn"}');
+    await run('backup', 'create');
+    const first = savedState(dataFolder);
+    converse('second, longer');
+    const second = savedState(dataFolder);
+    const one = await run('backup', 'restore', 'latest', '--conversation', 'conversation-one');
+    assert.deepEqual([one.exitCode, one.stderr, savedState(dataFolder)], [0, '', first]);
+    const undo = /ai-dev-assistant (backup restore \S+ --conversation conversation-one)\n/.exec(one.stdout)?.[1];
+    await run(...(undo ?? assert.fail(one.stdout)).split(' '));
+    assert.deepEqual(savedState(dataFolder), second);
+    assert.equal((await run('backup', 'restore', 'latest', '--conversation', '../x')).exitCode, 1);
+
+    const id = /^(\S+) .* manual /m.exec((await run('backup', 'list')).stdout)?.[1] ?? assert.fail();
+    const parts = path.join(dataFolder, 'backups/v1/parts');
+    for (const name of readdirSync(parts)) {
+      const file = path.join(parts, name);
+      if (readFileSync(file, 'utf8').includes('log.level')) writeFileSync(file, '{"log.level":"WARN"}');
+    }
+    writeFileSync(path.join(dataFolder, 'settings.json'), '{"log.level":"info"}');
+    const refused = await run('backup', 'restore', id);
+    assert.equal(refused.exitCode, 1);
+    assert.match(refused.stderr, /settings\.json is damaged .*--skip-damaged.*make a new backup first/);
+    const skipped = await run('backup', 'restore', id, '--skip-damaged');
+    assert.deepEqual([skipped.exitCode, skipped.stderr], [0, '']);
+    assert.match(skipped.stdout, /left as they are now:\n! settings\.json\n$/);
+    assert.equal(readFileSync(path.join(dataFolder, 'settings.json'), 'utf8'), '{"log.level":"info"}');
+    const journal = Object.keys(first).find((name) => name.endsWith('.journal')) ?? assert.fail();
+    assert.equal(savedState(dataFolder)[journal], first[journal]);
   });
 
   it('are made before another version uses the data folder for the first time, and once only', async () => {
@@ -159,3 +232,13 @@ describe('backups from the command line and over HTTP', function () {
     assert.equal((await health()).status, 'ready');
   });
 });
+
+/** Of what a process had open a moment ago. */
+function linkOf(file: string): string {
+  try {
+    return readlinkSync(file);
+  } catch {
+    // It has been closed since.
+    return '';
+  }
+}

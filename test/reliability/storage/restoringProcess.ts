@@ -5,6 +5,7 @@ import { createLogger } from '../../../server/src/base/logger.ts';
 import { createProcessTable } from '../../../server/src/base/processTable.ts';
 import { BackupService } from '../../../server/src/storage/backups/backupService.ts';
 import { StorageGate } from '../../../server/src/storage/backups/storageGate.ts';
+import { RecordedAudit } from '../../support/recordedAudit.ts';
 
 /**
  * Restores two backups by turns, each of which first makes one of the present state, until it is killed. Says on stdout,
@@ -19,6 +20,8 @@ const service = new BackupService({
   clock: systemClock,
   gate: new StorageGate(systemClock),
   closeConversations: () => Promise.resolve(),
+  refuseWhileBusy: () => undefined,
+  audit: new RecordedAudit(),
   logger: createLogger((_level, line) => writeSync(2, `${line}\n`), 'warn'),
   onTrouble: (message) => writeSync(2, `${message ?? 'mended'}\n`),
 });
@@ -27,5 +30,5 @@ service.start();
 await service.started(AbortSignal.timeout(20_000));
 for (let round = 0; ; round += 1) {
   writeSync(1, 'restoring\n');
-  await service.restore(ids[round % ids.length] ?? '', { signal });
+  await service.restore({ id: ids[round % ids.length] ?? '' }, { signal });
 }

@@ -22,10 +22,10 @@ export function createBackupHandlers(backups: BackupService, clock: Clock): Hand
     'backup/list': () => backups.list(),
     'backup/verify': ({ id }, { client, signal }) =>
       backups.verify(id, { signal, onProgress: tell(client, 'verify', clock) }),
-    'backup/restore': ({ id, dryRun }, { client, signal }) =>
-      dryRun
-        ? backups.compare(id, signal)
-        : backups.restore(id, { signal, onProgress: tell(client, 'restore', clock) }),
+    'backup/restore': ({ dryRun, ...wanted }, { client, signal }) => {
+      const asked = { signal, onProgress: tell(client, 'restore', clock) };
+      return dryRun ? backups.compare(wanted, asked) : backups.restore(wanted, asked);
+    },
   };
 }
 

@@ -12,6 +12,19 @@ export const partBytes = 1024 * 1024;
 /** What is saved, by the first name of its path: all that cannot be made anew. Secrets and what is derived stay out. */
 export const savedRoots = ['conversations', 'audit', 'agents', 'settings.json'] as const;
 
+/** What a restore of everything replaces as a whole. The audit log is not: no restore takes a record away. */
+export const replacedRoots = ['conversations', 'agents', 'settings.json'] as const;
+
+/** Whether a path is one of the audit log, which only grows. */
+export function isAuditPath(relative: string): boolean {
+  return relative.startsWith('audit/');
+}
+
+/** The private key of the audit log, which backups made before it was left out may still have. */
+export function isSigningKey(relative: string): boolean {
+  return relative.startsWith('audit/signingKey.pem');
+}
+
 const sha256 = z.string().regex(/^[\da-f]{64}$/);
 const maxPathChars = 1_024;
 const segment = /^(?!\.{1,2}$)[^/\\:\p{Cc}]{1,255}$/u;
@@ -37,6 +50,8 @@ const savedFile = z.object({
   sourceBytes: z.int().min(0),
   sha256,
   parts: z.array(sha256),
+  /** A journal whose beginning was damaged already when it was saved: it is no conversation that could be opened. */
+  isUnopenable: z.literal(true).optional(),
 });
 export type SavedFile = z.output<typeof savedFile>;
 

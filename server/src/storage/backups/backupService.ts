@@ -8,17 +8,17 @@ import type { ProcessTable } from '../../base/processTable.ts';
 import { acquireLock } from '../conversationLock.ts';
 import { storageFailed } from '../errors.ts';
 import { ReleasedClaims } from '../releasedClaims.ts';
-import { sha256Of, type BackupManifest, type SavedFile } from './backupManifest.ts';
-import { verifyBackup, writeBackupTo } from './backupReading.ts';
+import type { BackupAudit } from '../ports.ts';
+import { replacedRoots, type BackupManifest } from './backupManifest.ts';
+import { findDamaged, verifyBackup, writeFilesTo, type DamagedFile, type ReadingFrom } from './backupReading.ts';
 import { BackupStore, summaryOf, type BackupSystem, type Progress } from './backupStore.ts';
-import { listSources, readSource, UnreadableSource, type SourceFile } from './backupSources.ts';
-import { FolderSwap, SwapUnfinished } from './folderSwap.ts';
+import { FolderSwap, SwapUnfinished, type SwapChange } from './folderSwap.ts';
+import { differencesOf, isInside, namesToReplace, planRestore, type RestorePlan } from './restorePlan.ts';
 import { RunningServers } from './runningServers.ts';
 import type { StorageGate } from './storageGate.ts';
 
 /** Another process that finishes a restore is waited for, looking this often. */
 const retryMs = 1_000;
-const maxListed = 1_000;
 const maxProblems = 100;
 
 export interface BackupServiceOptions extends BackupSystem {
@@ -27,6 +27,9 @@ export interface BackupServiceOptions extends BackupSystem {
   readonly gate: StorageGate;
   /** Gives every open conversation free. Rejects with `Conflict` where a turn runs in one. */
   readonly closeConversations: () => Promise<void>;
+  /** Throws `Conflict` where `closeConversations` would reject with it. */
+  readonly refuseWhileBusy: () => void;
+  readonly audit: BackupAudit;
   /** What is wrong, for the person; undefined when it is over. */
   readonly onTrouble: (message: string | undefined) => void;
 }
@@ -34,6 +37,15 @@ export interface BackupServiceOptions extends BackupSystem {
 interface Asked {
   readonly onProgress?: Progress | undefined;
   readonly signal: AbortSignal;
+}
+
+/** What of a backup is to be restored. */
+export interface Wanted {
+  readonly id: string;
+  /** Only this conversation. */
+  readonly sessionId?: string | undefined;
+  /** Files that are damaged in the backup stay as they are now, rather than nothing being restored. */
+  readonly skipDamaged?: boolean;
 }
 
 /**
@@ -80,7 +92,12 @@ export class BackupService {
   /** Answers the newest backup where nothing has changed since. Rejects with `Conflict` while another process is at it. */
   create(reason: BackupReason, { onProgress, signal }: Asked): Promise<BackupManifest> {
     return this.locked(signal, async (either) => {
-      const made = await this.store.create({ reason, signal: either, onProgress });
+      const onMade = ({ id, files, unreadable }: BackupManifest): void =>
+        this.options.audit.tell({
+          kind: 'backup.created',
+          details: { id, reason, files: files.length, unreadable: unreadable.length },
+        });
+      const made = await this.store.create({ reason, signal: either, onProgress, onMade });
       // Whoever asked for it: what was wrong with backups before is mended.
       this.options.onTrouble(undefined);
       return made;
@@ -102,7 +119,8 @@ export class BackupService {
       const backups = id === undefined ? await this.store.stored() : [await this.store.find(id)];
       const results: ResultOf<'backup/verify'>['backups'] = [];
       for (const [index, backup] of backups.entries()) {
-        const problems = await verifyBackup(backup, this.store, {
+        const problems = await verifyBackup(backup, {
+          store: this.store,
           signal: either,
           onProgress: (done, total) => onProgress?.(index * total + done, backups.length * total),
         });
@@ -112,38 +130,47 @@ export class BackupService {
     });
   }
 
-  /** What restoring would change. */
-  compare(id: string, signal: AbortSignal): Promise<ResultOf<'backup/restore'>> {
-    return this.working(signal, async (either) => {
-      const manifest = await this.manifestOf(id);
-      return { id: manifest.id, undoId: null, ...(await this.differences(manifest, either)) };
+  /** What restoring would change, and what stands in its way now. Rejects as `restore` does for a damaged backup. */
+  async compare(wanted: Wanted, { onProgress, signal }: Asked): Promise<ResultOf<'backup/restore'>> {
+    await this.started(signal);
+    return this.locked(signal, async (either) => {
+      const plan = await this.planOf(wanted);
+      const damaged = await findDamaged(plan.files, this.from(either, onProgress));
+      refuseDamaged(plan, damaged, wanted);
+      const differences = await differencesOf(plan, damaged, { ...this.options, signal: either });
+      return { id: plan.backupId, undoId: null, hindrance: await this.hindrance(), ...differences };
     });
   }
 
   /**
-   * Puts everything back as it was. Rejects with `Conflict` while another process uses the data folder or a turn runs
-   * here; the state is then the one before.
+   * Puts everything, or one conversation, back as it was. Rejects with `Conflict` while another process uses the data
+   * folder or a turn runs here; the state is then the one before.
    */
-  async restore(id: string, { onProgress, signal }: Asked): Promise<ResultOf<'backup/restore'>> {
+  async restore(wanted: Wanted, { onProgress, signal }: Asked): Promise<ResultOf<'backup/restore'>> {
     // Until then the mark of this very process would pass for that of another one.
     await this.started(signal);
     return this.locked(signal, async (either) => {
-      const manifest = await this.manifestOf(id);
+      const plan = await this.planOf(wanted);
       await this.refuseOthers();
-      const differences = await this.differences(manifest, either);
       await this.swap.prepare();
-      const around = { store: this.store, fileSystem: this.options.fileSystem, signal: either };
-      await writeBackupTo(this.swap.newFolder, manifest, { ...around, onProgress });
-      const undo = await this.options.gate.closedWhile(async () => {
+      const damaged = await this.write(plan.files, this.from(either, onProgress));
+      refuseDamaged(plan, damaged, wanted);
+      const differences = await differencesOf(plan, damaged, { ...this.options, signal: either });
+      const names = namesToReplace(plan, damaged);
+      const undoId = await this.options.gate.closedWhile(async () => {
         await this.options.closeConversations();
-        const wanted = new Set([manifest.id]);
-        const before = await this.store.create({ reason: 'restore', wanted, signal: either });
-        refuseIfUnreadable(before);
-        await this.commit(manifest.id);
-        return before;
+        const kept = new Set([plan.backupId]);
+        const before = await this.store.create({ reason: 'restore', wanted: kept, signal: either });
+        refuseIfUnreadable(before, names);
+        await this.keepAsTheyAre(damaged, before, either);
+        const change = { backupId: plan.backupId, undoId: before.id, names };
+        await this.options.audit.record(restoredEvent('begun', change));
+        await this.commit(change);
+        return before.id;
       });
-      this.options.logger.info('A backup was restored', { id: manifest.id, undoId: undo.id });
-      return { id: manifest.id, undoId: undo.id, ...differences };
+      this.options.audit.tell(restoredEvent('done', { backupId: plan.backupId, undoId }));
+      this.options.logger.info('A backup was restored', { id: plan.backupId, undoId });
+      return { id: plan.backupId, undoId, hindrance: null, ...differences };
     });
   }
 
@@ -177,8 +204,10 @@ export class BackupService {
   }
 
   private async finish(): Promise<void> {
-    const id = await this.swap.finish();
-    if (id !== undefined) this.options.logger.warn('The restore of a backup was cut off; it is finished now', { id });
+    const finished = await this.swap.finish();
+    if (finished === undefined) return;
+    this.options.audit.tell(restoredEvent('done', finished));
+    this.options.logger.warn('The restore of a backup was cut off; it is finished now', { id: finished.backupId });
   }
 
   /** Tries until it succeeds or the server stops: half a data folder is nothing that anybody may work with. */
@@ -217,21 +246,41 @@ export class BackupService {
     this.ending.signal.removeEventListener('abort', onAbort);
   }
 
-  private async manifestOf(id: string): Promise<BackupManifest> {
+  private async planOf({ id, sessionId }: Wanted): Promise<RestorePlan> {
     const found = await this.store.find(id);
-    if (found.manifest !== undefined && found.isWhole) return found.manifest;
+    if (found.manifest !== undefined) return planRestore(found.manifest, sessionId, this.options);
     throw new CodedError(
       'Unavailable',
-      `Backup ${found.id} is damaged and cannot be restored. "backup list" shows the good ones.`,
+      `Backup ${found.id} is damaged and cannot be restored: what belongs to it cannot be read. "backup list" shows the good ones.`,
       { args: { id: found.id } },
     );
   }
 
-  private async commit(id: string): Promise<void> {
+  private from(signal: AbortSignal, onProgress?: Progress): ReadingFrom {
+    return { store: this.store, signal, onProgress };
+  }
+
+  private write(files: RestorePlan['files'], from: ReadingFrom): Promise<DamagedFile[]> {
+    return writeFilesTo(this.swap.newFolder, files, { ...from, fileSystem: this.options.fileSystem });
+  }
+
+  /** What the new state lacks because it is damaged is taken from how it is now. */
+  private async keepAsTheyAre(
+    damaged: readonly DamagedFile[],
+    before: BackupManifest,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const lacking = new Set(damaged.map(({ path: file }) => file).filter((file) => isInside(file, replacedRoots)));
+    const present = before.files.filter((file) => lacking.has(file.path));
+    const [first] = await this.write(present, this.from(signal));
+    if (first !== undefined) throw new Error(`The backup that was just made is damaged: ${first.path}, ${first.why}`);
+  }
+
+  private async commit(change: SwapChange): Promise<void> {
     try {
-      await this.swap.commit(id, () => this.refuseOthers());
+      await this.swap.commit(change, () => this.refuseOthers());
     } catch (error) {
-      if (!(error instanceof SwapUnfinished)) throw storageFailed(`restore backup ${id}`, error);
+      if (!(error instanceof SwapUnfinished)) throw storageFailed(`restore backup ${change.backupId}`, error);
       this.noteUnfinished(error.cause);
       await this.untilFinished(() => this.finish());
     }
@@ -247,34 +296,13 @@ export class BackupService {
     );
   }
 
-  private async differences(manifest: BackupManifest, signal: AbortSignal): Promise<Differences> {
-    const { dataFolder, fileSystem } = this.options;
-    const { files } = await listSources(dataFolder, fileSystem);
-    const saved = new Map<string, SavedFile>(manifest.files.map((file) => [file.path, file]));
-    const result: Differences = { added: [], changed: [], removed: [] };
-    for (const source of files) {
-      signal.throwIfAborted();
-      const other = saved.get(source.path);
-      saved.delete(source.path);
-      if (other === undefined) result.removed.push(source.path);
-      else if (!(await this.isSame(source, other))) result.changed.push(source.path);
-    }
-    result.added.push(...saved.keys());
-    const { added, changed, removed } = result;
-    return {
-      added: added.slice(0, maxListed),
-      changed: changed.slice(0, maxListed),
-      removed: removed.slice(0, maxListed),
-    };
-  }
-
-  private async isSame(source: SourceFile, saved: SavedFile): Promise<boolean> {
-    const { dataFolder, fileSystem } = this.options;
+  private async hindrance(): Promise<string | null> {
     try {
-      const now = await readSource(dataFolder, source, fileSystem, (part) => Promise.resolve(sha256Of(part)));
-      return now?.sha256 === saved.sha256;
+      this.options.refuseWhileBusy();
+      await this.refuseOthers();
+      return null;
     } catch (error) {
-      if (error instanceof UnreadableSource) return false;
+      if (error instanceof CodedError) return error.message;
       throw error;
     }
   }
@@ -320,20 +348,39 @@ export class BackupService {
   }
 }
 
-interface Differences {
-  readonly added: string[];
-  readonly changed: string[];
-  readonly removed: string[];
+function refuseDamaged(
+  { backupId }: RestorePlan,
+  [first, ...others]: readonly DamagedFile[],
+  { sessionId, skipDamaged = false }: Wanted,
+): void {
+  if (first === undefined || (skipDamaged && sessionId === undefined)) return;
+  const more = others.length === 0 ? '' : ` and ${others.length} more`;
+  const what = `Backup ${backupId} was not restored: ${first.path} is damaged (${first.why})${more}. Nothing was changed.`;
+  const remedy =
+    sessionId === undefined
+      ? 'Restore what is whole of it (--skip-damaged; the damaged files then stay as they are now), or make a new backup first: what still is as it was then is stored again, which may mend this one.'
+      : 'Make a new backup first: if the conversation still is as it was then, it is stored again, which mends this one. Or take another backup.';
+  throw new CodedError('Unavailable', `${what} ${remedy}`, { args: { id: backupId, path: first.path } });
 }
 
-function refuseIfUnreadable({ unreadable }: BackupManifest): void {
-  const [first] = unreadable;
-  if (first === undefined) return;
+/** Only what is going to be replaced has to be saved first. */
+function refuseIfUnreadable({ unreadable }: BackupManifest, names: readonly string[]): void {
+  const lost = unreadable.find((file) => isInside(file.path, names) || names.some((name) => isInside(name, [file.path])));
+  if (lost === undefined) return;
   throw new CodedError(
     'Conflict',
-    `Nothing was restored: ${first.path} cannot be read (${first.code}), so the present state could not be saved first. Mend that file, or move it out of the data folder.`,
-    { args: { path: first.path, code: first.code } },
+    `Nothing was restored: ${lost.path} cannot be read (${lost.code}), so the present state could not be saved first. Mend that file, or move it out of the data folder.`,
+    { args: { path: lost.path, code: lost.code } },
   );
+}
+
+function restoredEvent(
+  outcome: 'begun' | 'done',
+  { backupId, undoId, names }: Omit<SwapChange, 'names'> & { readonly names?: readonly string[] },
+) {
+  // The names of single files can be many; that it was not everything is what matters.
+  const what = names === undefined ? {} : { replaced: names.slice(0, maxProblems) };
+  return { kind: 'backup.restored', outcome, details: { id: backupId, undoId, ...what } } as const;
 }
 
 function cancelled(reason: unknown): CodedError {

@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import { errorCode, type FileSystem, type OpenFile } from '../../base/fileSystem.ts';
 import { journalSuffix } from '../journalFormat.ts';
 import { maxRecordBytes, scanRecords } from '../recordCodec.ts';
-import { isSavedPath, partBytes, savedRoots, type SavedFile } from './backupManifest.ts';
+import { isSavedPath, isSigningKey, partBytes, savedRoots, type SavedFile } from './backupManifest.ts';
 
 /** Folders below a saved one; nothing of ours is nested deeper, and a link that leads in a circle ends here. */
 const maxDepth = 8;
@@ -25,7 +25,7 @@ export class UnreadableSource extends Error {
   }
 }
 
-/** Everything in the data folder that is saved, in the order of the paths, and what could not even be listed. */
+/** Everything in the data folder that is saved, and what could not even be listed. */
 export async function listSources(
   dataFolder: string,
   fileSystem: FileSystem,
@@ -35,9 +35,13 @@ export async function listSources(
   const walk = async (relative: string, depth: number): Promise<void> => {
     const absolute = path.join(dataFolder, ...relative.split('/'));
     try {
+      // A key that lies in every backup is harder to take back; whoever has none makes a new one.
+      if (isSigningKey(relative)) return;
       const facts = await fileSystem.stat(absolute);
       if (facts.kind === 'folder' && depth < maxDepth) {
         const names = [...(await fileSystem.list(absolute))].filter((name) => !isPassing(name)).sort();
+        // Signatures are written after their records, so here their size is taken first: none is without its record.
+        if (relative === 'audit') names.reverse();
         for (const name of names) await walk(`${relative}/${name}`, depth + 1);
       } else if (facts.kind === 'file' && files.length < maxFiles) {
         if (!isSavedPath(relative)) unreadable.push({ path: relative, code: 'EINVAL' });

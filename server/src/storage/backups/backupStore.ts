@@ -54,6 +54,8 @@ interface NewBackup {
   /** These stay, whatever their age. */
   readonly wanted?: ReadonlySet<string>;
   readonly onProgress?: Progress | undefined;
+  /** Called where another one was made, and the newest was not answered. */
+  readonly onMade?: (manifest: BackupManifest) => void;
   readonly signal: AbortSignal;
 }
 
@@ -136,7 +138,7 @@ export class BackupStore {
     return bytesOf(stored.map(({ manifest }) => ({ parts: partsOf(manifest) })));
   }
 
-  private async createAnew({ reason, wanted, onProgress, signal }: NewBackup): Promise<BackupManifest> {
+  private async createAnew({ reason, wanted, onProgress, onMade, signal }: NewBackup): Promise<BackupManifest> {
     const { dataFolder, fileSystem, clock, productVersion, logger } = this.system;
     const stored = await this.stored();
     await this.sweep(stored);
@@ -157,6 +159,7 @@ export class BackupStore {
     await ensureFolder(this.generations, fileSystem);
     signal.throwIfAborted();
     await writeFileAtomic(path.join(this.generations, `${id}${manifestSuffix}`), manifestText(manifest), fileSystem);
+    onMade?.(manifest);
     logger.info('A backup was made', { id, reason, files: files.length, unreadable: unreadable.length });
     try {
       await this.prune(new Set([...(wanted ?? []), id]));

@@ -5,10 +5,10 @@ import { writeFileAtomic } from '../../base/atomicFile.ts';
 import { errorCode, type FileSystem } from '../../base/fileSystem.ts';
 import { ensureFolder, exists, removeTree } from '../../base/folders.ts';
 import type { Logger } from '../../base/logger.ts';
-import { savedRoots } from './backupManifest.ts';
+import { isSavedPath, savedRoots } from './backupManifest.ts';
 
 /**
- * Replaces the saved part of a data folder by another one. The new state is written aside first, then a note says what
+ * Replaces files and folders of a data folder by others of the same names. The new state is written aside first, then a note says what
  * is going to be replaced, and from then on the change is certain: a few renames, which whoever finds the note finishes.
  * Nobody may read the data folder while a note is there.
  */
@@ -22,9 +22,12 @@ interface SwapSystem {
 
 const note = z.object({
   backupId: z.string(),
+  /** The backup that was made before. */
+  undoId: z.string().optional(),
   entries: z.array(
     z.object({
-      name: z.enum(savedRoots),
+      /** Relative to the data folder, with slashes. */
+      name: z.string().refine((name) => isSavedPath(name) || savedRoots.some((root) => root === name)),
       /** There is a new one, there was an old one. */
       isNew: z.boolean(),
       isOld: z.boolean(),
@@ -32,7 +35,14 @@ const note = z.object({
   ),
 });
 type Note = z.output<typeof note>;
-const maxNoteBytes = 65_536;
+const maxNoteBytes = 64 * 1024 * 1024;
+
+/** What is to be replaced, and which restore that is. */
+export interface SwapChange {
+  readonly backupId: string;
+  readonly undoId?: string | undefined;
+  readonly names: readonly string[];
+}
 
 export class FolderSwap {
   /** Where the new state is to be written before `commit`. */
@@ -63,21 +73,23 @@ export class FolderSwap {
   }
 
   /**
-   * Puts the new state in place of the old. `mayGoOn` is asked once, after the note stands and before anything is
+   * Puts what was prepared under `names` in place of what is there; a name under which nothing was prepared goes away.
+   * Names are relative to the data folder, with slashes. `mayGoOn` is asked once, after the note stands and before anything is
    * replaced; if it rejects, nothing was changed. Rejects with `SwapUnfinished` where the change stopped half way and
    * could not be taken back either; `finish` then has to be called until it succeeds.
    */
-  async commit(backupId: string, mayGoOn: () => Promise<void>): Promise<void> {
-    const { dataFolder, fileSystem } = this.system;
+  async commit(change: SwapChange, mayGoOn: () => Promise<void>): Promise<void> {
+    const { fileSystem } = this.system;
     await ensureFolder(this.oldFolder, fileSystem);
     const entries: Note['entries'] = [];
-    for (const name of savedRoots) {
-      const isNew = await exists(path.join(this.newFolder, name), fileSystem);
-      const isOld = await exists(path.join(dataFolder, name), fileSystem);
+    for (const name of change.names) {
+      const [target, fresh] = this.placesOf(name);
+      const isNew = await exists(fresh, fileSystem);
+      const isOld = await exists(target, fileSystem);
       if (isNew || isOld) entries.push({ name, isNew, isOld });
     }
     await this.syncAll();
-    const written: Note = { backupId, entries };
+    const written: Note = { backupId: change.backupId, undoId: change.undoId, entries };
     try {
       await writeFileAtomic(this.noteFile, `${JSON.stringify(written)}\n`, fileSystem);
       await mayGoOn();
@@ -95,16 +107,16 @@ export class FolderSwap {
   }
 
   /**
-   * Ends what another process began, if there is a note. Answers the id of the backup whose restoring was finished.
-   * Rejects with what the disk said, and may be called again.
+   * Ends what another process began, if there is a note. Answers which restore was finished. Rejects
+   * with what the disk said, and may be called again.
    */
-  async finish(): Promise<string | undefined> {
+  async finish(): Promise<Omit<SwapChange, 'names'> | undefined> {
     const begun = await this.readNote();
     if (begun === undefined) return undefined;
     await this.moveForward(begun);
     await this.removeNote();
     await this.tidy();
-    return begun.backupId;
+    return begun;
   }
 
   /** Tried once more, then taken back. */
@@ -128,9 +140,10 @@ export class FolderSwap {
 
   /** Each step may have been done before. */
   private async moveForward({ entries }: Note): Promise<void> {
-    const { dataFolder, fileSystem } = this.system;
+    const { fileSystem } = this.system;
     for (const { name, isNew, isOld } of entries) {
       const [target, fresh, former] = this.placesOf(name);
+      for (const place of [target, former]) await ensureFolder(path.dirname(place), fileSystem);
       const isWaiting = !isNew || (await exists(fresh, fileSystem));
       const isInPlace = isOld && isWaiting && !(await exists(former, fileSystem));
       if (isInPlace && (await exists(target, fileSystem))) await fileSystem.rename(target, former);
@@ -141,12 +154,11 @@ export class FolderSwap {
       }
       await fileSystem.rename(fresh, target);
     }
-    await fileSystem.syncFolder(dataFolder);
-    await this.syncAll();
+    await this.syncPlaces(entries);
   }
 
   private async moveBack({ entries }: Note): Promise<void> {
-    const { dataFolder, fileSystem } = this.system;
+    const { fileSystem } = this.system;
     for (const { name, isNew, isOld } of entries) {
       const [target, fresh, former] = this.placesOf(name);
       const isMoved = !isOld || (await exists(former, fileSystem));
@@ -154,12 +166,22 @@ export class FolderSwap {
       if (isReplaced) await fileSystem.rename(target, fresh);
       if (isOld && isMoved) await fileSystem.rename(former, target);
     }
-    await fileSystem.syncFolder(dataFolder);
-    await this.syncAll();
+    await this.syncPlaces(entries);
   }
 
   private placesOf(name: string): [target: string, fresh: string, former: string] {
-    return [path.join(this.system.dataFolder, name), path.join(this.newFolder, name), path.join(this.oldFolder, name)];
+    const segments = name.split('/');
+    const [target, fresh, former] = [this.system.dataFolder, this.newFolder, this.oldFolder];
+    return [path.join(target, ...segments), path.join(fresh, ...segments), path.join(former, ...segments)];
+  }
+
+  /** Makes every rename durable. */
+  private async syncPlaces(entries: Note['entries']): Promise<void> {
+    const folders = new Set(entries.flatMap(({ name }) => this.placesOf(name).map((place) => path.dirname(place))));
+    for (const folder of folders) {
+      if (await exists(folder, this.system.fileSystem)) await this.system.fileSystem.syncFolder(folder);
+    }
+    await this.syncAll();
   }
 
   private async syncAll(): Promise<void> {
@@ -191,8 +213,12 @@ export class FolderSwap {
     if (!(await this.isUnderWay())) return undefined;
     const file = await fileSystem.open(this.noteFile, 'read');
     try {
-      const bytes = Buffer.allocUnsafe(maxNoteBytes);
-      return note.parse(JSON.parse(bytes.toString('utf8', 0, await file.read(bytes, 0))));
+      const { sizeBytes } = await fileSystem.stat(this.noteFile);
+      const bytes = Buffer.alloc(Math.min(sizeBytes, maxNoteBytes));
+      for (let [length, count] = [0, -1]; count !== 0 && length < bytes.byteLength; length += count) {
+        count = await file.read(bytes.subarray(length), length);
+      }
+      return note.parse(JSON.parse(bytes.toString('utf8')));
     } finally {
       await file.close();
     }

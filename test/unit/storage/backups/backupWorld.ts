@@ -4,9 +4,11 @@ import * as path from 'node:path';
 import { systemClock, type Clock } from '../../../../server/src/base/clock.ts';
 import { nodeFileSystem, type FileSystem } from '../../../../server/src/base/fileSystem.ts';
 import { createProcessTable, type ProcessTable } from '../../../../server/src/base/processTable.ts';
-import { BackupService } from '../../../../server/src/storage/backups/backupService.ts';
+import { BackupService, type Wanted } from '../../../../server/src/storage/backups/backupService.ts';
+import { replacedRoots } from '../../../../server/src/storage/backups/backupManifest.ts';
 import type { RetentionLimits } from '../../../../server/src/storage/backups/backupRetention.ts';
 import { StorageGate } from '../../../../server/src/storage/backups/storageGate.ts';
+import { RecordedAudit } from '../../../support/recordedAudit.ts';
 import { recordingLogger } from '../../../support/recordingLogger.ts';
 
 const never = new AbortController().signal;
@@ -21,10 +23,12 @@ export function backupServiceOn(
     limits?: RetentionLimits;
     gate?: StorageGate;
     closeConversations?: () => Promise<void>;
+    refuseWhileBusy?: () => void;
   } = {},
 ) {
   const { logger, lines } = recordingLogger();
   const troubles: (string | undefined)[] = [];
+  const audit = new RecordedAudit();
   const service = new BackupService({
     dataFolder,
     productVersion: '1.2.3',
@@ -33,6 +37,8 @@ export function backupServiceOn(
     clock: systemClock,
     gate: new StorageGate(systemClock),
     closeConversations: () => Promise.resolve(),
+    refuseWhileBusy: () => undefined,
+    audit,
     logger,
     onTrouble: (message) => troubles.push(message),
     ...parts,
@@ -41,10 +47,11 @@ export function backupServiceOn(
     service,
     lines,
     troubles,
+    audit,
     create: (reason: Parameters<BackupService['create']>[0] = 'manual') => service.create(reason, { signal: never }),
     verify: (id?: string) => service.verify(id, { signal: never }),
-    restore: (id: string) => service.restore(id, { signal: never }),
-    compare: (id: string) => service.compare(id, never),
+    restore: (id: string, more: Omit<Wanted, 'id'> = {}) => service.restore({ id, ...more }, { signal: never }),
+    compare: (id: string, more: Omit<Wanted, 'id'> = {}) => service.compare({ id, ...more }, { signal: never }),
   };
 }
 
@@ -57,8 +64,8 @@ export function writeTree(folder: string, files: Readonly<Record<string, string 
   }
 }
 
-/** What of a data folder a backup has to bring back: the SHA-256 of each file by its path. */
-export function savedState(dataFolder: string): Record<string, string> {
+/** What of a data folder a restore has to replace: the SHA-256 of each file by its path. */
+export function savedState(dataFolder: string, roots = replacedRoots as readonly string[]): Record<string, string> {
   const state: Record<string, string> = {};
   const walk = (relative: string): void => {
     const file = path.join(dataFolder, relative);
@@ -66,7 +73,7 @@ export function savedState(dataFolder: string): Record<string, string> {
     if (!statSync(file).isDirectory()) state[relative] = createHash('sha256').update(readFileSync(file)).digest('hex');
     else for (const name of readdirSync(file).sort()) if (!/\.lock-|\.tmp$/.test(name)) walk(`${relative}/${name}`);
   };
-  for (const root of ['conversations', 'audit', 'agents', 'settings.json']) walk(root);
+  for (const root of roots) walk(root);
   return state;
 }
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { nodeFileSystem, type FileSystem } from '../../../../server/src/base/fileSystem.ts';
+import { savedRoots } from '../../../../server/src/storage/backups/backupManifest.ts';
 import { FakeClock } from '../../../support/fakeClock.ts';
 import { openFilesUnder } from '../../../support/openFiles.ts';
 import { FaultyFileSystem } from '../../../support/faultyFileSystem.ts';
@@ -34,21 +35,21 @@ describe('backups', () => {
     fixture.remove();
   });
 
-  it('bring back conversations, settings, personas and the audit log as they were, in a folder with any name', async () => {
+  it('bring back conversations, settings and personas as they were, and an audit log that is gone, in a folder with any name', async () => {
     const { id } = await fixture.written(['first', 'zweite Nachricht ä']);
     writeTree(data, {
       'settings.json': '{"log.level":"info"}',
       'agents/mine.agent.md': '# Ü',
       'audit/1.jsonl': '{}\n',
     });
-    const before = savedState(data);
+    const before = savedState(data, savedRoots);
     const world = backupServiceOn(data);
     const made = await world.create();
     fs.rmSync(path.join(data, 'conversations'), { recursive: true });
     writeTree(data, { 'settings.json': 'damaged', 'conversations/other/newer-one.journal': 'x\n' });
     fs.rmSync(path.join(data, 'audit'), { recursive: true });
     const result = await world.restore(made.id);
-    assert.deepEqual(savedState(data), before);
+    assert.deepEqual(savedState(data, savedRoots), before);
     assert.deepEqual(result.removed, ['conversations/other/newer-one.journal']);
     assert.deepEqual(result.changed, ['settings.json']);
     assert.equal(result.added.length, 2);
