@@ -365,7 +365,9 @@ function refuseDamaged(
 
 /** Only what is going to be replaced has to be saved first. */
 function refuseIfUnreadable({ unreadable }: BackupManifest, names: readonly string[]): void {
-  const lost = unreadable.find((file) => isInside(file.path, names) || names.some((name) => isInside(name, [file.path])));
+  const lost = unreadable.find(
+    (file) => isInside(file.path, names) || names.some((name) => isInside(name, [file.path])),
+  );
   if (lost === undefined) return;
   throw new CodedError(
     'Conflict',

@@ -70,8 +70,7 @@ describe('restoring a backup', () => {
       const { id } = await world.create();
       const log = savedState(data, ['audit']);
       writeTree(data, { 'audit/a.jsonl': '1\n' });
-      for (const gone of ['audit/anchors', 'audit/publicKeys'])
-        fs.rmSync(path.join(data, gone), { recursive: true });
+      for (const gone of ['audit/anchors', 'audit/publicKeys']) fs.rmSync(path.join(data, gone), { recursive: true });
       const { added, changed } = await world.restore(id);
       assert.deepEqual([added.sort(), changed], [Object.keys(files).slice(1), ['audit/a.jsonl']]);
       assert.deepEqual(savedState(data, ['audit']), log);
