@@ -67,7 +67,10 @@ describe('conversations that are exported and imported, from the command line an
     const file = path.join(elsewhere, 'talk.json');
     const exported = await run(['conversations', 'export', id, '--format', 'json', '--output', file]);
     assert.deepEqual([exported.exitCode, exported.stdout], [0, '']);
-    assert.match(exported.stderr, /^Written to .*talk\.json\. It holds everything that was said, secrets included\.\n$/);
+    assert.match(
+      exported.stderr,
+      /^Written to .*talk\.json\. It holds everything that was said, secrets included\.\n$/,
+    );
     assert.deepEqual(readdirSync(elsewhere), ['talk.json']);
     const imported = await run(['conversations', 'import', 'talk.json', '--json']);
     assert.deepEqual([imported.exitCode, imported.stderr], [0, '']);
