@@ -22,7 +22,7 @@ export const backupSummary = z.object({
   files: z.int().min(0),
   /** Of all files together; parts that backups share count in each. */
   sizeBytes: z.number().min(0),
-  /** `partial`: some files could not be read. `damaged`: something of it is missing or wrong. */
+  /** `partial`: some files could not be read, or were damaged before. `damaged`: something of it is missing or wrong. */
   status: z.enum(['good', 'partial', 'damaged']),
 });
 export type BackupSummary = z.output<typeof backupSummary>;
@@ -35,6 +35,8 @@ export const backup = {
       backup: backupSummary,
       /** What could not be read, relative to the data folder; 100 at most. */
       unreadable: z.array(z.object({ path: z.string(), code: z.string() })),
+      /** Journals that were saved as they are, and whose beginnings are damaged: no conversations any more; 100 at most. */
+      unopenable: z.array(z.string()),
     }),
     errors: ['Conflict'],
     scope: 'admin',

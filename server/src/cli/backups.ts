@@ -38,7 +38,13 @@ export async function createBackup(options: BackupOptions): Promise<void> {
     for (const { path, code } of result.unreadable) {
       print(`Not saved, because it cannot be read (${code}): ${makeVisible(path)}`);
     }
-    if (result.unreadable.length > 0) process.exitCode = exitCodes.failed;
+    for (const path of result.unopenable) {
+      print(`Saved, but no conversation any more, because its beginning is damaged: ${makeVisible(path)}`);
+    }
+    if (result.unopenable.length > 0) {
+      print('An older backup may have it whole: ai-dev-assistant backup restore ID --conversation CONVERSATION');
+    }
+    if (result.unreadable.length + result.unopenable.length > 0) process.exitCode = exitCodes.failed;
   });
 }
 

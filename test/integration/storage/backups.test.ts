@@ -95,6 +95,16 @@ describe('backups from the command line and over HTTP', function () {
     assert.match(refused.stderr, /no backup no-such-backup\. "backup list" shows/);
   });
 
+  it('say which journals they hold that are no conversations any more, with exit code 1', async () => {
+    converse('first');
+    const journal = Object.keys(savedState(dataFolder)).find((name) => name.endsWith('.journal')) ?? assert.fail();
+    writeFileSync(path.join(dataFolder, journal), 'no journal');
+    const made = await run('backup', 'create');
+    assert.equal(made.exitCode, 1);
+    assert.match(made.stdout, /beginning is damaged: conversations\/.*\/conversation-one\.journal\nAn older backup/);
+    assert.match((await run('backup', 'list')).stdout, / manual .* partial\n/);
+  });
+
   it('are not restored under a running server by another process, which is told its id', async () => {
     converse('first');
     await run('backup', 'create');

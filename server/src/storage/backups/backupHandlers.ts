@@ -1,7 +1,7 @@
 import type { backup } from '../../../protocol/backup.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Client, Handlers } from '../../base/handlers.ts';
-import { summaryOf, type Progress } from './backupStore.ts';
+import { summaryOf, unopenableOf, type Progress } from './backupStore.ts';
 import type { BackupService } from './backupService.ts';
 
 /** A person sees no more steps than this anyway. */
@@ -17,6 +17,7 @@ export function createBackupHandlers(backups: BackupService, clock: Clock): Hand
       return {
         backup: summaryOf({ id, number, manifest, isWhole: true }),
         unreadable: unreadable.slice(0, maxTold),
+        unopenable: unopenableOf(manifest).slice(0, maxTold),
       };
     },
     'backup/list': () => backups.list(),

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import * as path from 'node:path';
+import { CodedError } from '../../../protocol/errors.ts';
 import { errorCode, type FileSystem, type OpenFile } from '../../base/fileSystem.ts';
-import { journalSuffix } from '../journalFormat.ts';
+import { JournalFold, journalSuffix } from '../journalFormat.ts';
 import { maxRecordBytes, scanRecords } from '../recordCodec.ts';
 import { isSavedPath, isSigningKey, partBytes, savedRoots, type SavedFile } from './backupManifest.ts';
 
@@ -80,17 +81,39 @@ export async function readSource(
     const whole = createHash('sha256');
     const parts: string[] = [];
     let sizeBytes = 0;
+    let beginning: Uint8Array = Buffer.alloc(0);
     while (sizeBytes < end) {
       const part = await readRange(file, sizeBytes, Math.min(partBytes, end - sizeBytes));
       if (part.byteLength === 0) break;
+      if (sizeBytes === 0) beginning = part;
       whole.update(part);
       parts.push(await keep(part));
       sizeBytes += part.byteLength;
       if (part.byteLength < partBytes) break;
     }
-    return { ...source, sizeBytes, sha256: whole.digest('hex'), parts };
+    const isUnopenable = isJournal && (await hasLostHeader(path.posix.basename(source.path), beginning));
+    const saved = { ...source, sizeBytes, sha256: whole.digest('hex'), parts };
+    return isUnopenable ? { ...saved, isUnopenable } : saved;
   } finally {
     await file.close();
+  }
+}
+
+/** Whether a journal that begins with these bytes does not say any more whose conversation it is, so that none can open it. */
+async function hasLostHeader(fileName: string, beginning: Uint8Array): Promise<boolean> {
+  const fold = new JournalFold(fileName);
+  const read = (into: Uint8Array, position: number): Promise<number> => {
+    const bytes = beginning.subarray(position, position + into.byteLength);
+    into.set(bytes);
+    return Promise.resolve(bytes.byteLength);
+  };
+  try {
+    const { damaged } = await scanRecords({ read }, 0, (json) => !fold.take(json));
+    return damaged[0]?.offset === 0 || !fold.hasHeader;
+  } catch (error) {
+    // That of a newer program is not damaged: that program can open it.
+    if (error instanceof CodedError) return error.reason !== 'Unsupported';
+    throw error;
   }
 }
 

@@ -267,8 +267,17 @@ export function summaryOf({ id, manifest, isWhole }: StoredBackup): BackupSummar
     conversations: files.filter((file) => file.path.endsWith(journalSuffix)).length,
     files: files.length,
     sizeBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-    status: !isWhole ? 'damaged' : (manifest?.unreadable.length ?? 0) > 0 ? 'partial' : 'good',
+    status: !isWhole || manifest === undefined ? 'damaged' : lacksSomething(manifest) ? 'partial' : 'good',
   };
+}
+
+/** Journals of a backup that were damaged so badly when they were saved that they are no conversations any more. */
+export function unopenableOf({ files }: BackupManifest): string[] {
+  return files.filter(({ isUnopenable }) => isUnopenable).map((file) => file.path);
+}
+
+function lacksSomething(manifest: BackupManifest): boolean {
+  return manifest.unreadable.length > 0 || unopenableOf(manifest).length > 0;
 }
 
 function partsOf(manifest: BackupManifest | undefined): Map<string, number> {

@@ -4,6 +4,10 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { nodeFileSystem, type FileSystem } from '../../../../server/src/base/fileSystem.ts';
 import { savedRoots } from '../../../../server/src/storage/backups/backupManifest.ts';
+import { unopenableOf } from '../../../../server/src/storage/backups/backupStore.ts';
+import { headerJson } from '../../../../server/src/storage/journalFormat.ts';
+import { encodeRecord } from '../../../../server/src/storage/recordCodec.ts';
+import type { ConversationId } from '../../../../server/protocol/sessionEvents.ts';
 import { FakeClock } from '../../../support/fakeClock.ts';
 import { openFilesUnder } from '../../../support/openFiles.ts';
 import { FaultyFileSystem } from '../../../support/faultyFileSystem.ts';
@@ -331,6 +335,45 @@ describe('backups', () => {
     assert.equal(copies[0], copies[1]);
     assert.equal((await world.service.list()).backups[0]?.status, 'partial');
     await assert.rejects(world.restore(first.id), { message: /some-one.journal cannot be read \(EIO\)/ });
+  });
+
+  it('name journals that no conversation can be made of any more, and are not called good', async () => {
+    const damaged = await fixture.written(['damaged']);
+    const empty = await fixture.written(['empty']);
+    await fixture.written(['whole']);
+    const world = backupServiceOn(data);
+    const good = await world.create();
+    assert.deepEqual(unopenableOf(good), []);
+    const bytes = fs.readFileSync(damaged.file);
+    bytes[10] = (bytes[10] ?? 0) ^ 1;
+    fs.writeFileSync(damaged.file, bytes);
+    fs.truncateSync(empty.file);
+    const made = await world.create();
+    assert.deepEqual(
+      unopenableOf(made).map((file) => path.basename(file)),
+      [damaged.id, empty.id].map((id) => `${id}.journal`).sort(),
+    );
+    const { backups } = await world.service.list();
+    assert.deepEqual(
+      backups.map(({ status, conversations }) => [status, conversations]),
+      [
+        ['partial', 3],
+        ['good', 3],
+      ],
+    );
+    assert.deepEqual(unopenableOf(await world.create()), unopenableOf(made), 'the same one, nothing has changed');
+  });
+
+  it('do not take the journal of a newer program for a damaged one', async () => {
+    const header = headerJson({
+      conversationId: 'newer-one' as ConversationId,
+      cwd: '/',
+      createdAt: 1,
+      workspaceFolders: [],
+    });
+    const newer = encodeRecord(header.replace('"version":1', '"version":99'));
+    writeTree(data, { 'conversations/w/newer-one.journal': newer });
+    assert.deepEqual(unopenableOf(await backupServiceOn(data).create()), []);
   });
 
   it('follow no link out of the data folder when what was replaced is removed', async function () {
