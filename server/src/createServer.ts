@@ -304,6 +304,7 @@ export function createServer(options: ServerOptions): Server {
     refuseWhileBusy: () => sessions.refuseWhileTurnRuns(),
     audit: audit.trail,
   });
+  store.add(workspace.onChanged(() => backups.noteFolders(workspace.folders)));
   backups.start();
   const automaticBackups = makesBackups ? new AutomaticBackups({ ...backupSystem, backups }) : undefined;
 

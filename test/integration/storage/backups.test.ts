@@ -111,7 +111,11 @@ describe('backups from the command line and over HTTP', function () {
     server = await HttpServer.start(dataFolder, ['--workspace', workspace]);
     const refused = await run('backup', 'restore', 'latest');
     assert.equal(refused.exitCode, 1);
-    assert.match(refused.stderr, new RegExp(`Process ${server.child.pid} uses this data folder`));
+    const named = `Process ${server.child.pid} (${workspace}) uses this data folder`;
+    assert.ok(refused.stderr.includes(named), refused.stderr);
+    const preview = await run('backup', 'restore', 'latest', '--dry-run');
+    assert.equal(preview.exitCode, 0);
+    assert.ok(preview.stdout.includes(`Now that would be refused. ${named}`), preview.stdout);
   });
 
   it('are restored by the server that uses the folder, which goes on with them', async () => {

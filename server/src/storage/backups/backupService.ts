@@ -13,6 +13,7 @@ import { replacedRoots, type BackupManifest } from './backupManifest.ts';
 import { findDamaged, verifyBackup, writeFilesTo, type DamagedFile, type ReadingFrom } from './backupReading.ts';
 import { BackupStore, summaryOf, type BackupSystem, type Progress } from './backupStore.ts';
 import { FolderSwap, SwapUnfinished, type SwapChange } from './folderSwap.ts';
+import { refuseDamaged, refuseIfUnreadable, refuseOthers } from './restoreRefusals.ts';
 import { differencesOf, isInside, namesToReplace, planRestore, type RestorePlan } from './restorePlan.ts';
 import { RunningServers } from './runningServers.ts';
 import type { StorageGate } from './storageGate.ts';
@@ -78,6 +79,13 @@ export class BackupService {
     this.starting ??= this.options.gate.closedWhile(() => this.enter());
     this.starting.catch((error: unknown) => {
       if (!this.ending.signal.aborted) this.options.logger.error('Backups did not start', { error });
+    });
+  }
+
+  /** Says which folders are open here, for whoever is told that this process is in the way. */
+  noteFolders(folders: readonly string[]): void {
+    this.servers.noteFolders(folders).catch((error: unknown) => {
+      this.options.logger.info('The mark of this server could not be written', { error });
     });
   }
 
@@ -287,13 +295,7 @@ export class BackupService {
   }
 
   private async refuseOthers(): Promise<void> {
-    const pids = await this.servers.others();
-    if (pids.length === 0) return;
-    throw new CodedError(
-      'Conflict',
-      `Process ${pids.join(', ')} uses this data folder, so nothing was restored. Close that window or program and try again.`,
-      { args: { pid: pids.join(', ') } },
-    );
+    refuseOthers(await this.servers.others());
   }
 
   private async hindrance(): Promise<string | null> {
@@ -346,34 +348,6 @@ export class BackupService {
       this.works.delete(running);
     }
   }
-}
-
-function refuseDamaged(
-  { backupId }: RestorePlan,
-  [first, ...others]: readonly DamagedFile[],
-  { sessionId, skipDamaged = false }: Wanted,
-): void {
-  if (first === undefined || (skipDamaged && sessionId === undefined)) return;
-  const more = others.length === 0 ? '' : ` and ${others.length} more`;
-  const what = `Backup ${backupId} was not restored: ${first.path} is damaged (${first.why})${more}. Nothing was changed.`;
-  const remedy =
-    sessionId === undefined
-      ? 'Restore what is whole of it (--skip-damaged; the damaged files then stay as they are now), or make a new backup first: what still is as it was then is stored again, which may mend this one.'
-      : 'Make a new backup first: if the conversation still is as it was then, it is stored again, which mends this one. Or take another backup.';
-  throw new CodedError('Unavailable', `${what} ${remedy}`, { args: { id: backupId, path: first.path } });
-}
-
-/** Only what is going to be replaced has to be saved first. */
-function refuseIfUnreadable({ unreadable }: BackupManifest, names: readonly string[]): void {
-  const lost = unreadable.find(
-    (file) => isInside(file.path, names) || names.some((name) => isInside(name, [file.path])),
-  );
-  if (lost === undefined) return;
-  throw new CodedError(
-    'Conflict',
-    `Nothing was restored: ${lost.path} cannot be read (${lost.code}), so the present state could not be saved first. Mend that file, or move it out of the data folder.`,
-    { args: { path: lost.path, code: lost.code } },
-  );
 }
 
 function restoredEvent(

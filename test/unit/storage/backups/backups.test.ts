@@ -235,6 +235,12 @@ describe('backups', () => {
     const { id } = await world.create();
     const refused = { reason: 'Conflict', message: new RegExp(`Process ${process.ppid} uses this data folder`) };
     await assert.rejects(world.restore(id), refused);
+    other.service.noteFolders(['/home/me/a project']);
+    const named = `Process ${process.ppid} (/home/me/a project) uses this data folder`;
+    await waitFor(
+      'the open folder to be named',
+      async () => (await world.compare(id)).hindrance?.startsWith(named) === true,
+    );
     await other.service.dispose();
     await world.restore(id);
     await world.service.dispose();
