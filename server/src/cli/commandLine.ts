@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { grantedScopes } from '../../protocol/declaration.ts';
 import { CodedError } from '../../protocol/errors.ts';
+import { errorCode } from '../base/fileSystem.ts';
 import { logLevels } from '../base/logger.ts';
 import { readVersion } from '../version.ts';
 import {
@@ -44,6 +45,7 @@ import {
 
 /** Runs the command that `argv` names. Every failure is one line on stderr and an exit code of `exitCodes`. */
 export async function runCommandLine(argv: readonly string[]): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', passOverClosedPipe);
   try {
     await createProgram().parseAsync(argv);
   } catch (error) {
@@ -55,6 +57,14 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
       process.exitCode = exitCodes.failed;
     } else throw error;
   }
+}
+
+/**
+ * Whoever reads the output may have had enough of it, as `head` has after ten lines. What was asked for is done to its
+ * end all the same, and what nobody reads is dropped.
+ */
+function passOverClosedPipe(error: unknown): void {
+  if (!['EPIPE', 'ERR_STREAM_DESTROYED'].includes(errorCode(error) ?? '')) throw error;
 }
 
 function createProgram(): Command {
