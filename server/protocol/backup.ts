@@ -29,7 +29,7 @@ export type BackupSummary = z.output<typeof backupSummary>;
 
 export const backup = {
   'backup/create': request({
-    summary: 'Saves the conversations, the audit log, personas and settings as they are now. Secrets are never saved.',
+    summary: 'Saves the conversations, the audit log and settings as they are now. Secrets are never saved.',
     params: z.strictObject({}),
     result: z.object({
       backup: backupSummary,

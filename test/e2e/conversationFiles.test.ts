@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { errors } from 'playwright-core';
+import { HttpServer } from '../support/httpServer.ts';
 import { stepByStep } from '../support/stepByStep.ts';
 import { waitFor } from '../support/waitFor.ts';
 import { Workbench } from '../support/workbench.ts';
@@ -120,5 +121,49 @@ describe('Conversations as files and backups', function () {
     await workbench.screenshot('conversationFiles-5-restored');
     await workbench.toastButton('The backup was restored.', 'Undo').click();
     await waitFor('one to be listed', async () => (await lines('Why does the parser').count()) === 1);
+    await workbench.toast('The restore was undone.').waitFor();
+    await workbench.toastButton('The restore was undone.', 'Restore Again').waitFor();
+    await workbench.screenshot('conversationFiles-6-undone');
+  });
+
+  it('are not offered to be restored while another program uses the data folder, which is named', async () => {
+    const folder = path.join(root, 'another project');
+    mkdirSync(folder);
+    const server = await HttpServer.start(workbench.dataFolder, ['--workspace', folder]);
+    try {
+      await workbench.command('AI Assistant: Restore Backup…');
+      await workbench.pick('made by you');
+      const dialog = workbench.page.locator('.monaco-dialog-box');
+      await dialog.getByText(`Process ${server.child.pid} (${folder}) uses this data folder`).waitFor();
+      await workbench.screenshot('conversationFiles-7-hindrance');
+      assert.equal(await dialogButton('Restore').count(), 0);
+      await dialogButton('OK').click();
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it('that are damaged are offered with a warning, and what is whole comes back', async () => {
+    const parts = path.join(workbench.dataFolder, 'backups/v1/parts');
+    const ofImported = readdirSync(parts).filter((name) =>
+      readFileSync(path.join(parts, name), 'utf8').slice(0, 2_000).includes('"imported"'),
+    );
+    assert.ok(ofImported.length > 0);
+    for (const name of ofImported) rmSync(path.join(parts, name));
+    await workbench.command('AI Assistant: Delete Conversation');
+    await workbench.pick('Why does the parser');
+    await dialogButton('Delete').click();
+    await waitFor('none to be left', async () => (await lines('Why does the parser').count()) === 0);
+    await workbench.command('AI Assistant: Restore Backup…');
+    const entry = workbench.page.locator('.quick-input-list .monaco-list-row', { hasText: 'made by you' });
+    await entry.locator('.codicon-warning').waitFor();
+    await workbench.screenshot('conversationFiles-8-damaged');
+    await workbench.pick('made by you');
+    await dialogButton('Restore').waitFor();
+    const dialog = workbench.page.locator('.monaco-dialog-box');
+    assert.match(await dialog.innerText(), /stay as they are now: conversations\/.*\.journal/);
+    await workbench.screenshot('conversationFiles-9-skip');
+    await dialogButton('Restore').click();
+    await waitFor('the whole one to be listed', async () => (await lines('Why does the parser').count()) === 1);
   });
 });

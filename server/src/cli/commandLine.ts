@@ -112,7 +112,7 @@ function createProgram(): Command {
     program.command('conversations').description('conversations: which there are, to be given away and taken in'),
   );
 
-  addBackups(program.command('backup').description('copies of conversations, audit log, personas and settings'));
+  addBackups(program.command('backup').description('copies of conversations, audit log and settings'));
 
   addTokens(program.command('tokens').description('who else may come in over HTTP and WebSocket'));
 
