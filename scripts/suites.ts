@@ -27,19 +27,19 @@ export const suites: readonly Suite[] = [
     name: 'unit',
     patterns: ['test/unit/**/*.test.ts', 'test/architecture/**/*.test.ts'],
     needs: [],
-    limitMs: 3 * minuteMs,
+    limitMs: 5 * minuteMs,
   },
   {
     name: 'integration',
     patterns: ['test/integration/**/*.test.ts'],
     needs: ['package', 'browser', 'programs'],
-    limitMs: 12 * minuteMs,
+    limitMs: 15 * minuteMs,
   },
   {
     name: 'security',
     patterns: ['test/security/**/*.test.ts'],
     needs: ['package', 'browser'],
-    limitMs: 6 * minuteMs,
+    limitMs: 8 * minuteMs,
     alone: { environment: { GUARD_CANARIES: 'all', DOOR_FRAMES: '1000000' }, limitMs: 20 * minuteMs },
   },
   {
@@ -59,7 +59,7 @@ export const suites: readonly Suite[] = [
     name: 'reliability',
     patterns: ['test/reliability/**/*.test.ts'],
     needs: ['package', 'programs'],
-    limitMs: 5 * minuteMs,
+    limitMs: 8 * minuteMs,
     alone: {
       environment: { STORAGE_KILL_ROUNDS: '1000', STORAGE_FUZZ_RUNS: '1000', STORAGE_LARGE_JOURNAL_MIB: '1024' },
       limitMs: 30 * minuteMs,

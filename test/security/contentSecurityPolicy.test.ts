@@ -4,6 +4,8 @@ import { Severity, type Finding } from 'csp_evaluator/dist/finding.js';
 import { CspParser } from 'csp_evaluator/dist/parser.js';
 import { contentSecurityPolicy } from '../../extension/src/panels/contentSecurityPolicy.ts';
 import { headerProblems } from '../support/attacks/answerRules.ts';
+import { malformedRequests } from '../support/attacks/malformedBytes.ts';
+import { headersOf, sendRaw } from '../support/attacks/rawConnection.ts';
 import { HttpServer } from '../support/httpServer.ts';
 import { temporaryFolder } from '../support/temporaryFolder.ts';
 
@@ -46,6 +48,10 @@ describe('The content security policy', () => {
         const policy = String(headers['content-security-policy']);
         assert.deepEqual(findings(policy), [], request.path);
         assert.deepEqual(headerProblems(headers), [], request.path);
+      }
+      for (const { name, bytes } of malformedRequests) {
+        const answer = await sendRaw(server, bytes);
+        if (answer !== '') assert.deepEqual(headerProblems(headersOf(answer)), [], name);
       }
     } finally {
       await server.stop();

@@ -29,6 +29,10 @@ const holes = [
   },
 ];
 
+/** Each takes some seconds, so that all of them are made only where the suite is asked for by its name. */
+const everyNth = process.env['GUARD_CANARIES'] === 'all' ? 1 : 3;
+const chosen = holes.filter((_, index) => index % everyNth === 0);
+
 describe('The security audit', function () {
   this.timeout(auditLimitMs + 30_000);
   const folder = temporaryFolder();
@@ -64,7 +68,7 @@ describe('The security audit', function () {
     }
   });
 
-  for (const { guard, part, attack } of holes) {
+  for (const { guard, part, attack } of chosen) {
     it(`ends with exit code 1 and names the hole without: ${guard}`, async () => {
       const canary = guardCanaries.find((candidate) => candidate.guard.includes(guard));
       assert.ok(canary, `there is no such guard as ${guard}`);

@@ -18,12 +18,12 @@ export interface Canary {
   /** Stands there exactly once. */
   readonly guard: string;
   readonly without: string;
-  /** The tests run the bundle of the server, which is then made without the guard. */
+  /** The tests run what is bundled, the server or the panel, which is then made without the guard. */
   readonly isBundled?: boolean;
 }
 
-/** What `dist/` of a copy has of its own: the code of the server, and what starts it from beside it. */
-const ownBundles = ['commandLine.js', 'server.js'];
+/** What `dist/` of a copy has of its own, since it is made anew: the server's code, what starts it from beside it, the views. */
+const ownBundles = ['commandLine.js', 'server.js', 'webview'];
 
 /** A copy of the sources in which a guard can be taken out, to see that a test notices. The owner calls `remove`. */
 export class CanaryCopy {
@@ -39,7 +39,7 @@ export class CanaryCopy {
     assert.ok(from !== undefined && to !== undefined);
     mkdirSync(to);
     for (const name of readdirSync(from)) {
-      if (ownBundles.includes(name)) cpSync(path.join(from, name), path.join(to, name));
+      if (ownBundles.includes(name)) cpSync(path.join(from, name), path.join(to, name), { recursive: true });
       else if (!name.endsWith('.map')) symlinkSync(path.join(from, name), path.join(to, name));
     }
   }
@@ -61,17 +61,21 @@ export class CanaryCopy {
   }
 
   /** As `failures`, with the guard taken out. */
-  failuresWithout(canary: Canary, tests: string, grep: string): Promise<number> {
-    return this.without(canary, async () => {
-      if (canary.isBundled === true) await this.bundle();
-      return this.failures([tests], grep);
-    });
+  async failuresWithout(canary: Canary, tests: string, grep: string): Promise<number> {
+    const use = () => this.failures([tests], grep);
+    if (canary.isBundled !== true) return this.without(canary, use);
+    const name = canary.file.startsWith('webview-ui/') ? 'webview/agentPanel' : 'commandLine';
+    try {
+      return await this.without(canary, () => this.bundle(name).then(use));
+    } finally {
+      await this.bundle(name);
+    }
   }
 
   /** Makes the server with the guard taken out, and gives its program. It holds until another one is made. */
   serverWithout(canary: Canary): Promise<string> {
     return this.without(canary, async () => {
-      await this.bundle();
+      await this.bundle('commandLine');
       return path.join(this.folder.path, 'dist', 'server.js');
     });
   }
@@ -91,8 +95,8 @@ export class CanaryCopy {
     }
   }
 
-  /** Makes the server's bundle of this copy anew. Nothing else in `dist/` is written, which is not the copy's own. */
-  private async bundle(): Promise<void> {
-    await run(process.execPath, ['scripts/build.ts', 'commandLine'], { cwd: this.folder.path });
+  /** Makes a bundle of this copy anew. Nothing else in `dist/` is written, which is not the copy's own. */
+  private async bundle(name: string): Promise<void> {
+    await run(process.execPath, ['scripts/build.ts', name], { cwd: this.folder.path });
   }
 }

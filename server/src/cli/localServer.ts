@@ -15,7 +15,7 @@ import type { Logger } from '../base/logger.ts';
 import { createServer, type Server } from '../createServer.ts';
 import { prepareDataFolder, resolveDataFolder } from './dataFolder.ts';
 import { localHandshake } from './localClient.ts';
-import { readSettingsFile } from './settingsFile.ts';
+import { SettingsFile } from './settingsFile.ts';
 
 /** What the server says unasked, told apart by its method. */
 export type ServerMessage = {
@@ -48,7 +48,7 @@ export async function withLocalServer<T>(
   const dataFolder = resolveDataFolder(options.dataDir);
   prepareDataFolder(dataFolder);
   const environment = { ...process.env };
-  const handshake = localHandshake(options.workspace, readSettingsFile(dataFolder, environment, logger));
+  const handshake = localHandshake(options.workspace, new SettingsFile(dataFolder, environment, logger).read());
   const server = createServer({ dataFolder, logger, environment, startsPtyHost });
   const onError = (error: unknown): void => logger.error('A listener of the command line failed', { error });
   const closed = new ClosedEvent(onError);

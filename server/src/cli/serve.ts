@@ -15,7 +15,7 @@ import { prepareDataFolder, resolveDataFolder } from './dataFolder.ts';
 import { localHandshake } from './localClient.ts';
 import { createProcessLogger } from './processLogger.ts';
 import { ServeRecord } from './serveRecord.ts';
-import { readSettingsFile, watchSettingsFile } from './settingsFile.ts';
+import { SettingsFile } from './settingsFile.ts';
 
 export interface ServeOptions {
   readonly host: string;
@@ -47,12 +47,13 @@ export async function runServe(options: ServeOptions): Promise<void> {
   }
   const tls = await openTlsFiles(options, hosts, logger);
   const environment = { ...process.env };
-  const handshake = localHandshake(options.workspace, readSettingsFile(dataFolder, environment, logger));
+  const settingsFile = new SettingsFile(dataFolder, environment, logger);
+  const handshake = localHandshake(options.workspace, settingsFile.read());
   const server = createServer({ dataFolder, logger, hidden, environment, makesBackups: true });
   // What the command line says wins over the setting.
   if (options.logLevel === undefined) server.settings.onChanged((settings) => setLevel(settings['log.level']));
   server.configure(handshake, former.state === 'crashed');
-  const watching = watchSettingsFile(dataFolder, environment, logger, (read) => server.settings.replace(read));
+  const watching = settingsFile.watch((read) => server.settings.replace(read));
   const tokenFile = await server.tokens.open();
   for (const repair of tokenFile.repairs) {
     logger.warn(repair);

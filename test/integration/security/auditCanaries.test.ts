@@ -57,7 +57,7 @@ const calls: readonly {
   },
   ...["{ kind: 'setting.changed'", "{ kind: 'trust.changed'", "{ kind: 'secret.changed'"].map((begin) => ({
     file: 'server/src/security/audit/auditedChanges.ts',
-    call: `audit.record(${begin}`,
+    call: `audit.tell(${begin}`,
     without: `((_event: object) => undefined)(${begin}`,
     tests: 'changes of settings',
   })),

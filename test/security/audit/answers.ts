@@ -2,7 +2,7 @@ import { homedir } from 'node:os';
 import { projectFolder } from '../../../scripts/project.ts';
 import { headerProblems, leaksIn } from '../../support/attacks/answerRules.ts';
 import { malformedRequests } from '../../support/attacks/malformedBytes.ts';
-import { sendRaw } from '../../support/attacks/rawConnection.ts';
+import { headersOf, sendRaw } from '../../support/attacks/rawConnection.ts';
 import type { AttackedServer } from './attackedServer.ts';
 import type { Attack } from './findings.ts';
 
@@ -84,17 +84,6 @@ export function answerAttacks(server: AttackedServer): Attack[] {
       },
     },
   ];
-}
-
-function headersOf(answer: string): Record<string, string> {
-  const [head = ''] = answer.split('\r\n\r\n', 1);
-  const lines = head.split('\r\n').slice(1);
-  return Object.fromEntries(
-    lines.map((line) => {
-      const [name = '', ...rest] = line.split(':');
-      return [name.toLowerCase(), rest.join(':').trim()];
-    }),
-  );
 }
 
 /** The first few, and how many more there are. */

@@ -59,6 +59,11 @@ export const textCanaries: readonly GuardCanary[] = [
     ['|| /^[\\\\/]{2}/.test(trimmed)) return null;\n  return readFile', ') return null;\n  return readFile', ''],
     ["if (path === '' || unsafeInPath.test(path)) return null;", '', ''],
   ]),
+  // That no element of a stranger gets in is guarded twice, by the renderer and by the sanitizer: either is enough.
+  ...guardsOf('webview-ui/src/markdown/renderMarkdown.ts', 'test/integration/webview/agentPanel.test.ts', [
+    ["link.removeAttribute('href');", '', 'can smuggle in no script'],
+    ['image: ({ href, text }) =>', 'unused: ({ href, text }) =>', 'can smuggle in no script'],
+  ]).map((canary) => ({ ...canary, isBundled: true })),
   ...guardsOf('webview-ui/src/markdown/visibleText.ts', 'test/unit/webview/markdownText.test.ts', [
     ['return `⟨U+${code}⟩`;', 'return character;', 'by their codes'],
     [

@@ -63,10 +63,19 @@ export const transportCanaries: readonly GuardCanary[] = [
     ['if (this.malformed > maxMalformed)', 'if (this.malformed < 0)', 'closes when it is too much'],
   ]),
   ...guardsOf('server/src/transports/eventStreams.ts', events, [
-    ['watch(bearer, () => stream.end())', 'watch(bearer, () => undefined)', 'revoked'],
+    ["stream.end('Unauthenticated', 'The token does not hold any more.')", 'undefined', 'revoked'],
   ]),
   ...guardsOf('server/src/transports/httpAnswer.ts', 'test/security/contentSecurityPolicy.test.ts', [
     ["'Content-Security-Policy': \"default-src 'none'; frame-ancestors 'none'\",", '', ''],
     ["'X-Content-Type-Options': 'nosniff',", '', ''],
+  ]),
+  ...guardsOf('server/src/transports/httpTransport.ts', 'test/security/contentSecurityPolicy.test.ts', [
+    ['answerUnreadable(server);', '', 'every HTTP answer'],
+  ]),
+  ...guardsOf('server/src/transports/listener.ts', 'test/security/contentSecurityPolicy.test.ts', [
+    ['requireHostHeader: false,', '', 'every HTTP answer'],
+  ]),
+  ...guardsOf('server/src/terminals/commands/commandShell.ts', 'test/security/incidents/agentCommands.test.ts', [
+    ['umask 077', '', 'nothing in the data folder'],
   ]),
 ].map((canary) => ({ ...canary, isBundled: true }));

@@ -58,6 +58,18 @@ export async function sendRaw(target: RawTarget, bytes: string): Promise<string>
   }
 }
 
+/** The headers of an answer, by their names in lower case. */
+export function headersOf(answer: string): Record<string, string> {
+  const [head = ''] = answer.split('\r\n\r\n', 1);
+  const lines = head.split('\r\n').slice(1);
+  return Object.fromEntries(
+    lines.map((line) => {
+      const [name = '', ...rest] = line.split(':');
+      return [name.toLowerCase(), rest.join(':').trim()];
+    }),
+  );
+}
+
 /** The bytes that ask for a WebSocket with the right token. */
 export function upgradeRequest({ url, token }: RawTarget): string {
   return (

@@ -1,7 +1,7 @@
 import * as assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
-import { watchSettingsFile } from '../../../server/src/cli/settingsFile.ts';
+import { SettingsFile } from '../../../server/src/cli/settingsFile.ts';
 import { eventually } from '../../support/eventually.ts';
 import { recordingLogger } from '../../support/recordingLogger.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
@@ -13,7 +13,7 @@ describe('a settings.json that is watched', () => {
     const { logger, lines } = recordingLogger();
     const seen: object[] = [];
     const environment = { OLLAMA_HOST: 'localhost:1' };
-    const watching = watchSettingsFile(folder.path, environment, logger, (settings) => seen.push(settings));
+    const watching = new SettingsFile(folder.path, environment, logger).watch((settings) => seen.push(settings));
     const always = { 'providers.ollama.baseUrl': 'http://localhost:1' };
     try {
       writeFileSync(file, '{"terminals.max": 7}');
