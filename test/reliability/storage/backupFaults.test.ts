@@ -2,6 +2,7 @@ import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { savedRoots } from '../../../server/src/storage/backups/backupManifest.ts';
 import { openFilesUnder } from '../../support/openFiles.ts';
 import { backupServiceOn, filesBelow, savedState, writeTree } from '../../unit/storage/backups/backupWorld.ts';
 import { StorageFixture } from '../../unit/storage/storageFixture.ts';
@@ -24,11 +25,14 @@ describe('backups on a disk of which the n-th operation fails', function () {
       'conversations/w ä/first-one.journal': 'one\n',
       'conversations/w ä/second-one.journal': 'two\n',
       'settings.json': '{}',
+      'audit/a.jsonl': '1\n2\n',
     });
     await backupServiceOn(template).create();
-    restoredState = savedState(template);
+    restoredState = stateIn(template);
     writeTree(template, { 'conversations/w ä/first-one.journal': 'one\nmore\n', 'agents/mine.agent.md': 'x' });
     fs.rmSync(path.join(template, 'settings.json'));
+    // Single files are exchanged beside whole folders, too.
+    writeTree(template, { 'audit/a.jsonl': '1\n' });
   });
   after(() => {
     assert.deepEqual(openFilesUnder(fixture.folder), []);
@@ -47,7 +51,7 @@ describe('backups on a disk of which the n-th operation fails', function () {
       let failures = 0;
       for (let at = 1; ; at += stepOf(kind)) {
         const data = copyOfTemplate();
-        const before = savedState(data);
+        const before = stateIn(data);
         const failing = new FailingFileSystem(at, kind);
         const { service, create } = backupServiceOn(data, { fileSystem: failing.fileSystem });
         const error = await failureOf(create());
@@ -57,7 +61,7 @@ describe('backups on a disk of which the n-th operation fails', function () {
           failures += 1;
           assert.match(error.message, /\(E\w+\)\. \w+/, 'says what to do next');
         }
-        assert.deepEqual(savedState(data), before);
+        assert.deepEqual(stateIn(data), before);
         await assertGood(data);
         const next = await backupServiceOn(data).create();
         assert.deepEqual(stateOf(next.files), before);
@@ -76,7 +80,7 @@ describe('backups on a disk of which the n-th operation fails', function () {
       let [failures, successes] = [0, 0];
       for (let at = 1; ; at += stepOf(kind)) {
         const data = copyOfTemplate();
-        const before = savedState(data);
+        const before = stateIn(data);
         const [first] = (await backupServiceOn(data).service.list()).backups;
         const id = first?.id ?? '';
         const failing = new FailingFileSystem(at, kind);
@@ -92,7 +96,7 @@ describe('backups on a disk of which the n-th operation fails', function () {
         assert.ok(isRestored || isDeepStrictEqual(later, before), `neither before nor after, at operation ${at}`);
         if (error === undefined) assert.ok(isRestored, `not restored although it was said to be, at operation ${at}`);
         await backupServiceOn(data).restore(id);
-        assert.deepEqual(savedState(data), restored);
+        assert.deepEqual(stateIn(data), restored);
         await assertGood(data);
       }
       assert.ok(failures > 2 && successes > 0);
@@ -106,7 +110,7 @@ describe('backups on a disk of which the n-th operation fails', function () {
     await service.started(AbortSignal.timeout(retryLimitMs));
     await service.dispose();
     assert.ok(!fs.existsSync(path.join(data, 'backups/restoring.json')));
-    return savedState(data);
+    return stateIn(data);
   }
 
   async function assertGood(data: string): Promise<void> {
@@ -118,6 +122,10 @@ describe('backups on a disk of which the n-th operation fails', function () {
     );
   }
 });
+
+function stateIn(data: string): Record<string, string> {
+  return savedState(data, savedRoots);
+}
 
 function stateOf(files: readonly { path: string; sha256: string }[]): Record<string, string> {
   return Object.fromEntries(files.map((file) => [file.path, file.sha256]));
