@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync,
 import * as path from 'node:path';
 import type { ResultOf } from '../../../server/protocol/contract.ts';
 import { HttpServer } from '../../support/httpServer.ts';
+import { ModelServer } from '../../support/modelServer.ts';
 import { serverBundle, serverEnvironment } from '../../support/stdioServer.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 import { waitFor } from '../../support/waitFor.ts';
@@ -139,6 +140,41 @@ describe('backups from the command line and over HTTP', function () {
     await call('backup/restore', { id: backup.id, sessionId: 'conversation-one' });
     assert.deepEqual(await titles(), ['first']);
     assert.equal((await server.call('backup/restore', { id: '../x' })).status, 404);
+  });
+
+  it('are not restored while an agent works, which is said beforehand', async () => {
+    converse('first');
+    const model = await ModelServer.start({ models: ['test-model'] });
+    try {
+      model.willReply({ stream: [{ text: 'I am at it' }, { stall: true }] });
+      const settings = {
+        'providers.openaiCompatible.baseUrl': model.baseUrl,
+        'providers.ollama.baseUrl': 'http://127.0.0.1:9',
+      };
+      writeFileSync(path.join(dataFolder, 'settings.json'), JSON.stringify(settings));
+      const { exitCode } = await run('backup', 'create');
+      assert.equal(exitCode, 0);
+      server = await HttpServer.start(dataFolder, ['--workspace', workspace]);
+      const { sessionId } = (await server.call('session/new', { cwd: workspace })).body;
+      const value = 'openai-compatible/test-model';
+      await server.call('session/set_config_option', { sessionId, configId: 'model', value });
+      const prompt = [{ type: 'text', text: 'work on it' }];
+      const turn = Promise.allSettled([server.call('session/prompt', { sessionId, prompt })]);
+      const isRunning = async (): Promise<boolean> =>
+        ((await server?.call('session/list', {}))?.body as ResultOf<'session/list'>).sessions.some(
+          ({ running }) => running,
+        );
+      await waitFor('the turn to run', isRunning);
+      const preview = await server.call('backup/restore', { id: 'latest', dryRun: true });
+      assert.match(String(preview.body['hindrance']), /A turn is running in the conversation "work on it"/);
+      const refused = await server.call('backup/restore', { id: 'latest' });
+      assert.match(refused.text, /A turn is running/);
+      assert.ok(await isRunning(), 'and it was not disturbed');
+      await server.stop();
+      await turn;
+    } finally {
+      await model.close();
+    }
   });
 
   it('take no record out of the audit log of the server that restores them, which goes on in its file', async () => {
