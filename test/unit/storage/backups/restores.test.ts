@@ -101,6 +101,26 @@ describe('restoring a backup', () => {
       );
     });
 
+    it('is recorded there by the server that finishes what another one began', async () => {
+      writeTree(data, {
+        [some]: 'now\n',
+        [`backups/restoring/new/${some}`]: 'then\n',
+        'backups/restoring.json': JSON.stringify({
+          backupId: 'first',
+          undoId: 'second',
+          entries: [{ name: some, isNew: true, isOld: true }],
+        }),
+      });
+      const world = backupServiceOn(data);
+      world.service.start();
+      await world.service.started(AbortSignal.timeout(5_000));
+      await world.service.dispose();
+      assert.equal(read(some), 'then\n');
+      assert.deepEqual(world.audit.events, [
+        { kind: 'backup.restored', outcome: 'done', details: { id: 'first', undoId: 'second' } },
+      ]);
+    });
+
     it('is not done where that cannot be recorded', async () => {
       writeTree(data, { [some]: 'one\n' });
       const world = backupServiceOn(data);
