@@ -54,7 +54,14 @@ export type HostAction =
   /** Opens VS Code's page on which the person trusts the workspace, or does not. */
   | { readonly action: 'manageTrust' };
 
-export const commandsForViews = ['setApiKey', 'selectModel', 'showLog', 'restartServer', 'newTerminal'] as const;
+export const commandsForViews = [
+  'setApiKey',
+  'selectModel',
+  'showLog',
+  'restartServer',
+  'newTerminal',
+  'restoreBackup',
+] as const;
 export type CommandForViews = (typeof commandsForViews)[number];
 
 /** State of the server as the supervisor sees it. */

@@ -38,8 +38,12 @@ export const conversationSummary = z.looseObject({
   createdAt: z.number(),
   updatedAt: z.number(),
   access: conversationAccess,
-  /** A turn is under way in this server. */
+  /** A turn is under way, in this server or in the one that holds the conversation. */
   running: z.boolean(),
+  /** When it was imported, in milliseconds since 1970; left out for one that began here. */
+  importedAt: z.number().optional(),
+  /** Why it cannot be opened, and what to do; all that can be done with it here is to delete it. Left out: it can be. */
+  unopenable: z.string().optional(),
   unsavedEnd: unsavedEnd.optional(),
   /** What the index of conversations knows beyond that; left out while it is not loaded. */
   details: z.looseObject(conversationDetails).optional(),
@@ -84,6 +88,8 @@ export const session = {
       readOnlyReason: z.string().optional(),
       running: z.boolean(),
       unsavedEnd: unsavedEnd.optional(),
+      /** So many places of it are damaged and left out; `mark` is equal for the same damage. Left out: none is. */
+      unreadable: z.looseObject({ places: z.int().min(1), mark: z.string() }).optional(),
       /** True: forget what you have and fold `events` from nothing. False: go on. */
       isSnapshot: z.boolean(),
       /** Older turns exist that this snapshot leaves out. */

@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { errors } from 'playwright-core';
@@ -100,6 +109,8 @@ describe('Conversations as files and backups', function () {
     const panel = await workbench.webview('textarea');
     await panel.getByText('It reads on.').waitFor();
     await waitFor('both to be listed', async () => (await lines('Why does the parser').count()) === 2);
+    assert.equal(await lines('imported').count(), 1, 'the one that came from a file says so');
+    await workbench.screenshot('conversationFiles-2-imported');
   });
 
   it('are there again after a backup was restored, and as they were before after that was undone', async () => {
@@ -165,5 +176,29 @@ describe('Conversations as files and backups', function () {
     await workbench.screenshot('conversationFiles-9-skip');
     await dialogButton('Restore').click();
     await waitFor('the whole one to be listed', async () => (await lines('Why does the parser').count()) === 1);
+  });
+
+  it('stay in the history where their files are damaged, with a way to a backup, and can be deleted', async () => {
+    const updates = turnUpdates({ id: 'b', question: 'What is lost?', answer: 'The beginning.' });
+    const { ids, folder } = writeConversations(workbench.dataFolder, path.join(root, 'project'), [
+      { updates, at: Date.now() },
+    ]);
+    const file = path.join(folder, `${ids[0]}.journal`);
+    writeFileSync(file, readFileSync(file).fill('#', 0, 40));
+    await workbench.command('AI Assistant: Refresh History');
+    const line = lines('cannot be read: restore it from a backup');
+    await line.waitFor();
+    await line.locator('.codicon-warning').waitFor();
+    await line.click({ button: 'right' });
+    const entries = workbench.page.locator('.monaco-menu .action-label[aria-label]');
+    await entries.first().waitFor();
+    await workbench.screenshot('conversationFiles-10-damaged');
+    const names = (await entries.allTextContents()).filter((name) => name !== '');
+    assert.equal(names.length, 2, names.join());
+    assert.match(names[0] ?? '', /Restore Backup…/);
+    await entries.filter({ hasText: 'Delete' }).click();
+    await dialogButton('Delete').click();
+    await line.waitFor({ state: 'detached' });
+    assert.equal(existsSync(file), false);
   });
 });

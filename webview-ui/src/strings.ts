@@ -20,6 +20,12 @@ export const englishStrings = {
   'server.restart': 'Restart server',
   'server.showLog': 'Show log',
 
+  'damage.onePlace':
+    'Part of this conversation could not be read (1 place), and is missing here. What was damaged is kept aside.',
+  'damage.places':
+    'Parts of this conversation could not be read ({count} places), and are missing here. What was damaged is kept aside.',
+  'damage.restoreBackup': 'Restore backup…',
+
   'header.newConversation': 'New conversation',
   'header.history': 'Conversations',
   'header.untitled': 'New conversation',
@@ -34,6 +40,8 @@ export const englishStrings = {
   'history.confirmDelete': 'Delete',
   'history.cancelDelete': 'Keep',
   'history.running': 'running',
+  'history.unopenable': 'cannot be read',
+  'history.imported': 'imported',
   'history.readOnly': 'open in another window',
 
   'time.now': 'now',
@@ -83,6 +91,8 @@ export const englishStrings = {
   'tool.notRun': 'Not run',
   'tool.stopped': 'stopped',
   'tool.inBackground': 'in the background',
+  'tool.outputUntilBackground': 'Output until it went to the background:',
+  'tool.outputUntilInterrupted': 'Output until the server stopped:',
   'tool.continueInBackground': 'Continue in background',
   'tool.showTerminal': 'Show terminal',
   'tool.waitsForInput': 'Waits for your input',

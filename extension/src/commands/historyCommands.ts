@@ -3,7 +3,7 @@ import type { ConversationSummary } from '../../../server/protocol/session.ts';
 import { systemClock } from '../base/clock.ts';
 import { pickConversation } from '../history/conversationSearch.ts';
 import { dayLabel, dayOf } from '../history/historyDates.ts';
-import { conversationOf, iconOf, titleOf } from '../history/historyTree.ts';
+import { conversationOf, iconOf, isOpenable, titleOf } from '../history/historyTree.ts';
 import type { CommandEntry, CommandServices } from './commandEntry.ts';
 
 /** What the contract takes. */
@@ -45,7 +45,8 @@ export const historyCommands = {
   deleteConversation: {
     withoutServer: 'waits',
     run: async (services, target) => {
-      const conversation = await findOrPick(services, target, vscode.l10n.t('Delete which conversation?'));
+      const question = vscode.l10n.t('Delete which conversation?');
+      const conversation = await findOrPick(services, target, question, () => true);
       if (!conversation) return;
       const confirm = vscode.l10n.t('Delete');
       const answer = await vscode.window.showWarningMessage(
@@ -60,15 +61,16 @@ export const historyCommands = {
   refreshHistory: { withoutServer: 'waits', run: ({ history }) => history.refresh() },
 } as const satisfies Record<string, CommandEntry>;
 
-/** The conversation of the line that a command was called on, else the one that the person picks. */
+/** The conversation of the line that a command was called on, else one that the person picks of those that fit. */
 export async function findOrPick(
   { history }: CommandServices,
   target: unknown,
   title: string,
+  fits: (conversation: ConversationSummary) => boolean = isOpenable,
 ): Promise<ConversationSummary | undefined> {
   const named = conversationOf(target);
   if (named) return named;
-  const conversations = await history.list();
+  const conversations = (await history.list()).filter(fits);
   if (conversations.length === 0) {
     void vscode.window.showInformationMessage(vscode.l10n.t('There is no conversation about this folder yet.'));
     return undefined;

@@ -8,7 +8,7 @@ import { describeError, logFailure, type Log } from '../log.ts';
 import type { ServerClient } from '../server/serverClient.ts';
 import type { ConversationHistory } from './conversationHistory.ts';
 import { dayLabel, dayOf } from './historyDates.ts';
-import { iconOf, titleOf } from './historyTree.ts';
+import { iconOf, isOpenable, titleOf } from './historyTree.ts';
 
 /** Typing is waited for so long before the server is asked. */
 const typingPauseMs = 150;
@@ -101,8 +101,10 @@ class ConversationSearch implements Disposable {
   private async entriesFor(query: string): Promise<Entry[]> {
     const { client, history, log, clock } = this.services;
     try {
-      if (query === '')
-        return (await history.list()).slice(0, maxHits).map((one) => conversationEntry(one, clock.now()));
+      if (query === '') {
+        const latest = (await history.list()).filter(isOpenable).slice(0, maxHits);
+        return latest.map((one) => conversationEntry(one, clock.now()));
+      }
       const { hits, isComplete } = await client.request('conversation/search', { query, limit: maxHits });
       const entries = hits.map((hit) => hitEntry(hit, clock.now()));
       if (isComplete) return entries.length > 0 ? entries : [note('$(info)', vscode.l10n.t('Nothing found.'))];

@@ -10,6 +10,9 @@ const redrawMs = 200;
 /** Registered by the view; a line of the tree, not of the palette. */
 export const showOlderCommand = 'aiDevAssistant.showOlderConversations';
 
+/** Of the address that stands for a conversation which cannot be opened. */
+export const unopenableScheme = 'ai-dev-assistant-unopenable';
+
 /** A line of the view; commands of its menus are given it. */
 export type HistoryNode =
   | { readonly kind: 'day'; readonly day: string; readonly isFirst: boolean }
@@ -84,21 +87,33 @@ export function conversationOf(target: unknown): ConversationSummary | undefined
   return conversation as ConversationSummary;
 }
 
+/** Whether anything can be done with a conversation but deleting it. */
+export function isOpenable({ unopenable }: ConversationSummary): boolean {
+  return unopenable === undefined;
+}
+
 /** What a conversation is called, one without a title too. */
 export function titleOf({ title }: { readonly title: string }): string {
   return title === '' ? vscode.l10n.t('Untitled conversation') : title;
 }
 
 /** What is going on in a conversation, as an icon. */
-export function iconOf({ running, access }: Pick<ConversationSummary, 'running' | 'access'>): vscode.ThemeIcon {
+export function iconOf({
+  running,
+  access,
+  unopenable,
+}: Pick<ConversationSummary, 'running' | 'access' | 'unopenable'>): vscode.ThemeIcon {
+  if (unopenable !== undefined)
+    return new vscode.ThemeIcon('warning', new vscode.ThemeColor('problemsWarningIcon.foreground'));
   if (running) return new vscode.ThemeIcon('loading~spin');
   return new vscode.ThemeIcon(access === 'read' ? 'lock' : 'comment');
 }
 
 function conversationItem(node: Extract<HistoryNode, { kind: 'conversation' }>): vscode.TreeItem {
   const { conversation } = node;
+  if (conversation.unopenable !== undefined) return unopenableItem(conversation, conversation.unopenable);
   const title = titleOf(conversation);
-  const time = timeText(conversation.updatedAt);
+  const time = describe(conversation);
   const item = new vscode.TreeItem(title);
   item.id = conversation.sessionId;
   item.description = time;
@@ -110,6 +125,26 @@ function conversationItem(node: Extract<HistoryNode, { kind: 'conversation' }>):
   return item;
 }
 
+function describe({ updatedAt, importedAt }: ConversationSummary): string {
+  const time = timeText(updatedAt);
+  return importedAt === undefined ? time : vscode.l10n.t('{0}, imported', time);
+}
+
+/** What cannot be read has a backup, perhaps, and else can only be deleted: its line does nothing by itself. */
+function unopenableItem(conversation: ConversationSummary, why: string): vscode.TreeItem {
+  const title = titleOf(conversation);
+  const item = new vscode.TreeItem(title);
+  item.id = conversation.sessionId;
+  item.description = vscode.l10n.t('cannot be read: restore it from a backup');
+  item.iconPath = iconOf(conversation);
+  item.tooltip = why;
+  item.accessibilityInformation = { label: `${title}, ${item.description}` };
+  item.contextValue = 'unopenable';
+  // The label is greyed by the decoration of this address.
+  item.resourceUri = vscode.Uri.from({ scheme: unopenableScheme, path: `/${conversation.sessionId}` });
+  return item;
+}
+
 function olderItem(): vscode.TreeItem {
   const item = new vscode.TreeItem(vscode.l10n.t('Show older conversations'));
   item.id = 'older';
@@ -118,13 +153,14 @@ function olderItem(): vscode.TreeItem {
   return item;
 }
 
-function tooltipOf({ title, cwd, createdAt, updatedAt, access, details }: ConversationSummary): string {
+function tooltipOf({ title, cwd, createdAt, updatedAt, importedAt, access, details }: ConversationSummary): string {
   const inFull = (at: number): string => new Date(at).toLocaleString(vscode.env.language);
   const tokens = details ? details.inputTokens + details.outputTokens : 0;
   return [
     title,
     cwd,
     vscode.l10n.t('Begun {0}, last changed {1}', inFull(createdAt), inFull(updatedAt)),
+    ...(importedAt === undefined ? [] : [vscode.l10n.t('Imported {0}', inFull(importedAt))]),
     ...(details?.model ? [vscode.l10n.t('Model: {0}', details.model)] : []),
     ...(details?.persona ? [vscode.l10n.t('Persona: {0}', details.persona)] : []),
     ...(tokens > 0 ? [vscode.l10n.t('{0} tokens', tokens.toLocaleString(vscode.env.language))] : []),

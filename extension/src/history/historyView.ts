@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import type { Clock } from '../base/clock.ts';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import type { ConversationHistory } from './conversationHistory.ts';
-import { HistoryTree, showOlderCommand } from './historyTree.ts';
+import { HistoryTree, showOlderCommand, unopenableScheme } from './historyTree.ts';
 
 const viewId = 'aiDevAssistant.history';
 
@@ -14,6 +14,7 @@ export class HistoryView implements Disposable {
   constructor(history: ConversationHistory, clock: Clock) {
     const treeDataProvider = this.store.add(new HistoryTree(history, clock));
     const view = this.store.add(vscode.window.createTreeView(viewId, { treeDataProvider }));
+    this.store.add(vscode.window.registerFileDecorationProvider({ provideFileDecoration: greyedOut }));
     this.store.add(vscode.commands.registerCommand(showOlderCommand, () => history.showOlder()));
     this.store.add(vscode.workspace.onDidChangeWorkspaceFolders(() => history.refresh()));
     this.store.add(
@@ -28,4 +29,9 @@ export class HistoryView implements Disposable {
   dispose(): void {
     this.store.dispose();
   }
+}
+
+function greyedOut({ scheme }: vscode.Uri): vscode.FileDecoration | undefined {
+  if (scheme !== unopenableScheme) return undefined;
+  return new vscode.FileDecoration(undefined, undefined, new vscode.ThemeColor('disabledForeground'));
 }

@@ -101,6 +101,7 @@ export class Conversation {
       append: (updates) => this.append(updates),
       state: () => this.state,
       takeUpStarted: () => this.commands.takeUpStarted(),
+      wasCut: () => this.journal.wasCut,
       mayEnd: () => this.journal.access === 'write' && !this.running,
     });
     this.listening = this.listen();
@@ -122,7 +123,7 @@ export class Conversation {
   }
 
   summary(): ConversationSummary {
-    const { cwd, createdAt } = this.journal.header;
+    const { cwd, createdAt, imported } = this.journal.header;
     const { unsavedEnd } = this.openTurn;
     return {
       sessionId: this.id,
@@ -131,7 +132,8 @@ export class Conversation {
       createdAt,
       updatedAt: this.state.updatedAt,
       access: this.journal.access,
-      running: this.running !== undefined && !this.running.isEnding,
+      running: this.running ? !this.running.isEnding : this.runsElsewhere,
+      ...(imported && { importedAt: imported.at }),
       ...(unsavedEnd && { unsavedEnd }),
     };
   }
@@ -152,6 +154,17 @@ export class Conversation {
   get storageRefusal(): CodedError | undefined {
     const { refusal } = this.journal;
     return refusal?.reason === 'Conflict' ? undefined : refusal;
+  }
+
+  /** Another process holds the conversation, and is at work in it. */
+  private get runsElsewhere(): boolean {
+    const { access, refusal } = this.journal;
+    return access === 'read' && refusal?.reason === 'Conflict' && this.state.openTurnId !== undefined;
+  }
+
+  /** What could not be read of it. */
+  get unreadable(): ConversationJournal['unreadable'] {
+    return this.journal.unreadable;
   }
 
   /**

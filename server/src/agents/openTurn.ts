@@ -8,6 +8,9 @@ import type { ConversationState } from './conversationState.ts';
 /** A disk that was full is asked again this often. */
 const retryMs = 5_000;
 
+const endIsMissing =
+  'The end of this turn is missing: the last bytes in the file of this conversation are damaged. They were kept aside, and you can go on from here.';
+
 /** The end of a turn that the disk refused. */
 export interface RefusedEnd {
   readonly turnEnded: Extract<SessionUpdate, { sessionUpdate: 'turn_ended' }>;
@@ -23,6 +26,8 @@ export interface OpenTurnOptions {
   readonly append: (updates: readonly SessionUpdate[]) => Promise<unknown>;
   /** The results of calls that had been started, as far as they are known after all. */
   readonly takeUpStarted: () => Promise<ReadonlyMap<string, SessionUpdate>>;
+  /** The end of the journal was damaged when it was opened: a turn that looks open may have ended long ago. */
+  readonly wasCut: () => boolean;
   /** Whether the conversation can be written, and no turn runs in it. */
   readonly mayEnd: () => boolean;
   readonly clock: Clock;
@@ -74,16 +79,20 @@ export class OpenTurn implements Disposable {
     const { state, append, takeUpStarted } = this.options;
     const turnId = state().openTurnId;
     if (turnId !== undefined) {
-      const known = this.unsavedEnd === undefined ? undefined : this.refused;
+      const { cause, turnEnded } = this.endOf(turnId);
       const results = await takeUpStarted();
-      const closing = state().closing(known?.cause ?? 'Interrupted by a restart of the assistant', results);
-      await append([
-        ...closing,
-        known?.turnEnded ?? { sessionUpdate: 'turn_ended', turnId, stopReason: 'interrupted' },
-      ]);
+      await append([...state().closing(cause, results), turnEnded]);
     }
     this.refused = undefined;
     this.timer?.dispose();
+  }
+
+  private endOf(turnId: string): Pick<RefusedEnd, 'turnEnded' | 'cause'> {
+    if (this.refused !== undefined && this.unsavedEnd !== undefined) return this.refused;
+    const turnEnded = { sessionUpdate: 'turn_ended' as const, turnId, stopReason: 'interrupted' as const };
+    if (!this.options.wasCut()) return { cause: 'Interrupted by a restart of the assistant', turnEnded };
+    const error = { reason: 'Unavailable', message: endIsMissing };
+    return { cause: 'What followed could not be read', turnEnded: { ...turnEnded, error } };
   }
 
   private tryLater(): void {

@@ -19,7 +19,16 @@ export interface ConversationJournal {
   readonly access: 'write' | 'read';
   /** Why it cannot be written: `Conflict` where another process holds it. Undefined where it can. */
   readonly refusal: CodedError | undefined;
-  readonly header: { readonly conversationId: ConversationId; readonly cwd: string; readonly createdAt: number };
+  readonly header: {
+    readonly conversationId: ConversationId;
+    readonly cwd: string;
+    readonly createdAt: number;
+    readonly imported?: { readonly at: number };
+  };
+  /** What is damaged in it; `mark` is equal for the same damage, however often it is opened. */
+  readonly unreadable: { readonly places: number; readonly mark: string } | undefined;
+  /** Its end was not whole: the last events may be missing. */
+  readonly wasCut: boolean;
   /** Of the events up to this number some have been merged: who knows only a part of them cannot go on from there. */
   readonly compactedThrough: number;
   /** Events up to this number are not held in memory any more, but for the title, options and usage; 0 if all are. */
@@ -48,6 +57,10 @@ export interface JournalSummary {
   readonly updatedAt: number;
   readonly title: string;
   readonly lockedElsewhere: boolean;
+  readonly runsElsewhere: boolean;
+  readonly importedAt?: number;
+  /** Why it cannot be opened, and what to do. */
+  readonly unopenable?: string;
   /** What only an index knows. */
   readonly details?: ConversationSummary['details'];
 }

@@ -64,8 +64,8 @@ export class SessionService {
     const { journals, workspace } = this.options;
     const folders = workspace.folders.length > 0 || cwd === undefined ? workspace.folders : [cwd];
     // A conversation in which nothing was ever said is none that anybody looks for, unless somebody has it open now.
-    const begun = (await journals.list(folders)).filter(({ conversationId, title }) => {
-      return title !== '' || this.opened.has(conversationId);
+    const begun = (await journals.list(folders)).filter(({ conversationId, title, unopenable }) => {
+      return title !== '' || unopenable !== undefined || this.opened.has(conversationId);
     });
     const summaries = begun.map((summary) => this.toSummary(summary));
     const wanted = cwd === undefined ? summaries : summaries.filter((summary) => summary.cwd === cwd);
@@ -90,8 +90,10 @@ export class SessionService {
       const attachment = conversation.attach(client, fromSequence);
       const { sessionId, title, cwd, access, running, unsavedEnd } = conversation.summary();
       const readOnlyReason = conversation.storageRefusal?.message;
+      const { unreadable } = conversation;
       const more = { ...(readOnlyReason !== undefined && { readOnlyReason }), ...(unsavedEnd && { unsavedEnd }) };
-      return { sessionId, title, cwd, access, running, ...more, ...attachment, configOptions };
+      const place = { sessionId, title, cwd, access, running, ...more, ...(unreadable && { unreadable }) };
+      return { ...place, ...attachment, configOptions };
     });
   }
 
@@ -151,13 +153,30 @@ export class SessionService {
   }
 
   async delete(id: ConversationId): Promise<void> {
+    if (await this.isUnopenable(id)) await this.options.journals.delete(id);
+    else await this.deleteOpened(id);
+    this.options.broadcaster.notifyAll('session/changed', { sessionId: id, session: null });
+  }
+
+  private async deleteOpened(id: ConversationId): Promise<void> {
     await this.use(id, async (conversation) => {
       if (conversation.isRunning)
         throw new CodedError('Conflict', 'A turn is running in this conversation. Stop it first.');
       await this.closeOne(id, conversation);
       await this.options.journals.delete(id);
     });
-    this.options.broadcaster.notifyAll('session/changed', { sessionId: id, session: null });
+  }
+
+  /** What is no journal any more can be got rid of all the same. */
+  private async isUnopenable(id: ConversationId): Promise<boolean> {
+    try {
+      await this.get(id);
+      return false;
+    } catch (error) {
+      const isThere = error instanceof CodedError && (error.reason === 'Unavailable' || error.reason === 'Unsupported');
+      if (this.isClosed || !isThere) throw error;
+      return true;
+    }
   }
 
   /**
@@ -305,9 +324,11 @@ export class SessionService {
     const open = this.opened.get(summary.conversationId);
     const details = summary.details && { details: summary.details };
     if (open) return { ...open.summary(), ...details };
-    const { conversationId: sessionId, title, cwd, createdAt, updatedAt, lockedElsewhere } = summary;
-    const access = lockedElsewhere ? 'read' : 'write';
-    return { sessionId, title, cwd, createdAt, updatedAt, access, running: false, ...details };
+    const { conversationId: sessionId, title, cwd, createdAt, updatedAt, importedAt, unopenable } = summary;
+    const access = summary.lockedElsewhere || unopenable !== undefined ? 'read' : 'write';
+    const more = { ...(importedAt !== undefined && { importedAt }), ...(unopenable !== undefined && { unopenable }) };
+    const running = summary.runsElsewhere;
+    return { sessionId, title, cwd, createdAt, updatedAt, access, running, ...more, ...details };
   }
 }
 

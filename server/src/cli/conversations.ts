@@ -67,14 +67,20 @@ async function listed(server: LocalServer): Promise<readonly ConversationSummary
 
 function conversationTable(sessions: readonly ConversationSummary[], nowMs: number): string {
   const idChars = uniqueIdChars(sessions.map(({ sessionId }) => sessionId));
-  const rows = sessions.map(({ sessionId, title, cwd, updatedAt, running, access }) => [
+  const rows = sessions.map(({ sessionId, title, cwd, updatedAt, ...state }) => [
     sessionId.slice(0, idChars),
-    running ? 'running' : access === 'read' ? 'elsewhere' : 'idle',
+    stateOf(state),
     ageOf(nowMs - updatedAt),
     cell(title),
     cell(cwd),
   ]);
   return textTable([heads, ...rows]);
+}
+
+function stateOf({ running, access, unopenable }: Pick<ConversationSummary, 'running' | 'access' | 'unopenable'>) {
+  if (unopenable !== undefined) return 'damaged';
+  if (running) return 'running';
+  return access === 'read' ? 'elsewhere' : 'idle';
 }
 
 /** Writes a conversation as a document, to a file or to stdout. A file is there whole or stays as it was. */

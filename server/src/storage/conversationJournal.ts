@@ -15,6 +15,14 @@ export interface JournalHeader {
   readonly imported?: { readonly at: number; readonly conversationId: ConversationId };
 }
 
+/** What could not be read of a journal. */
+export interface Unreadable {
+  /** Stretches of damaged records, with whole ones between them. */
+  readonly places: number;
+  /** Equal for the same damage, however often the journal is opened. */
+  readonly mark: string;
+}
+
 /** One conversation's events, in memory and on disk. Whoever opened it closes it. */
 export interface ConversationJournal {
   /**
@@ -27,6 +35,10 @@ export interface ConversationJournal {
   readonly header: JournalHeader;
   /** One sentence for each damage that this opening found; empty if there was none, or it was reported before. */
   readonly damage: readonly string[];
+  /** The damage in front of the last good record, also what was reported before; undefined if there is none. */
+  readonly unreadable: Unreadable | undefined;
+  /** This opening has cut off an end that was not whole: the last events may be missing. */
+  readonly wasCut: boolean;
   /** Of the events up to this number some have been merged: who knows only a part of them cannot go on from there. */
   readonly compactedThrough: number;
   /** Events up to this number are not held in memory any more, but for the title, options and usage; 0 if all are. */
@@ -70,6 +82,12 @@ export interface ConversationSummary {
   readonly title: string;
   /** Another process may write to it now. */
   readonly lockedElsewhere: boolean;
+  /** A turn is under way in the process that holds it. */
+  readonly runsElsewhere: boolean;
+  /** When it was imported, in milliseconds since 1970; undefined for one that began here. */
+  readonly importedAt?: number;
+  /** Why it cannot be opened, and what to do: then only its id is certain, and its times are those of the file. */
+  readonly unopenable?: string;
   /** What only the index knows; undefined while it is not loaded. */
   readonly details?: Pick<IndexedConversation, 'persona' | 'model' | 'inputTokens' | 'outputTokens' | 'cost' | 'state'>;
 }

@@ -1,5 +1,6 @@
 import * as path from 'node:path';
 import { CodedError } from '../../protocol/errors.ts';
+import type { ConversationId } from '../../protocol/sessionEvents.ts';
 import { errorCode, type FileFacts } from '../base/fileSystem.ts';
 import type { ConversationJournal, ConversationSummary } from './conversationJournal.ts';
 import { liveClaims } from './conversationLock.ts';
@@ -7,7 +8,7 @@ import { storageFailed } from './errors.ts';
 import type { ConversationIndex } from './index/conversationIndex.ts';
 import type { IndexedConversation } from './index/indexedConversation.ts';
 import { conversationOf, journalSuffix } from './journalFormat.ts';
-import { summarize, titleOf, type JournalSummary } from './journalSummary.ts';
+import { hasOpenTurn, summarize, titleOf, type JournalSummary } from './journalSummary.ts';
 import type { JournalSystem } from './journalSystem.ts';
 
 /** Of a workspace with more conversations, the index is asked: looking at each journal takes too long. */
@@ -21,15 +22,15 @@ const maxCached = 4_000;
 
 interface Entry {
   readonly fileName: string;
-  readonly conversationId: string;
+  readonly conversationId: ConversationId;
   readonly facts: FileFacts;
 }
 
 interface Cached {
   readonly sizeBytes: number;
   readonly modifiedAt: number;
-  /** Undefined if the file could not be read; that is logged once for each state of the file. */
-  readonly summary: JournalSummary | undefined;
+  /** Why it cannot be read, which is logged once for each state of the file. */
+  readonly summary: JournalSummary | CodedError;
 }
 
 interface Folder {
@@ -39,6 +40,12 @@ interface Folder {
   readonly claims: readonly string[];
   /** The journals that this store has open for writing. */
   readonly own: ReadonlyMap<string, ConversationJournal>;
+}
+
+interface Listable extends Pick<JournalSummary, 'updatedAt' | 'title'> {
+  /** A row of the index tells by itself when it was imported. */
+  readonly header: Pick<JournalSummary['header'], 'conversationId' | 'cwd' | 'createdAt' | 'imported'>;
+  readonly hasOpenTurn?: boolean;
 }
 
 /** What the index says of conversations, by their ids, or undefined where it is not to be had. */
@@ -90,7 +97,7 @@ export class ConversationList {
       const conversationId = fileName.slice(0, -journalSuffix.length);
       const row = own.has(conversationId) || claimed.has(conversationId) ? undefined : rows.get(conversationId);
       if (row === undefined) unknown.push(fileName);
-      else listed.push(toSummary({ ...row, header: row }, false, row));
+      else listed.push(toSummary({ ...row, header: row }, { row }));
     }
     if (unknown.length > maxReadDirectly) return undefined;
     listed.push(...(await this.readFiles(folder, await this.stat(folder.path, unknown), rows)));
@@ -106,17 +113,23 @@ export class ConversationList {
 
   private async readFiles(folder: Folder, entries: readonly Entry[], rows: Rows): Promise<ConversationSummary[]> {
     const { own, claims } = folder;
-    const summaries = await inGroups(entries, (entry) =>
-      this.summaryOf(folder.path, entry, own.get(entry.conversationId)),
-    );
+    const summaries = await inGroups(entries, async (entry) => ({
+      entry,
+      summary: await this.summaryOf(folder.path, entry, own.get(entry.conversationId)),
+    }));
     const listed: ConversationSummary[] = [];
-    for (const summary of summaries) {
+    for (const { entry, summary } of summaries) {
       if (summary === undefined) continue;
-      const { conversationId } = summary.header;
+      const { conversationId } = entry;
+      const row = rows?.get(conversationId);
+      if (summary instanceof CodedError) {
+        listed.push(unopenable(entry, summary, row));
+        continue;
+      }
       const lockedElsewhere =
         !own.has(conversationId) &&
         (await liveClaims({ folder: folder.path, conversationId }, claims, this.system)).length > 0;
-      listed.push(toSummary(summary, lockedElsewhere, rows?.get(conversationId)));
+      listed.push(toSummary(summary, { lockedElsewhere, row }));
     }
     return listed;
   }
@@ -149,24 +162,26 @@ export class ConversationList {
     folder: string,
     { fileName, facts }: Entry,
     journal: ConversationJournal | undefined,
-  ): Promise<JournalSummary | undefined> {
+  ): Promise<JournalSummary | CodedError | undefined> {
     if (journal !== undefined) {
       const events = journal.events();
       const updatedAt = events.at(-1)?.at ?? journal.header.createdAt;
-      return { header: journal.header, updatedAt, title: titleOf(events, '') };
+      return { header: journal.header, updatedAt, title: titleOf(events, ''), hasOpenTurn: hasOpenTurn(events, false) };
     }
     const journalPath = path.join(folder, fileName);
     const cached = this.cache.get(journalPath);
     if (cached?.sizeBytes === facts.sizeBytes && cached.modifiedAt === facts.modifiedAt) return cached.summary;
     try {
-      const summary = await summarize(journalPath, fileName, this.system.fileSystem, cached?.summary);
+      const former = cached?.summary instanceof CodedError ? undefined : cached?.summary;
+      const summary = await summarize(journalPath, fileName, this.system.fileSystem, former);
       this.keep(journalPath, { ...facts, summary });
       return summary;
     } catch (error) {
-      this.system.logger.warn('A journal cannot be read and is not listed; the file is kept', { fileName, error });
+      this.system.logger.warn('A journal cannot be read; the file is kept', { fileName, error });
+      if (!(error instanceof CodedError)) return cached?.summary;
       // What is no journal stays none until it changes; what the disk refused now it may give the next time.
-      if (error instanceof CodedError) this.keep(journalPath, { ...facts, summary: undefined });
-      return error instanceof CodedError ? undefined : cached?.summary;
+      this.keep(journalPath, { ...facts, summary: error });
+      return error;
     }
   }
 
@@ -179,21 +194,31 @@ export class ConversationList {
 }
 
 function toSummary(
+  { header, updatedAt, title, hasOpenTurn: isOpen = false }: Listable,
   {
-    header,
-    updatedAt,
-    title,
-  }: Pick<JournalSummary, 'updatedAt' | 'title'> & {
-    readonly header: Pick<JournalSummary['header'], 'conversationId' | 'cwd' | 'createdAt'>;
-  },
-  lockedElsewhere: boolean,
-  row: IndexedConversation | undefined,
+    lockedElsewhere = false,
+    row,
+  }: { readonly lockedElsewhere?: boolean; readonly row: IndexedConversation | undefined },
 ): ConversationSummary {
-  const { conversationId, cwd, createdAt } = header;
-  const summary = { conversationId, cwd, createdAt, updatedAt, title, lockedElsewhere };
+  const { conversationId, cwd, createdAt, imported } = header;
+  const importedAt = imported?.at ?? row?.importedAt;
+  const place = { conversationId, cwd, createdAt, updatedAt, title, ...(importedAt !== undefined && { importedAt }) };
+  const summary = { ...place, lockedElsewhere, runsElsewhere: lockedElsewhere && isOpen };
   if (row === undefined) return summary;
   const { persona, model, inputTokens, outputTokens, cost, state } = row;
   return { ...summary, details: { persona, model, inputTokens, outputTokens, cost, state } };
+}
+
+/** What is left to say of a journal that cannot be opened; the index may remember what it was. */
+function unopenable(
+  { conversationId, facts }: Entry,
+  error: CodedError,
+  row: IndexedConversation | undefined,
+): ConversationSummary {
+  const { modifiedAt } = facts;
+  const known = { cwd: row?.cwd ?? '', createdAt: row?.createdAt ?? modifiedAt, title: row?.title ?? '' };
+  const nobody = { lockedElsewhere: false, runsElsewhere: false };
+  return { conversationId, ...known, updatedAt: modifiedAt, ...nobody, unopenable: error.message };
 }
 
 /** Runs `work` over `items`, a bounded number at a time, keeping their order. */

@@ -109,7 +109,7 @@ export class JournalStore {
 
   /**
    * The conversations of a workspace, or of all where no folder is given, the one changed last first; those that cannot
-   * be read are left out and logged.
+   * be opened say so and are logged.
    */
   async list(workspaceFolders: readonly string[]): Promise<ConversationSummary[]> {
     const own = await this.openForWriting();

@@ -13,6 +13,8 @@ export interface JournalSummary {
   /** Milliseconds since 1970, of the last event read; that of the creation if there is none. */
   readonly updatedAt: number;
   readonly title: string;
+  /** A turn has begun and not ended, by a process that is at work or one that died. */
+  readonly hasOpenTurn: boolean;
 }
 
 /**
@@ -32,19 +34,28 @@ export async function summarize(
     await scanRecords(limitedTo(file, Math.min(sizeBytes, windowBytes)), 0, head.take);
     const { header } = head;
     const events = [...head.events];
+    let newest = events;
     if (sizeBytes > windowBytes) {
       const tail = new JournalFold(fileName, header);
       await scanRecords(limitedTo(file, sizeBytes), Math.max(windowBytes, sizeBytes - windowBytes), tail.take);
-      events.push(...tail.events);
+      newest = tail.events;
+      events.push(...newest);
     }
     return {
       header,
       updatedAt: events.at(-1)?.at ?? header.createdAt,
       title: titleOf(events, former?.title ?? ''),
+      hasOpenTurn: hasOpenTurn(newest, sizeBytes > windowBytes),
     };
   } finally {
     await file.close();
   }
+}
+
+/** Of the newest events; where neither end of a turn is among them, they are `withinTurn` or before the first. */
+export function hasOpenTurn(newest: readonly SessionEvent[], withinTurn: boolean): boolean {
+  const last = newest.findLast(({ update }) => update.sessionUpdate.startsWith('turn_'));
+  return last === undefined ? withinTurn : last.update.sessionUpdate === 'turn_started';
 }
 
 /** The title given last, else the beginning of the first message, else `fallback`. */

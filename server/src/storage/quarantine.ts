@@ -1,5 +1,6 @@
 import * as path from 'node:path';
 import { errorCode, writeFully, type FileSystem, type OpenFile } from '../base/fileSystem.ts';
+import type { Unreadable } from './conversationJournal.ts';
 import type { DamagedRange } from './recordCodec.ts';
 
 const copyBytes = 256 * 1024;
@@ -64,6 +65,12 @@ export function unkeptDamage(
 function sentenceOfOthers(sentences: readonly string[], damaged: readonly DamagedRange[]): string[] {
   if (sentences.length === 0 || damaged.length <= maxPlaces) return [];
   return [`${damaged.length - maxPlaces} further places are damaged and were passed over, too.`];
+}
+
+/** The damaged places of a journal; undefined where there is none. */
+export function unreadableOf(damaged: readonly DamagedRange[]): Unreadable | undefined {
+  const last = damaged.at(-1);
+  return last && { places: damaged.length, mark: `${damaged.length}-${last.offset}-${last.lengthBytes}` };
 }
 
 function damageSentence({ offset, lengthBytes }: DamagedRange, kept: string): string {

@@ -3,12 +3,13 @@ import type { CodedError } from '../../protocol/errors.ts';
 import type { SessionEvent } from '../../protocol/sessionEvents.ts';
 import type { Disposable } from '../base/disposable.ts';
 import { Emitter } from '../base/emitter.ts';
-import type { ConversationJournal, JournalHeader } from './conversationJournal.ts';
+import type { ConversationJournal, JournalHeader, Unreadable } from './conversationJournal.ts';
 import { journalClosed } from './errors.ts';
 import { readBackward, readForward, type SlicedJournal } from './journalSlices.ts';
 import type { JournalPlace, OpenedJournal, Surroundings } from './journalSystem.ts';
 import { JournalTail } from './journalTail.ts';
 import { LeaseWatch } from './leaseWatch.ts';
+import { unreadableOf } from './quarantine.ts';
 
 /** A journal that is read along while somebody else writes, or where nobody can. */
 export class ReadableJournal implements ConversationJournal {
@@ -16,6 +17,8 @@ export class ReadableJournal implements ConversationJournal {
   readonly refusal: CodedError;
   readonly header: JournalHeader;
   readonly damage: readonly string[];
+  readonly unreadable: Unreadable | undefined;
+  readonly wasCut = false;
   private readonly appended: Emitter<SessionEvent>;
   private readonly stale: Emitter<undefined>;
   private readonly tail: JournalTail;
@@ -38,6 +41,7 @@ export class ReadableJournal implements ConversationJournal {
     const { logger } = around.system;
     this.header = fold.header;
     this.damage = around.damage;
+    this.unreadable = unreadableOf(scan.damaged);
     this.refusal = around.refusal;
     this.onClosed = around.onClosed;
     this.conversationId = place.conversationId;

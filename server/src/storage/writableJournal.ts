@@ -2,18 +2,21 @@ import type { CodedError } from '../../protocol/errors.ts';
 import type { SessionEvent, SessionUpdate } from '../../protocol/sessionEvents.ts';
 import type { Disposable } from '../base/disposable.ts';
 import { Emitter } from '../base/emitter.ts';
-import type { ConversationJournal, JournalHeader } from './conversationJournal.ts';
+import type { ConversationJournal, JournalHeader, Unreadable } from './conversationJournal.ts';
 import type { ConversationLock } from './conversationLock.ts';
 import { compactionLimits, JournalCompaction, removeUnfinished } from './journalCompaction.ts';
 import { readBackward, readForward, type SlicedJournal } from './journalSlices.ts';
 import type { JournalPlace, JournalSystem, OpenedJournal, Surroundings } from './journalSystem.ts';
 import { JournalWriter } from './journalWriter.ts';
+import { unreadableOf } from './quarantine.ts';
 import type { RecentEvents } from './recentEvents.ts';
 
 /** A journal that this process alone may write to. */
 export class WritableJournal implements ConversationJournal {
   readonly header: JournalHeader;
   readonly damage: readonly string[];
+  readonly unreadable: Unreadable | undefined;
+  readonly wasCut: boolean;
   readonly compactedThrough: number;
   private readonly place: JournalPlace;
   private readonly system: JournalSystem;
@@ -42,6 +45,8 @@ export class WritableJournal implements ConversationJournal {
     this.system = around.system;
     this.header = fold.header;
     this.damage = around.damage;
+    this.unreadable = unreadableOf(scan.damaged);
+    this.wasCut = scan.fileEnd > scan.goodEnd;
     this.compactedThrough = fold.compactedThrough;
     this.canBeCompacted = scan.damaged.length === 0 && fold.passedOver === 0 && !fold.isNewer;
     this.eventsSinceCompaction = fold.eventsSinceCompaction;

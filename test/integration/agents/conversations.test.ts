@@ -268,6 +268,26 @@ describe('Conversations', () => {
     await otherStore.dispose();
   });
 
+  it('are said to be running while another server is at work in them', async () => {
+    const sessionId = await world.begin(says('One.'));
+    await world.prompt(sessionId, 'one');
+    await world.sessions.close();
+    const { logger } = recordingLogger();
+    const otherStore = new JournalStore({ dataFolder: world.dataFolder, logger, clock: systemClock });
+    const held = await otherStore.open(sessionId);
+    await held.append([{ sessionUpdate: 'turn_started', turnId: 'elsewhere', model: 'a/b' }]);
+    await world.restart();
+    const isRunning = async () => (await world.sessions.list(undefined))[0]?.running;
+    assert.equal(await isRunning(), true);
+    assert.equal((await world.sessions.attach(sessionId, undefined, world.client)).running, true);
+    assert.equal(await isRunning(), true, 'also while it is open here');
+    await held.append([{ sessionUpdate: 'turn_ended', turnId: 'elsewhere', stopReason: 'end_turn' }]);
+    await world.update('turn_ended', ({ turnId }) => turnId === 'elsewhere');
+    assert.equal(await isRunning(), false);
+    await held.close();
+    await otherStore.dispose();
+  });
+
   it('can be written by whoever attaches again once the other server has let go', async () => {
     const sessionId = await world.begin(says('One.'));
     await world.prompt(sessionId, 'one');

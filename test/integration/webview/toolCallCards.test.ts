@@ -13,6 +13,7 @@ import {
   withModels,
 } from '../../support/conversationScript.ts';
 import type { ThemeName } from '../../support/webviewThemes.ts';
+import { eventually } from '../../support/eventually.ts';
 import { WebviewHarness, type OpenView } from '../../support/webviewHarness.ts';
 import type { SessionUpdate } from '../../../server/protocol/sessionEvents.ts';
 
@@ -163,11 +164,37 @@ describe('the card of a tool call', function () {
       await host.notify('session/update', { sessionId, ...next[1]! });
       await page.locator('.command .toolStatus', { hasText: 'in the background' }).waitFor();
       await page.locator('.command').getByText('listening on 3000').waitFor();
+      await page.locator('.outputCaption', { hasText: 'Output until it went to the background' }).waitFor();
+      await page.setViewportSize({ width: 280, height: 700 });
+      const [line, badge] = [page.locator('.commandLine'), page.locator('.command .toolStatus')];
+      const isBelow = async () => (await badge.boundingBox())!.y >= bottomOf(await line.boundingBox());
+      await eventually('the badge below the command', isBelow);
+      assert.ok((await line.boundingBox())!.width > 150, 'the command has the line to itself');
+      await page.setViewportSize({ width: 700, height: 700 });
+      await eventually('the badge beside the command', async () => !(await isBelow()));
+      await page.setViewportSize({ width: 280, height: 700 });
       assert.equal(await page.getByText('Continue in background').count(), 0);
       await view.screenshot('command-background');
       await host.notify('session/update', { sessionId, ...next[2]! });
       await page.locator('.command .outcome.failed', { hasText: 'exit code 1' }).waitFor();
       assert.equal(await page.getByText('Show terminal').count(), 0);
+      assert.equal(await page.locator('.outputCaption').count(), 0);
+    });
+
+    it('says where the output ends of a command that goes on although its server stopped', async () => {
+      const { page, host } = await openRunning();
+      const interrupted = update({
+        status: 'completed',
+        content: [{ type: 'terminal', terminalId }, ...text('half of it')],
+        rawOutput: { running: true, isInterrupted: true },
+      });
+      await host.notify('session/update', { sessionId, ...eventsOf([interrupted], 6)[0]! });
+      await page.locator('.outputCaption', { hasText: 'Output until the server stopped' }).waitFor();
     });
   });
 });
+
+function bottomOf(box: { y: number; height: number } | null): number {
+  assert.ok(box);
+  return box.y + box.height;
+}

@@ -95,12 +95,12 @@ describe('journal store', () => {
     fs.appendFileSync(file, torn);
     const journal = await fixture.store().open(id);
     assert.deepEqual(textsOf(journal.events()), ['one', 'two']);
-    assert.equal(journal.damage.length, 1);
+    assert.deepEqual([journal.damage.length, journal.wasCut, journal.unreadable], [1, true, undefined]);
     await journal.append([message('three')]);
     await fixture.close();
     const again = await fixture.store().open(id);
     assert.deepEqual(textsOf(again.events()), ['one', 'two', 'three']);
-    assert.deepEqual(again.damage, []);
+    assert.deepEqual([again.damage, again.wasCut], [[], false]);
     const aside = fs.readdirSync(path.dirname(file)).filter((name) => name.includes('.torn-'));
     assert.deepEqual(
       aside.map((name) => fs.readFileSync(path.join(path.dirname(file), name))),
@@ -121,6 +121,9 @@ describe('journal store', () => {
     await fixture.close();
     const again = await fixture.store().open(id);
     assert.deepEqual([sequencesOf(again.events()), again.damage], [[1, 3, 4], []]);
+    // Whoever looks at the conversation for the first time now has to be told all the same.
+    assert.equal(journal.unreadable?.places, 1);
+    assert.deepEqual(again.unreadable, journal.unreadable);
     const aside = fs.readdirSync(path.dirname(file)).filter((name) => name.includes('.damaged-'));
     assert.match(fs.readFileSync(path.join(path.dirname(file), aside[0]!), 'utf8'), /"Two"/i);
   });
@@ -164,8 +167,12 @@ describe('journal store', () => {
       fs.writeFileSync(file, content);
       const store = fixture.store();
       await assert.rejects(store.open(id), { reason: 'Unavailable', message: /beginning .* damaged/ });
-      assert.deepEqual(await store.list([fixture.folder]), []);
+      const [listed] = await store.list([fixture.folder]);
+      assert.equal(listed?.conversationId, id);
+      assert.match(listed.unopenable ?? '', /beginning .* damaged.*restore it from a backup/);
       assert.deepEqual(fs.readFileSync(file), Buffer.from(content));
+      await store.delete(id);
+      assert.deepEqual(await store.list([fixture.folder]), []);
     });
   }
 

@@ -89,11 +89,12 @@ export class AgentPanelController implements Disposable {
     }
   }
 
-  private restore({ sessionId, draft, chosenModel }: PersistedState): void {
+  private restore({ sessionId, draft, chosenModel, dismissedDamage }: PersistedState): void {
     this.state.wantedSessionId.value = sessionId;
     this.state.isLoading.value = sessionId !== null;
     this.state.draft.value = draft;
     this.state.chosenModel.value = chosenModel;
+    this.state.dismissedDamage.value = dismissedDamage;
   }
 
   private persist(): void {
@@ -101,6 +102,7 @@ export class AgentPanelController implements Disposable {
       sessionId: this.state.wantedSessionId.value,
       draft: this.state.draft.value,
       chosenModel: this.state.chosenModel.value,
+      dismissedDamage: this.state.dismissedDamage.value,
     };
     this.bridge.writeState(state);
   }

@@ -54,6 +54,7 @@ export interface ImportedConversation {
   /** Milliseconds since 1970. */
   readonly createdAt: number;
   readonly updatedAt: number;
+  readonly importedAt: number;
 }
 
 /**
@@ -122,6 +123,7 @@ export class ConversationImport implements LongWork {
       title,
       createdAt,
       updatedAt: Math.max(createdAt, this.updatedAt),
+      importedAt: header.imported?.at ?? createdAt,
     };
   }
 

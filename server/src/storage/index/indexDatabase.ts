@@ -319,11 +319,20 @@ function toConversation(
   headerText: SqlValue | undefined,
   foldText: SqlValue | undefined,
 ): IndexedConversation {
-  const { conversationId, cwd, createdAt } = JSON.parse(String(headerText)) as JournalHeader;
+  const { conversationId, cwd, createdAt, imported } = JSON.parse(String(headerText)) as JournalHeader;
   const fold = typeof foldText === 'string' ? (JSON.parse(foldText) as FoldState) : emptyFold(createdAt);
   const { updatedAt, title, firstText, persona, model, inputTokens, outputTokens, cost, state } = fold;
   const known = { conversationId, workspace, cwd, createdAt, updatedAt, title: title ?? firstText };
-  return { ...known, persona, model, inputTokens, outputTokens, cost, state };
+  return {
+    ...known,
+    ...(imported && { importedAt: imported.at }),
+    persona,
+    model,
+    inputTokens,
+    outputTokens,
+    cost,
+    state,
+  };
 }
 
 function toTotals([turns, inputTokens, outputTokens, cost]: readonly (SqlValue | undefined)[]): UsageTotals {

@@ -8,6 +8,8 @@ export interface IndexedConversation {
   readonly cwd: string;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
+  /** When it was imported, in milliseconds since 1970; undefined for one that began here. */
+  readonly importedAt?: number;
   /** Milliseconds since 1970, of the last event. */
   readonly updatedAt: number;
   /** The title given last, else the beginning of the first message, else empty. */

@@ -143,6 +143,9 @@ describe('an exported conversation that is imported', function () {
     const listed = await store.list([world.fixture.folder]);
     await store.dispose();
     assert.deepEqual(listed.map((one) => one.title).sort(), ['It goes on', 'Why?']);
+    const importedAt = new Map(listed.map((one) => [one.title, one.importedAt]));
+    assert.deepEqual([importedAt.get('It goes on'), importedAt.get('Why?')], [header.imported.at, undefined]);
+    assert.equal(world.imported[0]?.importedAt, header.imported.at);
     assert.deepEqual(
       world.imported.map((session) => [session.sessionId, session.title, session.updatedAt]),
       [[sessionId, 'Why?', journal.events().at(-2)?.at]],

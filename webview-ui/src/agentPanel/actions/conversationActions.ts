@@ -69,7 +69,7 @@ export class ConversationActions implements Disposable {
     this.hasNoPast = false;
     const number = this.attachNumber;
     await this.refreshList();
-    const latest = this.state.sessions.value?.[0];
+    const latest = this.state.sessions.value?.find(({ unopenable }) => unopenable === undefined);
     this.state.isLoading.value = false;
     const isUntouched = number === this.attachNumber && this.state.wantedSessionId.value === null;
     if (latest?.access === 'write' && isUntouched) await this.open(latest.sessionId);
@@ -173,6 +173,7 @@ export class ConversationActions implements Disposable {
       sessionId: answer.sessionId,
       access: answer.access,
       readOnlyReason: answer.readOnlyReason ?? null,
+      unreadable: answer.unreadable ?? null,
       configOptions: answer.configOptions,
       // Of another window's conversation this server does not know whether a turn is running.
       view: answer.running || answer.access === 'read' ? folded : withoutRunningTurn(folded, answer.unsavedEnd),

@@ -13,6 +13,8 @@ export interface OpenConversation {
   readonly access: 'write' | 'read';
   /** Why it can only be read, if it is not because another window holds it. */
   readonly readOnlyReason: string | null;
+  /** What of it is damaged and left out, if anything. */
+  readonly unreadable: { readonly places: number; readonly mark: string } | null;
   readonly earlier: EarlierMessages;
   readonly configOptions: readonly ConfigOption[];
   readonly view: ConversationView;
@@ -67,6 +69,8 @@ export class AgentPanelState {
   /** A prompt that was sent and is not yet part of the conversation's events. */
   readonly pendingPrompt = signal<string | null>(null);
   readonly notice = signal<Notice | null>(null);
+  /** Damage that the person was told of, as `<session id> <mark>`; the latest last. */
+  readonly dismissedDamage = signal<readonly string[]>([]);
   readonly isModelPickerOpen = signal(false);
   /** The draft was sent while no model was chosen: it goes out as soon as one is. */
   readonly sendsAfterPick = signal(false);

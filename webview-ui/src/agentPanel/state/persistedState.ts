@@ -4,9 +4,11 @@ export interface PersistedState {
   readonly draft: string;
   /** The model picked before the first prompt of a conversation that does not exist yet. */
   readonly chosenModel: string | null;
+  /** See `AgentPanelState.dismissedDamage`. */
+  readonly dismissedDamage: readonly string[];
 }
 
-const nothing: PersistedState = { sessionId: null, draft: '', chosenModel: null };
+const nothing: PersistedState = { sessionId: null, draft: '', chosenModel: null, dismissedDamage: [] };
 
 /** Reads what a former life of the view wrote; anything of another shape counts as nothing. */
 export function readPersistedState(value: unknown): PersistedState {
@@ -15,5 +17,11 @@ export function readPersistedState(value: unknown): PersistedState {
     const field: unknown = Reflect.get(value, key);
     return typeof field === 'string' ? field : null;
   };
-  return { sessionId: text('sessionId'), draft: text('draft') ?? '', chosenModel: text('chosenModel') };
+  const dismissed: unknown = Reflect.get(value, 'dismissedDamage');
+  return {
+    sessionId: text('sessionId'),
+    draft: text('draft') ?? '',
+    chosenModel: text('chosenModel'),
+    dismissedDamage: Array.isArray(dismissed) ? dismissed.filter((entry) => typeof entry === 'string') : [],
+  };
 }

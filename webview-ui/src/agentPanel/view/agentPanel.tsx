@@ -2,6 +2,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { Banner } from './banner.tsx';
 import { Composer } from './composer.tsx';
 import { Conversation } from './conversation.tsx';
+import { DamageBanner } from './damageBanner.tsx';
 import { EmptyState } from './emptyState.tsx';
 import { Header } from './header.tsx';
 import { usePanel } from './panelContext.ts';
@@ -49,6 +50,7 @@ export function AgentPanel() {
     <div class="panel" ref={panel}>
       <Header />
       <Banner />
+      <DamageBanner />
       {hasConversation ? <Conversation /> : state.needsSetup.value ? <SetupCard /> : <EmptyState />}
       {hasConversation && state.needsSetup.value && <SetupCard />}
       <Composer />

@@ -8,7 +8,14 @@ import type { ToolCallItem } from '../state/conversationView.ts';
 import { ClippedText } from './clippedText.tsx';
 import { callState } from './callState.ts';
 import { copyText, showTerminal, usePanel } from './panelContext.ts';
-import { isInBackground, readCommandLine, readCommandOutcome, readPrompt, readTerminalId } from './readCommand.ts';
+import {
+  isInBackground,
+  readCommandLine,
+  readCommandOutcome,
+  readPrompt,
+  readTerminalId,
+  wasInterrupted,
+} from './readCommand.ts';
 import { contentText, ToolStatus } from './toolStatus.tsx';
 
 const terminalRows = 10;
@@ -44,6 +51,11 @@ export function CommandCard({ call }: { readonly call: ToolCallItem }) {
           />
           <RunningFooter call={call} terminalId={terminalId} />
         </>
+      )}
+      {!isLive && output !== '' && isInBackground(call) && (
+        <div class="outputCaption">
+          {t(wasInterrupted(call) ? 'tool.outputUntilInterrupted' : 'tool.outputUntilBackground')}
+        </div>
       )}
       {!isLive && output !== '' && <ClippedText text={output} keep="end" />}
       {isInBackground(call) && terminalId !== null && <RunningFooter call={call} terminalId={terminalId} />}

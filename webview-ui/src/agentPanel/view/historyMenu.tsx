@@ -43,7 +43,9 @@ export function HistoryMenu({ onClose }: { readonly onClose: () => void }) {
 function toEntry(session: ConversationSummary, now: number): PickerEntry {
   const states = [
     session.running ? t('history.running') : '',
-    session.access === 'read' ? t('history.readOnly') : '',
+    session.unopenable !== undefined ? t('history.unopenable') : '',
+    session.access === 'read' && session.unopenable === undefined ? t('history.readOnly') : '',
+    session.importedAt !== undefined ? t('history.imported') : '',
     relativeTime(session.updatedAt, now),
   ];
   return {
@@ -51,6 +53,7 @@ function toEntry(session: ConversationSummary, now: number): PickerEntry {
     label: session.title === '' ? t('header.untitled') : session.title,
     detail: states.filter((text) => text !== '').join(' · '),
     ...(session.access === 'read' ? { icon: <Icon name="lock" /> } : {}),
+    ...(session.unopenable !== undefined ? { icon: <Icon name="warning" /> } : {}),
     ...(session.running ? { icon: <Icon name="loading" spin /> } : {}),
   };
 }

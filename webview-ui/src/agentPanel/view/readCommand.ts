@@ -30,6 +30,11 @@ export function isInBackground({ status, rawOutput }: ToolCallItem): boolean {
   return status === 'completed' && fieldOf(rawOutput, 'running') === true;
 }
 
+/** Whether the call of a command that goes on was over because its server ended. */
+export function wasInterrupted({ rawOutput }: ToolCallItem): boolean {
+  return fieldOf(rawOutput, 'isInterrupted') === true;
+}
+
 /** The line with which a running command asks for input, or null. */
 export function readPrompt({ rawOutput }: ToolCallItem): string | null {
   const prompt = fieldOf(fieldOf(rawOutput, 'waitsForInput'), 'prompt');

@@ -19,7 +19,7 @@ export function ToolStatus({ call }: { readonly call: ToolCallItem }) {
   }
   if (state === 'background') {
     return (
-      <span class="toolStatus">
+      <span class="toolStatus badge">
         <Icon name="terminal" />
         {t('tool.inBackground')}
       </span>
