@@ -58,6 +58,23 @@ describe('the agent panel on a full disk', function () {
     });
   }
 
+  it('gives the warning above a narrow conversation its whole width', async () => {
+    const view = await openConversation(harness, [user('Run the tests')], {
+      widthPx: 260,
+      prepare: (host) => host.prepareContext({ serverState: 'degraded', serverMessage: full }),
+    });
+    const text = view.page.locator('.banner.warning > span', { hasText: full });
+    await text.getByRole('button', { name: 'Show log' }).waitFor();
+    assert.ok((await text.boundingBox())!.width > 200, 'nothing stands beside the text');
+  });
+
+  it('has no other title while a conversation is being loaded', async () => {
+    const view = await openConversation(harness, [], {
+      prepare: (host) => host.answer('session/attach', () => new Promise(() => undefined)),
+    });
+    await view.page.locator('h1', { hasText: 'Loading the conversation…' }).waitFor();
+  });
+
   it('takes the next prompt, and gives it back with the reason as long as the disk is full', async () => {
     const view = await openRunning();
     const events = eventsOf([user('Run the tests'), turnStarted(), agent('I shall.')]);
