@@ -3,9 +3,18 @@ import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 /** What a string from a model, a file, a terminal or the network must not come into but through the one module for it. */
+const startsProgram = 'CallExpression[callee.name=/^(spawn|spawnSync|execFile|execFileSync|fork)$/]';
 const waysRound = [
   {
     selector: 'AssignmentExpression[left.property.name=/^(innerHTML|outerHTML|srcdoc)$/]',
+    message: 'HTML is made by webview-ui/src/markdown/renderMarkdown.ts only.',
+  },
+  {
+    selector: 'AssignmentExpression[left.property.value=/^(innerHTML|outerHTML|srcdoc)$/]',
+    message: 'HTML is made by webview-ui/src/markdown/renderMarkdown.ts only.',
+  },
+  {
+    selector: 'Property[key.name=/^(innerHTML|outerHTML|srcdoc)$/]',
     message: 'HTML is made by webview-ui/src/markdown/renderMarkdown.ts only.',
   },
   {
@@ -22,12 +31,21 @@ const waysRound = [
     message: 'HTML is made by webview-ui/src/markdown/renderMarkdown.ts only.',
   },
   {
-    selector: "Property[key.name='shell'][value.value=true]",
+    selector: `${startsProgram} Property[key.name='shell']`,
+    message: 'A program is started with an array of arguments, never by a shell.',
+  },
+  {
+    selector: `${startsProgram} > ArrayExpression > Literal[value=/^-l?i?c$/]`,
     message: 'A program is started with an array of arguments, never by a shell.',
   },
   {
     selector:
       'CallExpression[callee.property.name=/^(run|exec|prepare|each)$/] > TemplateLiteral.arguments:first-child[expressions.length>0]',
+    message: 'SQL is a constant; values are bound as parameters.',
+  },
+  {
+    selector:
+      'CallExpression[callee.property.name=/^(run|exec|prepare|each)$/] > BinaryExpression.arguments:first-child',
     message: 'SQL is a constant; values are bound as parameters.',
   },
 ];
@@ -60,6 +78,7 @@ export default defineConfig(
     files: ['extension/**', 'server/**', 'webview-ui/**'],
     rules: {
       'no-eval': 'error',
+      'no-new-func': 'error',
       'no-restricted-syntax': ['error', ...waysRound],
       'no-restricted-imports': [
         'error',
@@ -70,6 +89,7 @@ export default defineConfig(
               importNames: ['exec', 'execSync'],
               message: 'A program is started with an array of arguments, never by a shell.',
             },
+            { name: 'child_process', message: 'Write node:child_process, which has its own rule.' },
             { name: 'dompurify', message: 'HTML is made by webview-ui/src/markdown/renderMarkdown.ts only.' },
           ],
         },

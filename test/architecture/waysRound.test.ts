@@ -42,6 +42,33 @@ const waysRound: readonly { readonly file: string; readonly code: string; readon
     code: 'export const a = (db: { run(sql: string): void }, x: string) => db.run(`DELETE FROM a WHERE b = ${x}`);',
     rule: 'no-restricted-syntax',
   },
+  {
+    file: 'webview-ui/src/agentPanel/main.tsx',
+    code: "document.body['innerHTML'] = String(1);",
+    rule: 'no-restricted-syntax',
+  },
+  {
+    file: 'webview-ui/src/agentPanel/main.tsx',
+    code: 'Object.assign(document.body, { innerHTML: String(1) });',
+    rule: 'no-restricted-syntax',
+  },
+  { file: 'server/src/main.ts', code: "import 'child_process';", rule: 'no-restricted-imports' },
+  {
+    file: 'server/src/main.ts',
+    code: "import { spawn } from 'node:child_process'; spawn('x', [], { shell: '/bin/sh' });",
+    rule: 'no-restricted-syntax',
+  },
+  {
+    file: 'server/src/main.ts',
+    code: "import { spawn } from 'node:child_process'; spawn('sh', ['-c', String(1)]);",
+    rule: 'no-restricted-syntax',
+  },
+  {
+    file: 'server/src/main.ts',
+    code: "export const a = (db: { run(sql: string): void }, x: string) => db.run('DELETE FROM a WHERE b = ' + x);",
+    rule: 'no-restricted-syntax',
+  },
+  { file: 'server/src/main.ts', code: "export const a = new Function('x', 'return x');", rule: 'no-new-func' },
   { file: 'extension/src/extension.ts', code: "eval('1');", rule: 'no-eval' },
 ];
 

@@ -282,8 +282,9 @@ describe('The door over TLS', function () {
     const args = ['serve', '--data-dir', folder.path];
     const line = execFileSync(process.execPath, [serverBundle, ...args], { stdio: 'pipe' }).toString();
     assert.equal((JSON.parse(line) as { url: string }).url, server.record['url']);
-    const tokens = execFileSync(process.execPath, [serverBundle, 'tokens', 'list', '--data-dir', folder.path]);
-    assert.match(tokens.toString(), /dataFolder/);
+    const create = ['tokens', 'create', '--name', 'guest', '--data-dir', folder.path];
+    const { stderr } = spawnSync(process.execPath, [serverBundle, ...create], { encoding: 'utf8' });
+    assert.ok(stderr.includes(`It holds at ${String(server.record['url'])} `), stderr);
   });
 
   /** The certificate that a newcomer is shown. */

@@ -1,9 +1,12 @@
 import type { GrantedScope } from '../../protocol/declaration.ts';
 import type { ListedToken } from '../../protocol/security.ts';
 import type { LogLevel } from '../base/logger.ts';
+import { createProcessTable } from '../base/processTable.ts';
 import { makeVisible } from '../security/visibleText.ts';
 import { withLocalServer, type LocalServer } from './localServer.ts';
+import { resolveDataFolder } from './dataFolder.ts';
 import { createProcessLogger } from './processLogger.ts';
+import { ServeRecord } from './serveRecord.ts';
 import { textTable } from './textTable.ts';
 
 export interface TokensOptions {
@@ -36,8 +39,19 @@ export async function createToken(options: CreateTokenOptions): Promise<void> {
     process.stderr.write(
       `Token ${made.tokenId} with the scope "${scope}"${endOf(made.expiresAt)}. It is not shown again.\n`,
     );
+    await sayWhereItHolds(options);
     process.stdout.write(options.json === true ? `${JSON.stringify(made)}\n` : `${made.token}\n`);
   });
+}
+
+/** Tells on stderr which `serve` a token can be shown to. */
+async function sayWhereItHolds({ dataDir }: TokensOptions): Promise<void> {
+  const serve = await new ServeRecord(resolveDataFolder(dataDir), createProcessTable()).former();
+  const where =
+    serve.state === 'running'
+      ? `It holds at ${serve.address.url} (process ${serve.address.pid})`
+      : 'No "serve" runs on this data folder; it holds once one does';
+  process.stderr.write(`${where}.\n`);
 }
 
 /** Replaces a token by a new one, which is printed; that of the data folder stands in its file. */

@@ -47,9 +47,12 @@ function textOf(content: ContentBlock): string {
   return content.type === 'text' ? content.text : '';
 }
 
+/** Controls but line breaks and tabs, marks that reorder a line, and tags, which carry text that nobody sees. */
+const unsafe = /(?![\n\t])[\p{Cc}\p{Bidi_Control}\u{E0000}-\u{E007F}]/gu;
+
 /** Without control sequences: a model's words must not move the cursor or retitle the person's terminal. */
 function safe(text: string): string {
-  return stripVTControlCharacters(text).replace(/(?![\n\t])\p{Cc}/gu, '');
+  return stripVTControlCharacters(text).replace(unsafe, '');
 }
 
 /** How a call ended, in a word or two: commands have exit codes, everything else is done. */

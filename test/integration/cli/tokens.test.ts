@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { HttpServer } from '../../support/httpServer.ts';
 import { serverBundle, serverEnvironment } from '../../support/stdioServer.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
@@ -24,6 +25,7 @@ describe('Tokens from the command line', () => {
       assert.equal(made.status, 0, made.stderr);
       const token = made.stdout.trim();
       assert.match(made.stderr, /scope "terminal" until 20\d\d-.*not shown again/);
+      assert.ok(made.stderr.includes(`It holds at ${server.url.origin} (process ${server.child.pid ?? 0}).`), made.stderr);
       const client = await WebSocketClient.open(server, { token });
       const listed = run('list');
       const [, id = ''] = /^([0-9a-f]{16}) +terminal +20\S+ +a script$/m.exec(listed.stdout) ?? [];
@@ -39,6 +41,14 @@ describe('Tokens from the command line', () => {
     } finally {
       await server.stop();
     }
+  });
+
+  it('say that no "serve" runs, also where one was killed', async () => {
+    assert.match(run('create', '--name', 'early').stderr, /No "serve" runs on this data folder/);
+    const server = await HttpServer.start(folder.path, ['--log-level', 'off']);
+    server.child.kill('SIGKILL');
+    await once(server.child, 'exit');
+    assert.match(run('create', '--name', 'late').stderr, /No "serve" runs on this data folder/);
   });
 
   it('say what is wrong', () => {
