@@ -25,7 +25,10 @@ describe('Tokens from the command line', () => {
       assert.equal(made.status, 0, made.stderr);
       const token = made.stdout.trim();
       assert.match(made.stderr, /scope "terminal" until 20\d\d-.*not shown again/);
-      assert.ok(made.stderr.includes(`It holds at ${server.url.origin} (process ${server.child.pid ?? 0}).`), made.stderr);
+      assert.ok(
+        made.stderr.includes(`It holds at ${server.url.origin} (process ${server.child.pid ?? 0}).`),
+        made.stderr,
+      );
       const client = await WebSocketClient.open(server, { token });
       const listed = run('list');
       const [, id = ''] = /^([0-9a-f]{16}) +terminal +20\S+ +a script$/m.exec(listed.stdout) ?? [];
