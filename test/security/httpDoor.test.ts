@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { foreignHosts, foreignOrigins, nameOfForm } from '../support/attacks/addressForms.ts';
-import { malformedRequests } from '../support/attacks/malformedBytes.ts';
-import { sendRaw, upgradeHeaders } from '../support/attacks/rawConnection.ts';
+import { headerProblems } from '../support/attacks/answerRules.ts';
+import { malformedHandshakes, malformedRequests } from '../support/attacks/malformedBytes.ts';
+import { headersOf, sendRaw, upgradeHeaders } from '../support/attacks/rawConnection.ts';
 import { HttpServer } from '../support/httpServer.ts';
 import { temporaryFolder } from '../support/temporaryFolder.ts';
 
@@ -64,6 +65,43 @@ describe('The HTTP door', () => {
       assert.equal((await server.call('server/health', {})).status, 200);
     });
   }
+
+  for (const { name, bytes } of malformedHandshakes) {
+    it(`answers ${name} as every other request that is refused`, async () => {
+      const answer = await sendRaw(server, bytes);
+      const headers = headersOf(answer);
+      assert.deepEqual(headerProblems(headers), []);
+      const { error } = JSON.parse(answer.split('\r\n\r\n')[1] ?? '') as { error: string };
+      const isByPost = name.endsWith('POST');
+      assert.deepEqual(
+        [error, headers['allow']],
+        isByPost ? ['MethodNotAllowed', 'GET'] : ['InvalidRequest', undefined],
+      );
+    });
+  }
+
+  it('names the method that is answered where another one is used', async () => {
+    for (const [method, path, allowed] of [
+      ['PUT', '/health', 'GET'],
+      ['POST', '/metrics', 'GET'],
+      ['GET', '/api/server/health', 'POST'],
+    ] as const) {
+      const { status, headers } = await server.send({ method, path });
+      assert.deepEqual([status, headers.allow], [405, allowed]);
+    }
+  });
+
+  it('answers who asks for a tunnel, and opens none', async () => {
+    const ask = (host: string, token: string): Promise<string> =>
+      sendRaw(server, `CONNECT evil.example:443 HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${token}\r\n\r\n`);
+    const ours = '127.0.0.1:PORT';
+    const answers = [await ask('evil.example', 'TOKEN'), await ask(ours, 'wrong'), await ask(ours, 'TOKEN')];
+    assert.deepEqual(
+      answers.map((answer) => answer.split(' ', 2)[1]),
+      ['421', '401', '405'],
+    );
+    for (const answer of answers) assert.deepEqual(headerProblems(headersOf(answer)), []);
+  });
 
   it('shows its token in no answer', async () => {
     for (const path of ['/health', '/api', '/nowhere']) {

@@ -30,6 +30,8 @@ export interface HttpRefusal {
   readonly message: string;
   readonly correlationId?: string;
   readonly retryAfterMs?: number | undefined;
+  /** What its headers say beyond that, such as the method that is allowed. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 interface UnreadRefusal {
@@ -104,8 +106,9 @@ export function refusalOf(error: WireError | CodedError): HttpRefusal {
 }
 
 /** Sets the headers of a refusal, and gives its status. */
-function beginRefusal(response: http.ServerResponse, { reason, retryAfterMs }: HttpRefusal): number {
+function beginRefusal(response: http.ServerResponse, { reason, retryAfterMs, headers = {} }: HttpRefusal): number {
   if (retryAfterMs !== undefined) response.setHeader('Retry-After', Math.ceil(retryAfterMs / 1000));
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   if (reason === 'Unauthenticated') response.setHeader('WWW-Authenticate', 'Bearer');
   return errorTable[reason].httpStatus;
 }

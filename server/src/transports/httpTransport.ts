@@ -16,6 +16,7 @@ import { callMethod, describeMethods } from './httpCalls.ts';
 import { refusalOf, sendJson, sendRefusal, sendText, type HttpRefusal } from './httpAnswer.ts';
 import { createListener, serveWithoutUpgrade, type Listener, type TlsSource } from './listener.ts';
 import { answerUnreadable } from './unreadableRequests.ts';
+import { refuseUpgrade, useMethod } from './upgradeRefusal.ts';
 import { WebSocketTransport } from './webSocketTransport.ts';
 
 export interface HttpTransportOptions {
@@ -112,6 +113,10 @@ export class HttpTransport implements Disposable {
       if (request.headers.upgrade?.toLowerCase() === 'websocket') void this.upgrade(request, request.socket, head);
       else serveWithoutUpgrade(server, request, head);
     });
+    // Node hangs up on who asks for a tunnel where nobody listens for that.
+    server.on('connect', (request: http.IncomingMessage, _stream: Duplex, head: Buffer) => {
+      void this.upgrade(request, request.socket, head);
+    });
   }
 
   /** Who comes from then on is shown the new certificate; who is connected already stays. */
@@ -202,15 +207,16 @@ export class HttpTransport implements Disposable {
     stream.on('error', () => stream.destroy());
     try {
       const refusal = this.options.guard.checkAddress(doorRequestOf(request)) ?? (await this.authenticate(request));
-      if ('reason' in refusal) refuseUpgrade(request, stream, refusal);
+      if ('reason' in refusal) refuseUpgrade(request, refusal);
       else if (targetOf(request).path === '/ws') this.webSockets.accept(request, stream, head, refusal);
       else {
         this.admit(refusal, targetOf(request).path);
-        refuseUpgrade(request, stream, { reason: 'NotFound', message: 'WebSockets are opened at /ws.' });
+        const nothing = { reason: 'NotFound', message: 'WebSockets are opened at /ws.' } as const;
+        refuseUpgrade(request, request.method === 'CONNECT' ? useMethod('GET') : nothing);
       }
     } catch (error) {
       if (error instanceof CodedError) {
-        refuseUpgrade(request, stream, refusalOf(error));
+        refuseUpgrade(request, refusalOf(error));
         return;
       }
       this.options.logger.error('A WebSocket could not be opened', { error });
@@ -236,18 +242,3 @@ const whyNot: Readonly<Record<string, string>> = {
   EACCES: 'this user may not: choose one above 1023 with --port',
   ENOTFOUND: 'there is no host of that name',
 };
-
-function useMethod(method: string): HttpRefusal {
-  return { reason: 'MethodNotAllowed', message: `Use ${method}.` };
-}
-
-/** Answers over HTTP in the place of the WebSocket that is not opened. */
-function refuseUpgrade(request: http.IncomingMessage, stream: Socket, refusal: HttpRefusal): void {
-  const response = new http.ServerResponse(request);
-  response.assignSocket(stream);
-  response.setHeader('Connection', 'close');
-  // What is still on its way is thrown away: while it waits unread, the end of the stream would never be seen.
-  stream.resume();
-  response.once('finish', () => stream.destroySoon());
-  sendRefusal(response, refusal);
-}

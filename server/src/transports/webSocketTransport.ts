@@ -13,6 +13,7 @@ import type { Router } from '../rpc/router.ts';
 import type { StayingClientsOptions } from './door.ts';
 import { abortControllerOf, asResponse, requestOf } from './jsonRpcPeer.ts';
 import { encodeOutputFrame } from './terminalFrame.ts';
+import { handshakeRefusal, refuseUpgrade } from './upgradeRefusal.ts';
 import { closeCodes, WebSocketReader, WebSocketWriter } from './webSocketChannel.ts';
 import { bytesToBase64 } from './wireBytes.ts';
 
@@ -46,6 +47,10 @@ export class WebSocketTransport implements Disposable {
       maxPayload: maxMessageBytes,
       handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
     });
+    // Left to itself the library answers with text and without the headers that all answers have.
+    this.server.on('wsClientError', (error, _stream, request) => {
+      refuseUpgrade(request, handshakeRefusal(request, error.message));
+    });
   }
 
   /** Clients that are connected. */
@@ -53,7 +58,7 @@ export class WebSocketTransport implements Disposable {
     return this.server.clients.size;
   }
 
-  /** Opens the WebSocket of a client that has been let in. What is no proper handshake is answered 400. */
+  /** Opens the WebSocket of a client that has been let in. What is no proper handshake is refused. */
   accept(request: IncomingMessage, stream: Duplex, head: Buffer, bearer: Bearer): void {
     this.server.handleUpgrade(request, stream, head, (socket) => this.serve(socket, bearer));
   }

@@ -32,7 +32,7 @@ export const transportCanaries: readonly GuardCanary[] = [
       'HTTP',
     ],
     [
-      "if ('reason' in refusal) refuseUpgrade(request, stream, refusal);\n      else if",
+      "if ('reason' in refusal) refuseUpgrade(request, refusal);\n      else if",
       "if ('reason' in refusal) Object.assign(refusal, { scope: 'admin', tokenId: 'x' });\n      if",
       'out of reach of strangers',
     ],
@@ -45,6 +45,13 @@ export const transportCanaries: readonly GuardCanary[] = [
     ],
     ["if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) throw tooLarge();", '', '64 MiB'],
     ['if (bytes > maxBodyBytes) throw tooLarge();', '', 'unknown length'],
+  ]),
+  ...guardsOf('server/src/transports/webSocketTransport.ts', 'test/security/httpDoor.test.ts', [
+    [
+      'refuseUpgrade(request, handshakeRefusal(request, error.message));',
+      '_stream.destroy(error);',
+      'without a key as',
+    ],
   ]),
   ...guardsOf('server/src/transports/webSocketTransport.ts', webSocket, [
     ['perMessageDeflate: false,', 'perMessageDeflate: true,', 'compresses nothing'],

@@ -4,11 +4,34 @@ const bearer = 'Authorization: Bearer TOKEN';
 const ours = `Host: 127.0.0.1:PORT\r\n${bearer}`;
 const call = `POST /api/server/health HTTP/1.1\r\n${ours}\r\nContent-Type: application/json\r\n`;
 
+const key = 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n';
+const version = 'Sec-WebSocket-Version: 13\r\n';
+
 /** Something to send as it is. In requests `PORT` and `TOKEN` stand for those of the server. */
 export interface Malformed<Bytes> {
   readonly name: string;
   readonly bytes: Bytes;
 }
+
+/** Handshakes for a WebSocket that keep not to RFC 6455. */
+export const malformedHandshakes: readonly Malformed<string>[] = [
+  { name: 'a WebSocket by POST', bytes: handshake('POST', key + version) },
+  { name: 'a WebSocket without a key', bytes: handshake('GET', version) },
+  {
+    name: 'a WebSocket with a key that is too short',
+    bytes: handshake('GET', `Sec-WebSocket-Key: AA==\r\n${version}`),
+  },
+  { name: 'a WebSocket of no version', bytes: handshake('GET', key) },
+  { name: 'a WebSocket of version 99', bytes: handshake('GET', `${key}Sec-WebSocket-Version: 99\r\n`) },
+  {
+    name: 'a WebSocket with subprotocols between which nothing stands',
+    bytes: handshake('GET', `${key}${version}Sec-WebSocket-Protocol: a,,b\r\n`),
+  },
+  {
+    name: 'a WebSocket with a subprotocol that is offered twice',
+    bytes: handshake('GET', `${key}${version}Sec-WebSocket-Protocol: a, a\r\n`),
+  },
+];
 
 /** Requests that no client library sends; with their token, so that nothing but their form refuses them. */
 export const malformedRequests: readonly Malformed<string>[] = [
@@ -51,7 +74,16 @@ export const malformedRequests: readonly Malformed<string>[] = [
     bytes: `GET /health HTTP/1.1\r\n${ours}\r\n${'X-A: b\r\n'.repeat(10_000)}\r\n`,
   },
   { name: 'an address of 1 MiB', bytes: `GET /${'a'.repeat(1024 * 1024)} HTTP/1.1\r\n${ours}\r\n\r\n` },
+  {
+    name: 'a tunnel to a name that is not ours',
+    bytes: 'CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example\r\n\r\n',
+  },
+  ...malformedHandshakes,
 ];
+
+function handshake(method: string, headers: string): string {
+  return `${method} /ws HTTP/1.1\r\n${ours}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${headers}\r\n`;
+}
 
 function targetOf(target: string): string {
   return `POST ${target} HTTP/1.1\r\nHost: evil.example\r\n${bearer}\r\nConnection: close\r\n\r\n`;
