@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { promisify } from 'node:util';
 import type { AuditEntry } from '../../../server/protocol/audit.ts';
@@ -98,6 +98,25 @@ describe('The audit log of a real server', function () {
     const verdict = await cli('audit', 'verify');
     assert.deepEqual([verdict.code, verdict.stderr], [0, '']);
     assert.match(verdict.stdout, /^Intact: \d+ records in 1 file\.\n/);
+  });
+
+  it('holds no secret of the settings that it begins with', async () => {
+    const secrets = ['CANARYpassword1', 'sk-CANARYcanaryCANARY1234'];
+    const baseUrl = `https://user:${secrets[0] ?? ''}@models.example/v1?api_key=${secrets[1] ?? ''}`;
+    mkdirSync(dataFolder, { mode: 0o700 });
+    writeFileSync(path.join(dataFolder, 'settings.json'), JSON.stringify({ 'providers.openai.baseUrl': baseUrl }));
+    const server = await HttpServer.start(dataFolder, ['--log-level', 'off']);
+    assert.equal((await server.send({ path: '/api/terminal/list', headers: { host: 'evil.example' } })).status, 421);
+    const isBegun = (): boolean => existsSync(path.join(dataFolder, 'audit'));
+    await waitFor('the refusal to be recorded', () => isBegun() && everything().includes('"request.refused"'));
+    await server.stop();
+    const opening = JSON.parse(everything().split('\n')[0] ?? '') as { details: { setting: Record<string, unknown> } };
+    assert.equal(
+      opening.details.setting['providers.openai.baseUrl'],
+      'https://user:[redacted]@models.example/v1?api_key=[redacted]',
+    );
+    for (const secret of secrets) assert.equal(everything().includes(secret), false, secret);
+    assert.equal((await cli('audit', 'verify')).code, 0);
   });
 
   it('does not hold the token of the folder after another process has rotated it', async () => {

@@ -21,10 +21,11 @@ const chain = new AuditChain({
   version: '1.0.0',
   loadKey: () => loadSigningKey({ folder, secrets: noEditor, clock, logger }),
   setting: () => ({}),
+  knownSecrets: () => [],
   maxFileBytes: 20_000,
 });
 const health = { setComponent: (name: string, status: string) => writeSync(2, `${name} ${status}\n`) };
-const service = new AuditService({ chain, clock, logger, health, knownSecrets: () => [] });
+const service = new AuditService({ chain, clock, logger, health });
 
 async function recordForEver(writer: number): Promise<void> {
   for (let number = 0; ; number += 1) {

@@ -51,6 +51,10 @@ export const auditCanaries: readonly GuardCanary[] = [
     ],
     ["if (isSecretKey(key)) return '[redacted]';", '', 'keeps secrets out'],
   ]),
+  ...guardsOf('server/src/security/audit/auditChain.ts', 'test/unit/security/audit/auditService.test.ts', [
+    ['...auditedDetails(details, secrets), ...facts', '...details, ...facts', 'keeps secrets out'],
+    ['details: { setting: this.options.setting() } }', 'details: {} }', 'of what it tells of itself'],
+  ]),
   ...guardsOf('server/src/security/audit/auditedText.ts', 'test/unit/security/audit/auditedText.test.ts', [
     ["if (depth >= maxDepth) return '(too deep)';", '', ''],
     ['if (json.length <= maxDetailsChars) return kept;', 'return kept;', ''],

@@ -3,14 +3,38 @@ import { errorCode, type FileSystem } from '../../base/fileSystem.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { ProcessTable } from '../../base/processTable.ts';
 import * as path from 'node:path';
-import type { AuditActor } from './auditEvents.ts';
-import { chainFileName, formatVersion, nothingBefore, parseChainFileName, type OpeningDetails } from './auditRecord.ts';
+import type { AuditActor, AuditKind } from './auditEvents.ts';
+import {
+  chainFileName,
+  formatVersion,
+  nothingBefore,
+  parseChainFileName,
+  type OpeningDetails,
+  type WitnessDetails,
+} from './auditRecord.ts';
+import { auditedDetails, auditedText } from './auditedText.ts';
 import { anchorsFolder, ChainFile, type ChainHead, type RecordDraft } from './chainFile.ts';
 import { witnessOthers } from './chainEnds.ts';
 import type { SigningKey } from './signingKey.ts';
 
 const defaultMaxFileBytes = 16 * 1024 * 1024;
+const maxNameChars = 256;
 export const serverActor: AuditActor = { kind: 'server' };
+
+/** What a record is made of. */
+export interface RecordSource {
+  readonly kind: AuditKind;
+  /** When it happened, in milliseconds since 1970. */
+  readonly at: number;
+  readonly outcome?: string | undefined;
+  /** The server itself if it is left out. */
+  readonly actor?: AuditActor;
+  readonly correlationId?: string | undefined;
+  /** From wherever they come: secrets are taken out, and what is too long is cut. */
+  readonly details?: Readonly<Record<string, unknown>>;
+  /** What the chain makes of itself, such as hashes and names of its files, and must stand there unchanged. */
+  readonly facts?: OpeningDetails | WitnessDetails;
+}
 
 export interface AuditChainOptions {
   /** Folder of the audit log; its parent exists. */
@@ -24,6 +48,8 @@ export interface AuditChainOptions {
   readonly logger: Logger;
   /** What holds as a file begins and changes later only by events of its own, such as the settings. */
   readonly setting: () => Readonly<Record<string, unknown>>;
+  /** Secrets that are in memory now and must never be kept, the longest first. */
+  readonly knownSecrets: () => readonly string[];
   /** A file that has grown to so many bytes is followed by another. */
   readonly maxFileBytes?: number;
 }
@@ -49,6 +75,13 @@ export class AuditChain {
     return this.file?.name;
   }
 
+  /** The one way to make a record: whatever comes from elsewhere is cleaned of secrets here. */
+  draft({ kind, at, outcome, actor = serverActor, correlationId, details = {}, facts }: RecordSource): RecordDraft {
+    const secrets = this.options.knownSecrets();
+    const kept = { ...auditedDetails(details, secrets), ...facts };
+    return { at, kind, outcome, actor: keptActor(actor, secrets), correlationId, details: kept };
+  }
+
   /** Appends records; they are durable once this resolves. Never called again before it has settled. */
   async append(drafts: readonly RecordDraft[]): Promise<void> {
     const [first] = drafts;
@@ -56,7 +89,7 @@ export class AuditChain {
     const { maxFileBytes = defaultMaxFileBytes } = this.options;
     const lost = await this.lostFile();
     if (!this.file || lost || this.file.sizeBytes >= maxFileBytes) await this.openNext(first.at);
-    if (lost) this.toTell.push(draftOf('audit.missed', first.at, lost));
+    if (lost) this.toTell.push(this.draft({ kind: 'audit.missed', at: first.at, details: lost }));
     await this.file?.append([...this.toTell, ...drafts]);
     this.toTell = [];
   }
@@ -65,7 +98,7 @@ export class AuditChain {
   async close(): Promise<void> {
     if (!this.file) return;
     try {
-      await this.append([draftOf('chain.closed', this.options.clock.now(), {})]);
+      await this.append([this.draft({ kind: 'chain.closed', at: this.options.clock.now() })]);
     } finally {
       const { file } = this;
       this.file = undefined;
@@ -99,10 +132,11 @@ export class AuditChain {
     const others = await witnessOthers(this.options, instanceId);
     const part = this.part + 1;
     const name = await this.freeName(part);
-    const opening = draftOf('chain.opened', at, await this.openingDetails(name, part, former?.name));
+    const facts = await this.openingFacts(name, part, former?.name);
+    const opening = this.draft({ kind: 'chain.opened', at, facts, details: { setting: this.options.setting() } });
     this.file = await ChainFile.create({ folder, name, key: this.key, fileSystem, clock, logger }, before, opening);
     this.part = part;
-    if (others.length > 0) this.toTell.push(draftOf('chain.witnessed', at, { files: others }));
+    if (others.length > 0) this.toTell.push(this.draft({ kind: 'chain.witnessed', at, facts: { files: others } }));
     // Only now: a file that says it was followed must be.
     await former?.end('rotated').catch((error: unknown) => {
       logger.warn('The end of a file of the audit log could not be signed; the next file names it', { error });
@@ -119,12 +153,8 @@ export class AuditChain {
     }
   }
 
-  private async openingDetails(
-    file: string,
-    part: number,
-    follows: string | undefined,
-  ): Promise<OpeningDetails & { readonly setting: Readonly<Record<string, unknown>> }> {
-    const { instanceId, version, processes, setting } = this.options;
+  private async openingFacts(file: string, part: number, follows: string | undefined): Promise<OpeningDetails> {
+    const { instanceId, version, processes } = this.options;
     const { publicKey = '', keptBy = 'file' } = this.key ?? {};
     return {
       format: formatVersion,
@@ -136,14 +166,16 @@ export class AuditChain {
       version,
       publicKey,
       keyKeptBy: keptBy,
-      setting: setting(),
     };
   }
 }
 
-/** A record that the log makes of itself. */
-export function draftOf(kind: RecordDraft['kind'], at: number, details: RecordDraft['details']): RecordDraft {
-  return { at, kind, outcome: undefined, actor: serverActor, correlationId: undefined, details };
+function keptActor(actor: AuditActor, secrets: readonly string[]): AuditActor {
+  const entries = Object.entries(actor) as [string, string][];
+  return {
+    ...actor,
+    ...Object.fromEntries(entries.map(([key, value]) => [key, auditedText(value, secrets, maxNameChars)])),
+  };
 }
 
 async function makeFolder(fileSystem: FileSystem, folder: string): Promise<void> {

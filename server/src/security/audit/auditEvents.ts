@@ -51,7 +51,7 @@ export interface AuditActor {
   readonly kind: 'person' | 'agent' | 'client' | 'server';
   /** How it reached this server: `editor`, `lsp`, `http`, `commandLine`. */
   readonly via?: string;
-  /** The client within its server; and the name of the token that it has shown. */
+  /** The client within its server; and the id of the token that it has shown. */
   readonly client?: string;
   readonly token?: string;
   readonly persona?: string;

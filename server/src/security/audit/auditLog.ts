@@ -65,14 +65,14 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
   const fileSystem = nodeFileSystem;
   const processes = createProcessTable();
   const store = new DisposableStore();
+  const ofEnvironment = secretsOf(environment);
   const chain = new AuditChain({
     ...{ folder, instanceId, version, processes, fileSystem, clock, logger },
     loadKey: () => loadSigningKey({ folder, secrets, clock, logger }),
     setting: () => ownSettings(settings.snapshot),
+    knownSecrets: () => [...hidden.values, ...ofEnvironment, ...secrets.knownValues()],
   });
-  const ofEnvironment = secretsOf(environment);
-  const knownSecrets = (): string[] => [...hidden.values, ...ofEnvironment, ...secrets.knownValues()];
-  const trail = new AuditService({ chain, health, clock, logger, knownSecrets });
+  const trail = new AuditService({ chain, health, clock, logger });
   store.add(auditChanges(trail, { settings, workspace, secrets }));
   const retention = store.add(
     new AuditRetention({ folder, service: trail, settings, processes, fileSystem, clock, logger }),

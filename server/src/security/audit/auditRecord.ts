@@ -56,6 +56,7 @@ export const witnessed = z.object({
 });
 export type Witnessed = z.output<typeof witnessed>;
 export const witnessDetails = z.object({ files: z.array(witnessed).max(64) });
+export type WitnessDetails = z.output<typeof witnessDetails>;
 
 export const deletionDetails = z.object({
   /** Milliseconds since 1970: files that ended before were to be deleted. */

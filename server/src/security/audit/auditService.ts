@@ -5,8 +5,7 @@ import { errorCode } from '../../base/fileSystem.ts';
 import { FloodGate } from '../../base/floodGate.ts';
 import type { Logger } from '../../base/logger.ts';
 import { currentRequest, type RequestOrigin } from '../../base/requestScope.ts';
-import { draftOf, serverActor, type AuditChain } from './auditChain.ts';
-import { auditedDetails, auditedText } from './auditedText.ts';
+import { serverActor, type AuditChain } from './auditChain.ts';
 import { auditKinds, type ActingAgent, type AuditActor, type AuditEvent, type AuditKind } from './auditEvents.ts';
 import type { RecordDraft } from './chainFile.ts';
 import type { HealthReport } from './ports.ts';
@@ -17,7 +16,6 @@ const maxBatch = 256;
 const waitLimitMs = 10_000;
 const closeLimitMs = 10_000;
 const probeEveryMs = 5_000;
-const maxNameChars = 256;
 /** Of each kind that a stranger can cause. */
 const maxAlikePerMinute = 20;
 
@@ -38,8 +36,6 @@ export interface AuditServiceOptions {
   readonly health: HealthReport;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Secrets that are in memory now and must never be kept, the longest first. */
-  readonly knownSecrets: () => readonly string[];
 }
 
 /**
@@ -62,7 +58,7 @@ export class AuditService {
       maxPerMinute: maxAlikePerMinute,
       clock: options.clock,
       tell: ({ kind, more, withinMs }) => {
-        void this.keep(draftOf(kind, options.clock.now(), { alike: more, withinMs }));
+        void this.keep(options.chain.draft({ kind, at: options.clock.now(), details: { alike: more, withinMs } }));
       },
     });
   }
@@ -116,16 +112,12 @@ export class AuditService {
   }
 
   private draft({ kind, outcome, agent, by, details = {} }: AuditEvent): RecordDraft {
-    const secrets = this.options.knownSecrets();
     const request = currentRequest();
-    return {
-      at: this.options.clock.now(),
-      kind,
-      outcome,
-      actor: keptActor(by ?? actorOf(request, agent), secrets),
+    return this.options.chain.draft({
+      ...{ at: this.options.clock.now(), kind, outcome, details },
+      actor: by ?? actorOf(request, agent),
       correlationId: request?.correlationId,
-      details: auditedDetails(details, secrets),
-    };
+    });
   }
 
   /** Rejects where the record could not be kept; that is counted already. */
@@ -175,7 +167,7 @@ export class AuditService {
   /** Why it failed, if it did. */
   private async commit(drafts: readonly RecordDraft[]): Promise<CodedError | undefined> {
     const { missed } = this;
-    const telling = missed ? [missedDraft(missed, drafts[0]?.at ?? this.options.clock.now())] : [];
+    const telling = missed ? [this.missedDraft(missed, drafts[0]?.at ?? this.options.clock.now())] : [];
     // Counted anew from here, since more may be missed while this is written.
     this.missed = undefined;
     try {
@@ -187,6 +179,11 @@ export class AuditService {
     }
     this.recover();
     return undefined;
+  }
+
+  private missedDraft({ count, kinds, since }: Missed, at: number): RecordDraft {
+    const details = { count, kinds: [...kinds], since: new Date(since).toISOString() };
+    return this.options.chain.draft({ kind: 'audit.missed', at, details });
   }
 
   private miss(kind: AuditKind): void {
@@ -234,10 +231,6 @@ function joined(first: Missed | undefined, second: Missed | undefined): Missed |
   return { count: first.count + second.count, kinds: new Set([...first.kinds, ...second.kinds]), since: first.since };
 }
 
-function missedDraft({ count, kinds, since }: Missed, at: number): RecordDraft {
-  return draftOf('audit.missed', at, { count, kinds: [...kinds], since: new Date(since).toISOString() });
-}
-
 /** `via` tells a person's own client from a program. */
 function actorOf(request: RequestOrigin | undefined, agent: ActingAgent | undefined): AuditActor {
   const origin = request === undefined ? serverActor : clientActor(request.client);
@@ -249,14 +242,6 @@ function actorOf(request: RequestOrigin | undefined, agent: ActingAgent | undefi
     conversationId,
     ...(persona !== undefined && { persona }),
     ...(toolCallId !== undefined && { toolCallId }),
-  };
-}
-
-function keptActor(actor: AuditActor, secrets: readonly string[]): AuditActor {
-  const entries = Object.entries(actor) as [string, string][];
-  return {
-    ...actor,
-    ...Object.fromEntries(entries.map(([key, value]) => [key, auditedText(value, secrets, maxNameChars)])),
   };
 }
 

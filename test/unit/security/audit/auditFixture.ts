@@ -15,6 +15,7 @@ interface ServerParts {
   readonly clock?: Clock;
   readonly maxFileBytes?: number;
   readonly processes?: ProcessTable;
+  readonly setting?: Readonly<Record<string, unknown>>;
   readonly knownSecrets?: readonly string[] | (() => readonly string[]);
 }
 
@@ -52,7 +53,8 @@ export class AuditFixture {
       instanceId: String((this.servers += 1)).padStart(12, '0'),
       version: '1.0.0',
       loadKey: () => loadSigningKey({ folder, secrets: noEditor, clock, logger }),
-      setting: () => ({}),
+      setting: () => parts.setting ?? {},
+      knownSecrets: () => (typeof knownSecrets === 'function' ? knownSecrets() : knownSecrets),
       ...(parts.maxFileBytes !== undefined && { maxFileBytes: parts.maxFileBytes }),
     });
     const service = new AuditService({
@@ -61,7 +63,6 @@ export class AuditFixture {
         setComponent: (name, status, message) =>
           this.health.push({ name, status, ...(message !== undefined && { message }) }),
       },
-      knownSecrets: () => (typeof knownSecrets === 'function' ? knownSecrets() : knownSecrets),
     });
     this.services.push(service);
     return service;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { nodeFileSystem } from '../../../../server/src/base/fileSystem.ts';
 import type { Client } from '../../../../server/src/base/handlers.ts';
 import { inRequest } from '../../../../server/src/base/requestScope.ts';
@@ -136,6 +136,38 @@ describe('The audit log', () => {
     assert.ok(written.includes('curl -H'), 'the rest of the text stays');
   });
 
+  it('keeps secrets out of what it tells of itself: how a file begins, goes on, what was missed', async () => {
+    const canaries = { password: 'CANARYpassword1', key: 'sk-CANARYcanaryCANARY1234', known: 'a-secret-of-no-form' };
+    const baseUrl = `https://user:${canaries.password}@models.example/v1?api_key=${canaries.key}`;
+    const setting = { 'providers.openai.baseUrl': baseUrl, 'log.level': canaries.known, 'model.default': 'x/y' };
+    const service = audit.server({ setting, knownSecrets: [canaries.known], maxFileBytes: 2_000 });
+    for (let index = 0; index < 30; index += 1) await service.record(command('echo'));
+    rmSync(audit.path(audit.chains().at(-1) ?? ''));
+    await service.record(command('echo'));
+    await service.dispose();
+    assert.ok(ofKind('chain.opened').length > 2);
+    assert.equal(ofKind('audit.missed').length, 1);
+    for (const { details } of ofKind('chain.opened')) {
+      assert.deepEqual(details['setting'], {
+        'providers.openai.baseUrl': 'https://user:[redacted]@models.example/v1?api_key=[redacted]',
+        'log.level': '[redacted]',
+        'model.default': 'x/y',
+      });
+    }
+    const written = audit.chains().map((name) => audit.read(name).toString());
+    for (const canary of Object.values(canaries)) assert.equal(written.join('').includes(canary), false, canary);
+  });
+
+  it('verifies where its settings are long, and where what it makes of itself looks like a secret', async () => {
+    const setting = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`key${index}`, 'x'.repeat(4_000)]));
+    const service = audit.server({ setting, knownSecrets: ['000000000001', new Date().toISOString().slice(0, 4)] });
+    await service.record(command('echo'));
+    await service.dispose();
+    await audit.written(1);
+    assert.equal((await audit.verify()).isIntact, true);
+    assert.match(String(ofKind('chain.opened')[0]?.details['cut']), /characters\)$/);
+  });
+
   it('cuts what is too long, too deep or too much', async () => {
     const service = audit.server();
     const deep = Array.from({ length: 50 }).reduce<object>((inner) => ({ inner }), {});
@@ -252,7 +284,8 @@ describe('The audit log', () => {
     });
     for (let index = 0; index < 5_000; index += 1) service.tell({ kind: 'request.refused', details: { host: 'x' } });
     await service.dispose();
-    assert.equal(looked, 20);
+    // The log's own records are the beginning, the end, and the one that tells of the flood.
+    assert.equal(looked, 20 + 3);
     assert.equal(ofKind('request.refused').length, 21);
   });
 
