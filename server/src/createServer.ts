@@ -264,6 +264,7 @@ export function createServer(options: ServerOptions): Server {
     index,
     compactTurn,
     workspace,
+    audit: audit.trail,
     gate,
     clock: systemClock,
     logger,

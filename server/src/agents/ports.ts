@@ -228,6 +228,11 @@ export interface AuditTrail {
     readonly outcome: string;
     readonly details: Readonly<Record<string, unknown>>;
   }): Promise<void>;
+  /** For what nobody waits for: a full disk must keep nobody from deleting. */
+  tell(event: {
+    readonly kind: 'conversation.deleted';
+    readonly details: { readonly conversationId: ConversationId };
+  }): void;
 }
 
 /** The settings in force. */

@@ -155,6 +155,7 @@ export class SessionService {
   async delete(id: ConversationId): Promise<void> {
     if (await this.isUnopenable(id)) await this.options.journals.delete(id);
     else await this.deleteOpened(id);
+    this.options.audit.tell({ kind: 'conversation.deleted', details: { conversationId: id } });
     this.options.broadcaster.notifyAll('session/changed', { sessionId: id, session: null });
   }
 

@@ -30,6 +30,15 @@ interface BackupEvent {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
+/** Keeps that a conversation came in from elsewhere. */
+export interface ImportAudit {
+  /** For what nobody waits for. */
+  tell(event: {
+    readonly kind: 'conversation.imported';
+    readonly details: { readonly conversationId: ConversationId };
+  }): void;
+}
+
 /** Keeps what must be known later. */
 export interface BackupAudit {
   /** Resolves once the record is durable; rejects with `Unavailable` where it cannot be kept: then nothing may be restored. */

@@ -78,6 +78,7 @@ describe('Conversations', () => {
     await world.update('agent_message_chunk');
     await assert.rejects(world.prompt(sessionId, 'two'), { reason: 'Conflict' });
     await assert.rejects(world.sessions.delete(sessionId), { reason: 'Conflict' });
+    assert.deepEqual(world.audit.events, []);
     world.sessions.cancel(sessionId);
     await turn;
     assert.equal(world.model.chats.length, 1);
@@ -324,6 +325,7 @@ describe('Conversations', () => {
       ['Another matter', 'Explain the parser'],
     );
     await world.sessions.delete(first);
+    assert.deepEqual(world.audit.events.at(-1), { kind: 'conversation.deleted', details: { conversationId: first } });
     assert.deepEqual(
       (await world.sessions.list(undefined)).map(({ sessionId }) => sessionId),
       [second],

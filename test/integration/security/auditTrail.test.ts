@@ -119,6 +119,41 @@ describe('The audit log of a real server', function () {
     assert.equal((await cli('audit', 'verify')).code, 0);
   });
 
+  it('says which conversations came in and went, and nothing of what was refused', async () => {
+    const server = await HttpServer.start(dataFolder, ['--log-level', 'off']);
+    const { body } = await server.call('session/new', { cwd: folder.path });
+    const { sessionId } = body as { sessionId: string };
+    const exported = await server.call('conversation/export', { sessionId, format: 'json' });
+    const { content } = exported.body as { content: string };
+    const imported = await server.call('conversation/import', { content, cwd: folder.path });
+    assert.equal(imported.status, 200, JSON.stringify(imported.body));
+    assert.equal((await server.call('session/delete', { sessionId })).status, 200);
+    for (const refused of [
+      { method: 'session/delete', params: { sessionId } },
+      { method: 'security/revoke', params: { tokenId: 'dataFolder' } },
+      { method: 'security/revoke', params: { tokenId: '0123456789abcdef' } },
+      { method: 'security/rotate', params: { tokenId: '0123456789abcdef' } },
+      { method: 'security/issue', params: { name: 'x', scope: 'everything', hours: 1 } },
+      { method: 'backup/restore', params: { id: '20200101T000000000Z-0123456789ab' } },
+    ]) {
+      assert.notEqual((await server.call(refused.method, refused.params)).status, 200, refused.method);
+    }
+    await server.stop();
+    const told = everything()
+      .split('\n')
+      .slice(1, -2)
+      .map((line) => JSON.parse(line) as AuditEntry)
+      .filter(({ kind }) => kind !== 'backup.created');
+    assert.deepEqual(
+      told.map(({ kind, details }) => [kind, details]),
+      [
+        ['conversation.imported', { conversationId: imported.body['sessionId'] }],
+        ['conversation.deleted', { conversationId: sessionId }],
+      ],
+    );
+    assert.ok(told.every(({ actor }) => actor['token'] === 'dataFolder'));
+  });
+
   it('does not hold the token of the folder after another process has rotated it', async () => {
     const server = await HttpServer.start(dataFolder, ['--log-level', 'off']);
     assert.equal((await cli('tokens', 'rotate', 'dataFolder')).code, 0);

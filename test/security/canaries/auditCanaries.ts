@@ -55,6 +55,11 @@ export const auditCanaries: readonly GuardCanary[] = [
     ['...auditedDetails(details, secrets), ...facts', '...details, ...facts', 'keeps secrets out'],
     ['details: { setting: this.options.setting() } }', 'details: {} }', 'of what it tells of itself'],
   ]),
+  ...guardsOf('server/src/security/tokens/tokenHandlers.ts', 'test/unit/security/tokens/tokenHandlers.test.ts', [
+    ['await tokens.refuseIfFull();', '', 'nothing can be done'],
+    ['await tokens.refuseUnlessRotatable(tokenId);', '', 'nothing can be done'],
+    ['await tokens.revocable(tokenId);', '', 'nothing can be done'],
+  ]),
   ...guardsOf('server/src/security/audit/auditedText.ts', 'test/unit/security/audit/auditedText.test.ts', [
     ["if (depth >= maxDepth) return '(too deep)';", '', ''],
     ['if (json.length <= maxDetailsChars) return kept;', 'return kept;', ''],

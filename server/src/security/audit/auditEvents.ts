@@ -16,6 +16,8 @@ export const auditKinds = {
   'setting.changed': { waits: false, floods: false },
   'trust.changed': { waits: false, floods: false },
   'deployment.changed': { waits: true, floods: false },
+  'conversation.deleted': { waits: false, floods: false },
+  'conversation.imported': { waits: false, floods: false },
   'backup.created': { waits: false, floods: false },
   'backup.restored': { waits: true, floods: false },
   // What the log tells of itself.

@@ -196,7 +196,7 @@ export class AuditService {
     const { health, logger, clock } = this.options;
     if (!this.isFailing) {
       logger.error('The audit log cannot be written', { error });
-      const what = `The audit log cannot be written (${errorCode(error) ?? 'unknown error'}), so nothing that must stand in it is done: no command, no terminal.`;
+      const what = `The audit log cannot be written (${errorCode(error) ?? 'unknown error'}), so nothing that must stand in it is done: no command, no terminal, no answer to a question, no change of tokens.`;
       health.setComponent(
         'audit',
         'degraded',

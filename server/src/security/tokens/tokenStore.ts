@@ -93,14 +93,32 @@ export class TokenStore implements Disposable {
   }
 
   /**
-   * Makes a token of what was `drawn` for it. Rejects with `ResourceLimit` at 100 tokens that hold. Those that have ended are
-   * removed to make room.
+   * Rejects with `ResourceLimit` where `issue` would: at 100 tokens that hold. Those that have ended are removed to make
+   * room.
    */
-  async issue({ name, scope, hours }: IssueParams, drawn = drawToken()): Promise<NewToken> {
+  async refuseIfFull(): Promise<void> {
     const ids = await this.reader.ids();
     if (ids.length >= maxTokens && (await this.removeEnded(ids)) >= maxTokens) {
       throw new CodedError('ResourceLimit', `There are ${maxTokens} tokens already. Revoke one that nobody needs.`);
     }
+  }
+
+  /** Rejects with `NotFound` where `rotate` would. */
+  async refuseUnlessRotatable(tokenId: string): Promise<void> {
+    if (tokenId !== mainId) await this.existing(tokenId);
+  }
+
+  /** Rejects with `NotFound` or `Unsupported` where `revoke` would; else answers what is to be removed. */
+  async revocable(tokenId: string): Promise<TokenRecord> {
+    if (tokenId === mainId) {
+      throw new CodedError('Unsupported', 'The token of the data folder cannot be revoked, only rotated.');
+    }
+    return this.existing(tokenId);
+  }
+
+  /** Makes a token of what was `drawn` for it. Rejects with `ResourceLimit`. */
+  async issue({ name, scope, hours }: IssueParams, drawn = drawToken()): Promise<NewToken> {
+    await this.refuseIfFull();
     const createdAt = this.options.clock.now();
     return this.create({ name, scope, createdAt, expiresAt: createdAt + hours * hourMs }, drawn);
   }
@@ -124,10 +142,7 @@ export class TokenStore implements Disposable {
 
   /** Rejects with `NotFound`, and with `Unsupported` for the data folder's own token. */
   async revoke(tokenId: string): Promise<void> {
-    if (tokenId === mainId) {
-      throw new CodedError('Unsupported', 'The token of the data folder cannot be revoked, only rotated.');
-    }
-    await this.remove(tokenId, await this.existing(tokenId));
+    await this.remove(tokenId, await this.revocable(tokenId));
   }
 
   dispose(): void {

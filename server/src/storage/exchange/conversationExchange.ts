@@ -8,7 +8,7 @@ import type { StorageGate } from '../backups/storageGate.ts';
 import { storageFailed } from '../errors.ts';
 import type { ConversationIndex } from '../index/conversationIndex.ts';
 import type { JournalStore } from '../journalStore.ts';
-import type { WorkspaceSource } from '../ports.ts';
+import type { ImportAudit, WorkspaceSource } from '../ports.ts';
 import { Continuations } from './continuations.ts';
 import { ConversationExport, type ExportSystem } from './conversationExport.ts';
 import { ConversationImport, type ImportPlace, type ImportSystem } from './conversationImport.ts';
@@ -24,6 +24,7 @@ interface ExchangeOptions extends ExportSystem, ImportSystem {
   readonly journals: Pick<JournalStore, 'fileOf'>;
   readonly index: Pick<ConversationIndex, 'noteChanged'>;
   readonly workspace: WorkspaceSource;
+  readonly audit: ImportAudit;
   /** Everything that uses conversations passes through it. */
   readonly gate: StorageGate;
   /** Tells everybody that there is one more conversation. */
@@ -75,6 +76,7 @@ export class ConversationExchange {
         const { conversationId, workspace, ...facts } = await work.finish();
         await work.close();
         this.options.index.noteChanged({ workspace, conversationId });
+        this.options.audit.tell({ kind: 'conversation.imported', details: { conversationId } });
         this.options.onImported({ sessionId: conversationId, ...facts, access: 'write', running: false });
         return { sessionId: conversationId, title: facts.title };
       } catch (error) {

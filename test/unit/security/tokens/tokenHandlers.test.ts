@@ -57,6 +57,25 @@ describe('What the audit log is told of tokens', () => {
     assert.deepEqual(audit.events.at(-1)?.details, { tokenId: 'dataFolder', newTokenId: 'dataFolder' });
   });
 
+  it('is nothing where nothing can be done: of an unknown token, the folder’s own, one too many', async () => {
+    const unknown = { tokenId: '0123456789abcdef' };
+    const refused = async (change: () => unknown, reason: string): Promise<void> => {
+      const before = audit.events.length;
+      await assert.rejects(
+        async () => {
+          await change();
+        },
+        { reason },
+      );
+      assert.equal(audit.events.length, before, reason);
+    };
+    await refused(() => handlers['security/revoke']({ tokenId: 'dataFolder' }, context), 'Unsupported');
+    await refused(() => handlers['security/revoke'](unknown, context), 'NotFound');
+    await refused(() => handlers['security/rotate'](unknown, context), 'NotFound');
+    for (let count = 0; count < 100; count += 1) await tokens.issue(wanted);
+    await refused(() => handlers['security/issue'](wanted, context), 'ResourceLimit');
+  });
+
   it('comes first: nothing is made, replaced or ended where it cannot be recorded', async () => {
     const { tokenId, token } = await handlers['security/issue'](wanted, context);
     audit.refusal = new Error('The disk is full');

@@ -7,6 +7,7 @@ import { systemClock, type Clock } from '../../../../server/src/base/clock.ts';
 import { nodeFileSystem, type FileSystem } from '../../../../server/src/base/fileSystem.ts';
 import { StorageGate } from '../../../../server/src/storage/backups/storageGate.ts';
 import { ConversationExchange } from '../../../../server/src/storage/exchange/conversationExchange.ts';
+import { RecordedAudit } from '../../../support/recordedAudit.ts';
 import { recordingLogger } from '../../../support/recordingLogger.ts';
 import { filesBelow } from '../backups/backupWorld.ts';
 import { StorageFixture } from '../storageFixture.ts';
@@ -25,6 +26,7 @@ interface WorldParts {
 export class ExchangeWorld {
   readonly fixture = new StorageFixture();
   readonly imported: ConversationSummary[] = [];
+  readonly audit = new RecordedAudit();
   readonly exchange: ConversationExchange;
   readonly lines: string[];
 
@@ -40,6 +42,7 @@ export class ExchangeWorld {
       compactTurn,
       journals: this.fixture.store(),
       index: { noteChanged: () => undefined },
+      audit: this.audit,
       workspace: { folders: folders ?? [this.fixture.folder] },
       gate: new StorageGate(systemClock),
       onImported: (session) => this.imported.push(session),

@@ -102,6 +102,14 @@ describe('an import of something hostile', function () {
     assert.equal(({} as { polluted?: unknown }).polluted, undefined);
   });
 
+  it('is told to the audit log by its id alone, and not where nothing came in', async () => {
+    const good = await world.exported(world.write([{ sessionUpdate: 'session_info_update', title: 'canaryTitle' }]));
+    await assert.rejects(world.import(good.slice(0, -2)));
+    assert.deepEqual(world.audit.events, []);
+    const { sessionId } = await world.import(good);
+    assert.deepEqual(world.audit.events, [{ kind: 'conversation.imported', details: { conversationId: sessionId } }]);
+  });
+
   it('never takes the place of a conversation that is there', async () => {
     const taken = JSON.stringify({ ...good, title: '\u001b]0;x\u0007 \u202e' });
     const { sessionId } = await world.import(taken);
