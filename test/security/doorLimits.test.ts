@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import * as http from 'node:http';
+import type { Socket } from 'node:net';
 import { settingsSnapshot } from '../../server/protocol/settings.ts';
 import { ClientRegistry } from '../../server/src/base/clientRegistry.ts';
 import { systemClock } from '../../server/src/base/clock.ts';
@@ -9,6 +10,7 @@ import { RateLimiter } from '../../server/src/rpc/rateLimiter.ts';
 import { Router } from '../../server/src/rpc/router.ts';
 import { DoorGuard } from '../../server/src/security/door/doorGuard.ts';
 import { HttpTransport } from '../../server/src/transports/httpTransport.ts';
+import { headersOf, RawConnection } from '../support/attacks/rawConnection.ts';
 import { FakeClock } from '../support/fakeClock.ts';
 import { recordingLogger } from '../support/recordingLogger.ts';
 import { waitFor } from '../support/waitFor.ts';
@@ -41,6 +43,7 @@ interface BegunOptions {
 describe('The limits of the HTTP door', () => {
   const max = 5;
   const requests: http.ClientRequest[] = [];
+  const sockets: Socket[] = [];
   let clock: FakeClock;
   let transport: HttpTransport;
   let url: URL;
@@ -84,12 +87,15 @@ describe('The limits of the HTTP door', () => {
       clients: new ClientRegistry(),
       health: () => ({ status: 'ready' }),
       metrics: () => Promise.resolve({ contentType: 'text/plain', text: '' }),
-      openApi: () => '{}',
+      // More than what the system holds of an answer that nobody reads.
+      openApi: () => 'x'.repeat(8 * 1024 * 1024),
+      unreadAnswerMs: 2_000,
     });
     url = new URL(await transport.listen());
   });
   afterEach(async () => {
     for (const request of requests.splice(0)) request.destroy();
+    for (const socket of sockets.splice(0)) socket.destroy();
     await waitFor('the connections to be gone', () => transport.connections().open === 0);
     assert.equal(ended.size, 0, 'nobody is watched any more');
   });
@@ -209,6 +215,78 @@ describe('The limits of the HTTP door', () => {
     const request = begin('/api/server/capabilities', nextToken(), { method: 'POST', headers });
     request.once('continue', () => request.end('{}'));
     assert.equal((await seen(request)).status, 200);
+  });
+
+  /** A connection on which these bytes were sent. */
+  async function pipelined(bytes: string): Promise<RawConnection> {
+    const connection = await RawConnection.open({ url });
+    sockets.push(connection.socket);
+    connection.socket.write(bytes);
+    return connection;
+  }
+  const statuses = ({ received }: RawConnection): string[] =>
+    [...received.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status = '']) => status);
+  const requestOf = (path: string, host = url.host): string => `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n`;
+
+  for (const path of ['/health', '/api']) {
+    it(`answer a stranger on one connection as often as a token, and end it with the next: ${path}`, async () => {
+      const connection = await pipelined(`${requestOf(path)}\r\n`.repeat(200));
+      await connection.ended('too many requests');
+      const seenStatuses = statuses(connection);
+      assert.equal(seenStatuses.length, max + 1);
+      assert.equal(seenStatuses.at(-1), '429');
+      const last = connection.received.slice(connection.received.lastIndexOf('HTTP/1.1 '));
+      const headers = headersOf(last);
+      assert.deepEqual([headers['retry-after'], headers['connection']], ['60', 'close']);
+      assert.match(last, /"RateLimited"/);
+    });
+  }
+
+  it('let who has shown a token ask for health as often as before', async () => {
+    const token = `${requestOf('/api')}Authorization: Bearer ${nextToken()}\r\n\r\n`;
+    const connection = await pipelined(token);
+    await waitFor('the token to be known', () => statuses(connection).length === 1);
+    connection.socket.write(`${requestOf('/health')}\r\n`.repeat(3 * max));
+    await waitFor('all answers', () => statuses(connection).length === 1 + 3 * max);
+    assert.deepEqual([...new Set(statuses(connection))], ['200']);
+  });
+
+  it('end the connection of a stranger that names a foreign host, with one answer', async () => {
+    const connection = await pipelined(`${requestOf('/health', 'evil.example')}\r\n`.repeat(300));
+    await connection.ended('the foreign host');
+    assert.deepEqual(statuses(connection), ['421']);
+  });
+
+  it('cut off who sends more requests than may wait for their answers', async () => {
+    const token = `Authorization: Bearer ${nextToken()}\r\n\r\n`;
+    const connection = await pipelined(`${requestOf('/nowhere')}${token}`.repeat(300));
+    await connection.ended('too many at once');
+    assert.ok(statuses(connection).length < 300);
+  });
+
+  /** One that asks for more than the system holds, and reads nothing. */
+  async function deaf(token: string): Promise<RawConnection> {
+    const connection = await RawConnection.open({ url });
+    sockets.push(connection.socket);
+    connection.socket.pause();
+    connection.socket.write(`${requestOf('/openapi.json')}Authorization: Bearer ${token}\r\n\r\n`.repeat(3));
+    return connection;
+  }
+
+  it('cut off who reads nothing of its answers', async () => {
+    await deaf(nextToken());
+    await waitFor('it to be watched', () => ended.size === 1);
+    await waitFor('it to be cut off', () => transport.connections().open === 0);
+  });
+
+  it('let an answer that is being sent end with its token', async () => {
+    const token = nextToken();
+    await deaf(token);
+    const onEnded = await waitFor('it to be watched', () => ended.get(token));
+    const startedAt = performance.now();
+    onEnded();
+    await waitFor('it to end', () => transport.connections().open === 0);
+    assert.ok(performance.now() - startedAt < 1_500, 'before the time of an answer that nobody reads is over');
   });
 
   it('let an event stream end with its token, even while it attaches', async () => {

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import type { Disposable } from '../base/disposable.ts';
 import type { Bearer } from '../base/door.ts';
+import type { Client } from '../base/handlers.ts';
 
 /** How many connections there may be. */
 export interface ConnectionLimits {
@@ -26,6 +27,8 @@ interface Connection {
   readonly socket: Socket;
   /** The last one that it has shown. */
   bearer: Pick<Bearer, 'tokenId' | 'isOwner'> | undefined;
+  /** Against whom its requests count until then. */
+  readonly stranger: Pick<Client, 'kind'>;
 }
 
 /**
@@ -57,7 +60,7 @@ export class ConnectionBudget implements Disposable {
     const key = keyOf(socket);
     // A request that is served anew after an upgrade that was passed over comes on a connection that is known.
     if (this.open.get(key)?.socket === socket) return;
-    const connection: Connection = { socket, bearer: undefined };
+    const connection: Connection = { socket, bearer: undefined, stranger: { kind: 'http' } };
     this.open.set(key, connection);
     this.strangers.set(
       connection,
@@ -87,6 +90,12 @@ export class ConnectionBudget implements Disposable {
     if (!bearer.isOwner) this.guests.set(bearer.tokenId, (this.guests.get(bearer.tokenId) ?? 0) + 1);
     this.forgetStranger(connection);
     return true;
+  }
+
+  /** Against whom a request counts on a connection that has shown no token; undefined on any other. */
+  strangerOn(socket: Socket): Pick<Client, 'kind'> | undefined {
+    const connection = this.open.get(keyOf(socket));
+    return connection?.bearer ? undefined : connection?.stranger;
   }
 
   dispose(): void {

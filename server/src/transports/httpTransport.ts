@@ -9,6 +9,7 @@ import type { Bearer } from '../base/door.ts';
 import type { Client } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Router } from '../rpc/router.ts';
+import { AnswerLimits } from './answerLimits.ts';
 import { ConnectionBudget } from './connectionBudget.ts';
 import { doorRequestOf, targetOf, type Exchange, type Guard } from './door.ts';
 import { EventStreams } from './eventStreams.ts';
@@ -38,7 +39,11 @@ export interface HttpTransportOptions {
   readonly servedHost: string;
   /** Without it nothing is encrypted, which is for loopback only. */
   readonly tls?: TlsSource | undefined;
+  /** How long a complete answer may wait for a client that reads nothing of it; 30 s where left out. */
+  readonly unreadAnswerMs?: number;
 }
+
+const defaultUnreadAnswerMs = 30_000;
 
 /** What a path answers to somebody who has been let in. */
 type Route = (exchange: Exchange, bearer: Bearer) => Promise<void> | void;
@@ -52,6 +57,7 @@ export class HttpTransport implements Disposable {
   private readonly server: Listener;
   private readonly store = new DisposableStore();
   private readonly budget: ConnectionBudget;
+  private readonly answers: AnswerLimits;
   private readonly webSockets: WebSocketTransport;
   private readonly eventStreams: EventStreams;
   private readonly routes: Readonly<Record<string, Route>>;
@@ -61,6 +67,7 @@ export class HttpTransport implements Disposable {
     const { router, clients, clock, logger, guard } = options;
     const shared = { router, clients, clock, logger, watch: guard.watch.bind(guard) };
     this.budget = new ConnectionBudget(clock);
+    this.answers = new AnswerLimits(options.unreadAnswerMs ?? defaultUnreadAnswerMs);
     this.webSockets = new WebSocketTransport(shared);
     this.eventStreams = new EventStreams(shared);
     this.routes = this.createRoutes();
@@ -147,6 +154,7 @@ export class HttpTransport implements Disposable {
 
   /** Never rejects: what fails unexpectedly is logged and answered as `Internal`. */
   private async answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    if (!this.answers.admit({ request, response })) return;
     try {
       await this.route(request, response);
     } catch (error) {
@@ -165,25 +173,31 @@ export class HttpTransport implements Disposable {
     const { path, query } = targetOf(request);
     const refusal = this.options.guard.checkAddress(doorRequestOf(request));
     if (refusal) {
+      // Such requests count against nobody, so that who knows no token gets one answer a connection.
+      if (this.budget.strangerOn(request.socket)) this.answers.endWith({ request, response });
       sendRefusal(response, refusal);
       return;
     }
     if (path === '/health') {
+      this.admitStranger({ request, response, path });
       if (request.method === 'GET') sendJson(response, 200, { status: this.options.health().status });
       else sendRefusal(response, useMethod('GET'));
       return;
     }
     const bearer = await this.authenticate(request);
     if ('reason' in bearer) {
-      if (bearer.reason === 'ResourceLimit') response.setHeader('Connection', 'close');
+      this.admitStranger({ request, response, path });
+      if (bearer.reason === 'ResourceLimit') this.answers.endWith({ request, response });
       sendRefusal(response, bearer);
       return;
     }
     const exchange = { request, response, path, query };
+    // An event stream says that it ends, and why.
+    if (path !== '/events') this.endWithToken(exchange, bearer);
     const isCall = path.startsWith('/api/') && request.method === 'POST';
     if (isCall) {
       // The router counts it, since some methods are free.
-      await this.callWatched(exchange, bearer);
+      await callMethod(exchange, bearer, this.options);
       return;
     }
     this.admit(bearer, path);
@@ -194,12 +208,10 @@ export class HttpTransport implements Disposable {
     else sendRefusal(response, useMethod('GET'));
   }
 
-  /** A call ends with the token that it came in with, a turn later: by then one that has rotated its own token is answered. */
-  private async callWatched(exchange: Exchange, bearer: Bearer): Promise<void> {
-    const { response } = exchange;
-    const watching = this.options.guard.watch(bearer, () => setImmediate(() => response.destroy()));
+  /** An answer ends with the token that asked for it, a turn later: by then one that has rotated its own token is answered. */
+  private endWithToken({ request, response }: Exchange, bearer: Bearer): void {
+    const watching = this.options.guard.watch(bearer, () => setImmediate(() => request.socket.destroy()));
     response.once('close', () => watching.dispose());
-    await callMethod(exchange, bearer, this.options);
   }
 
   private async upgrade(request: http.IncomingMessage, stream: Socket, head: Buffer): Promise<void> {
@@ -227,6 +239,18 @@ export class HttpTransport implements Disposable {
   /** Counts a request that calls no method. Throws `RateLimited`. */
   private admit({ tokenId }: Bearer, path: string): void {
     this.options.router.admit({ kind: 'http', tokenId }, path);
+  }
+
+  /** Counts a request on a connection that has shown no token yet. Throws `RateLimited`, after which the connection ends. */
+  private admitStranger({ request, response, path }: Omit<Exchange, 'query'>): void {
+    const stranger = this.budget.strangerOn(request.socket);
+    if (!stranger) return;
+    try {
+      this.options.router.admit(stranger, path);
+    } catch (error) {
+      this.answers.endWith({ request, response });
+      throw error;
+    }
   }
 
   private async authenticate(request: http.IncomingMessage): Promise<Bearer | HttpRefusal> {

@@ -99,6 +99,13 @@ export const doorCanaries: readonly GuardCanary[] = [
   ]),
   ...guardsOf('server/src/transports/httpTransport.ts', 'test/security/doorLimits.test.ts', [
     ['this.admit(bearer, path);', '', 'count'],
+    ['this.options.router.admit(stranger, path);', '', 'a stranger'],
+    ['if (this.budget.strangerOn(request.socket)) this.answers.endWith({ request, response });', '', 'foreign host'],
+    ["if (path !== '/events') this.endWithToken(exchange, bearer);", '', 'ends with its token'],
+  ]),
+  ...guardsOf('server/src/transports/answerLimits.ts', 'test/security/doorLimits.test.ts', [
+    ['if (count > maxUnanswered) {', 'if (count < 0) {', 'more requests than'],
+    ['response.setTimeout(this.unreadAnswerMs, () => response.destroy());', '', 'nothing of its answers'],
   ]),
   ...guardsOf('server/src/transports/eventStreams.ts', 'test/security/doorLimits.test.ts', [
     [tokenEnd, 'undefined', 'even while it attaches'],

@@ -27,7 +27,7 @@ export const transportCanaries: readonly GuardCanary[] = [
   ]),
   ...guardsOf('server/src/transports/httpTransport.ts', 'test/security/scopes.test.ts', [
     [
-      "if ('reason' in bearer) {\n      if (bearer.reason === 'ResourceLimit') response.setHeader('Connection', 'close');\n      sendRefusal(response, bearer);\n      return;\n    }",
+      "if ('reason' in bearer) {\n      this.admitStranger({ request, response, path });\n      if (bearer.reason === 'ResourceLimit') this.answers.endWith({ request, response });\n      sendRefusal(response, bearer);\n      return;\n    }",
       "if ('reason' in bearer) Object.assign(bearer, { scope: 'admin', tokenId: 'x', reason: undefined });",
       'HTTP',
     ],

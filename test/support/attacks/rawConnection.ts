@@ -16,7 +16,7 @@ export class RawConnection {
   error: NodeJS.ErrnoException | undefined;
 
   /** Rejects where nobody listens. */
-  static async open({ url }: RawTarget): Promise<RawConnection> {
+  static async open({ url }: Pick<RawTarget, 'url'>): Promise<RawConnection> {
     const socket = connect(Number(url.port), '127.0.0.1');
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve);

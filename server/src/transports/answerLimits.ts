@@ -1,0 +1,48 @@
+import type * as http from 'node:http';
+import type { Socket } from 'node:net';
+import type { Exchange } from './door.ts';
+
+/** Requests of one connection that are not answered yet, as many as of a WebSocket. */
+const maxUnanswered = 256;
+
+/**
+ * Bounds what one connection has of answers: how many wait to be sent, and how long one that is complete may wait for a
+ * client that reads nothing of it.
+ */
+export class AnswerLimits {
+  private readonly unreadAnswerMs: number;
+  private readonly unanswered = new WeakMap<Socket, number>();
+  /** What came in one piece with a request that was the last is read all the same, and passed over. */
+  private readonly ending = new WeakSet<Socket>();
+
+  constructor(unreadAnswerMs: number) {
+    this.unreadAnswerMs = unreadAnswerMs;
+  }
+
+  /** Whether a request is to be answered. Where it is not, its connection has ended, or does with an answer before it. */
+  admit({ request, response }: Pick<Exchange, 'request' | 'response'>): boolean {
+    const { socket } = request;
+    if (this.ending.has(socket)) return false;
+    const count = (this.unanswered.get(socket) ?? 0) + 1;
+    if (count > maxUnanswered) {
+      this.ending.add(socket);
+      socket.destroy();
+      return false;
+    }
+    this.unanswered.set(socket, count);
+    response.once('close', () => this.unanswered.set(socket, (this.unanswered.get(socket) ?? 1) - 1));
+    response.once('prefinish', () => this.limitReading(response));
+    return true;
+  }
+
+  /** The answer is the last one on its connection. */
+  endWith({ request, response }: Pick<Exchange, 'request' | 'response'>): void {
+    response.setHeader('Connection', 'close');
+    this.ending.add(request.socket);
+  }
+
+  /** From when an answer is complete on. The time begins anew whenever the system takes something of it. */
+  private limitReading(response: http.ServerResponse): void {
+    response.setTimeout(this.unreadAnswerMs, () => response.destroy());
+  }
+}
