@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import * as http from 'node:http';
 import type { Socket } from 'node:net';
+import { WebSocket } from 'ws';
 import { settingsSnapshot } from '../../server/protocol/settings.ts';
 import { ClientRegistry } from '../../server/src/base/clientRegistry.ts';
 import { systemClock } from '../../server/src/base/clock.ts';
@@ -287,6 +288,28 @@ describe('The limits of the HTTP door', () => {
     onEnded();
     await waitFor('it to end', () => transport.connections().open === 0);
     assert.ok(performance.now() - startedAt < 1_500, 'before the time of an answer that nobody reads is over');
+  });
+
+  it('close a WebSocket of a guest that has too much of unfinished messages', async () => {
+    const token = nextToken();
+    const part = Buffer.alloc(3 * 1024 * 1024, ' ');
+    const clients = Array.from(
+      { length: 12 },
+      () => new WebSocket(new URL('/ws', url), { headers: { authorization: `Bearer ${token}` } }),
+    );
+    const codes: number[] = [];
+    for (const client of clients) {
+      client.on('error', () => undefined);
+      client.once('open', () => client.send(part, { fin: false, binary: false }));
+      client.once('close', (code) => codes.push(code));
+    }
+    try {
+      await waitFor('one to be closed', () => codes.length > 0, 10_000);
+      assert.equal(codes[0], 1013);
+      assert.ok(transport.connections().webSockets >= 9, 'those that the limit has room for stay');
+    } finally {
+      for (const client of clients) client.terminate();
+    }
   });
 
   it('let an event stream end with its token, even while it attaches', async () => {

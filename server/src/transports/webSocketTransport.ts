@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import { createMessageConnection, type CancellationToken, type MessageConnection } from 'vscode-jsonrpc/node';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { CodedError } from '../../protocol/errors.ts';
@@ -13,6 +13,7 @@ import type { Router } from '../rpc/router.ts';
 import type { StayingClientsOptions } from './door.ts';
 import { abortControllerOf, asResponse, requestOf } from './jsonRpcPeer.ts';
 import { encodeOutputFrame } from './terminalFrame.ts';
+import { UnfinishedMessages } from './unfinishedMessages.ts';
 import { handshakeRefusal, refuseUpgrade } from './upgradeRefusal.ts';
 import { closeCodes, WebSocketReader, WebSocketWriter } from './webSocketChannel.ts';
 import { bytesToBase64 } from './wireBytes.ts';
@@ -34,10 +35,12 @@ const maxInFlight = 256;
 export class WebSocketTransport implements Disposable {
   private readonly options: StayingClientsOptions;
   private readonly server: WebSocketServer;
+  private readonly unfinished: UnfinishedMessages;
   private nextClient = 0;
 
   constructor(options: StayingClientsOptions) {
     this.options = options;
+    this.unfinished = new UnfinishedMessages(options.clock);
     this.server = new WebSocketServer({
       noServer: true,
       clientTracking: true,
@@ -59,8 +62,8 @@ export class WebSocketTransport implements Disposable {
   }
 
   /** Opens the WebSocket of a client that has been let in. What is no proper handshake is refused. */
-  accept(request: IncomingMessage, stream: Duplex, head: Buffer, bearer: Bearer): void {
-    this.server.handleUpgrade(request, stream, head, (socket) => this.serve(socket, bearer));
+  accept(request: IncomingMessage, stream: Socket, head: Buffer, bearer: Bearer): void {
+    this.server.handleUpgrade(request, stream, head, (socket) => this.serve({ stream, socket, bearer }));
   }
 
   dispose(): void {
@@ -71,7 +74,8 @@ export class WebSocketTransport implements Disposable {
     this.server.close();
   }
 
-  private serve(socket: WebSocket, bearer: Bearer): void {
+  private serve(accepted: AcceptedWebSocket): void {
+    const { socket, bearer } = accepted;
     const { router, clients, watch } = this.options;
     const id = `webSocket-${++this.nextClient}`;
     const logger = this.options.logger.child({ client: id });
@@ -96,10 +100,10 @@ export class WebSocketTransport implements Disposable {
       watch(bearer, () => {
         // Nothing that it still sends or has sent is done.
         leave();
-        socket.close(closeCodes.policy, 'The token does not hold any more.');
-        this.options.clock.after(goodbyeMs, () => socket.terminate());
+        this.sendAway(socket, closeCodes.policy, 'The token does not hold any more.');
       }),
     );
+    store.add(this.unfinished.watch(accepted, (why) => this.sendAway(socket, closeCodes.tryAgainLater, why)));
     store.add(new Heartbeat(socket, this.options.clock));
     answerRequests(connection, router, client);
     connection.onNotification((method, params) => void router.notification(client, method, params));
@@ -107,6 +111,18 @@ export class WebSocketTransport implements Disposable {
     connection.listen();
     logger.debug('A WebSocket was opened', { tokenId: bearer.tokenId, scope: bearer.scope });
   }
+
+  private sendAway(socket: WebSocket, code: number, why: string): void {
+    if (socket.readyState !== socket.OPEN) return;
+    socket.close(code, why);
+    this.options.clock.after(goodbyeMs, () => socket.terminate());
+  }
+}
+
+interface AcceptedWebSocket {
+  readonly stream: Socket;
+  readonly socket: WebSocket;
+  readonly bearer: Bearer;
 }
 
 function answerRequests(connection: MessageConnection, router: Router, client: Client): void {

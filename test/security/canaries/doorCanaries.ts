@@ -103,6 +103,14 @@ export const doorCanaries: readonly GuardCanary[] = [
     ['if (this.budget.strangerOn(request.socket)) this.answers.endWith({ request, response });', '', 'foreign host'],
     ["if (path !== '/events') this.endWithToken(exchange, bearer);", '', 'ends with its token'],
   ]),
+  ...guardsOf('server/src/transports/unfinishedMessages.ts', 'test/unit/transports/unfinishedMessages.test.ts', [
+    ["onExceeded('A message took too long to arrive.')", 'undefined', 'half a minute'],
+    ['ofToken > this.limits.bytesOfGuest', 'ofToken < 0', 'all WebSockets of a guest'],
+    ['finished += controlHeaderBytes + data.length;', 'finished = stream.bytesRead;', 'between pings'],
+  ]),
+  ...guardsOf('server/src/transports/webSocketTransport.ts', 'test/security/doorLimits.test.ts', [
+    ['this.sendAway(socket, closeCodes.tryAgainLater, why)', 'undefined', 'unfinished messages'],
+  ]),
   ...guardsOf('server/src/transports/answerLimits.ts', 'test/security/doorLimits.test.ts', [
     ['if (count > maxUnanswered) {', 'if (count < 0) {', 'more requests than'],
     ['response.setTimeout(this.unreadAnswerMs, () => response.destroy());', '', 'nothing of its answers'],

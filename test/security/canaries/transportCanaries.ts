@@ -56,7 +56,7 @@ export const transportCanaries: readonly GuardCanary[] = [
   ...guardsOf('server/src/transports/webSocketTransport.ts', webSocket, [
     ['perMessageDeflate: false,', 'perMessageDeflate: true,', 'compresses nothing'],
     ['maxPayload: maxMessageBytes,', '', 'above 4 MiB'],
-    ["leave();\n        socket.close(closeCodes.policy, 'The token does not hold any more.');", '', 'revoked'],
+    ["leave();\n        this.sendAway(socket, closeCodes.policy, 'The token does not hold any more.');", '', 'revoked'],
   ]),
   ...guardsOf('server/src/transports/webSocketChannel.ts', 'test/security/crowdedDoor.test.ts', [
     ['if (socket.bufferedAmount <= maxBufferedBytes) {', 'if (socket.bufferedAmount >= 0) {', 'a small ping'],
