@@ -332,6 +332,9 @@ export function createServer(options: ServerOptions): Server {
     logger,
     clock: systemClock,
     instanceId,
+    onForbidden: (method) => {
+      audit.trail.tell({ kind: 'request.refused', outcome: 'Forbidden', details: { method } });
+    },
   });
   store.add(router);
 

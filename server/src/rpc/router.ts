@@ -12,7 +12,7 @@ import type { Disposable } from '../base/disposable.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { Client, RequestContext } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
-import { inRequest } from '../base/requestScope.ts';
+import { inRequest, type RequestOrigin } from '../base/requestScope.ts';
 import { ErrorBoundary, type FailedRequest, type WireError } from './errorBoundary.ts';
 import { guardParams } from './paramsGuard.ts';
 import type { RateLimiter } from './rateLimiter.ts';
@@ -44,6 +44,7 @@ export class Router implements Disposable {
   private readonly logger: Logger;
   private readonly clock: Clock;
   private readonly instanceId: string;
+  private readonly onForbidden: ((method: string) => void) | undefined;
   private readonly answered: Emitter<AnsweredRequest>;
   private readonly boundary: ErrorBoundary;
   private requests = 0;
@@ -54,12 +55,15 @@ export class Router implements Disposable {
     logger: Logger;
     clock: Clock;
     instanceId: string;
+    /** Called, on behalf of the client, with the method that its token does not allow. */
+    onForbidden?: (method: string) => void;
   }) {
     this.handlers = options.handlers;
     this.limiter = options.limiter;
     this.logger = options.logger;
     this.clock = options.clock;
     this.instanceId = options.instanceId;
+    this.onForbidden = options.onForbidden;
     this.answered = new Emitter((error) => options.logger.error('A listener for answered requests failed', { error }));
     this.boundary = new ErrorBoundary(options);
   }
@@ -103,7 +107,7 @@ export class Router implements Disposable {
     };
     try {
       const declaration = this.requestDeclaration(client, method);
-      authorize(client, method, declaration);
+      this.authorize({ client, correlationId }, method, declaration);
       this.limiter.check(client, method, declaration.limit);
       const given = typeof params === 'function' ? await (params as ParamsSource)() : params;
       // How long a client takes to send them says nothing about this server.
@@ -127,10 +131,11 @@ export class Router implements Disposable {
       const declaration = declarationOf(method);
       const handler = this.handlerOf(method);
       if (declaration?.kind !== 'notification' || handler === undefined) {
+        this.limiter.check(client, printable(method), 'api');
         this.logger.debug('Unknown notification ignored', { client: client.id, method: printable(method) });
         return;
       }
-      authorize(client, method, declaration);
+      this.authorize({ client, correlationId }, method, declaration);
       this.limiter.check(client, method, declaration.limit);
       const parsed = this.parseParams(method, declaration, params);
       const context = { client, correlationId, signal: new AbortController().signal };
@@ -154,6 +159,23 @@ export class Router implements Disposable {
     throw new CodedError('UnknownMethod', `There is no method "${printable(method)}".`, {
       args: { method: printable(method) },
     });
+  }
+
+  /** Throws `Forbidden`; a call that is refused so counts as one of a method that there is not. */
+  private authorize(
+    origin: RequestOrigin,
+    method: string,
+    { scope }: RequestDeclaration | NotificationDeclaration,
+  ): void {
+    const { client } = origin;
+    if (includesScope(client.scope, scope)) return;
+    this.limiter.check(client, method, 'api');
+    inRequest(origin, () => this.onForbidden?.(method));
+    throw new CodedError(
+      'Forbidden',
+      `${method} was not run: it needs a token with the scope "${scope}", and this one has "${client.scope}".`,
+      { args: { needed: scope, held: client.scope } },
+    );
   }
 
   private handlerOf(method: string): AnyHandler | undefined {
@@ -232,15 +254,6 @@ export class Router implements Disposable {
   private nextCorrelationId(): string {
     return `${this.instanceId}-${(++this.requests).toString(36)}`;
   }
-}
-
-function authorize(client: Client, method: string, { scope }: RequestDeclaration | NotificationDeclaration): void {
-  if (includesScope(client.scope, scope)) return;
-  throw new CodedError(
-    'Forbidden',
-    `${method} was not run: it needs a token with the scope "${scope}", and this one has "${client.scope}".`,
-    { args: { needed: scope, held: client.scope } },
-  );
 }
 
 /** The first few problems in words: `cols: expected number`. */

@@ -80,6 +80,15 @@ describe('The audit log of a real server', function () {
     );
     const [atDoor] = await records(server, { kind: 'request.refused' });
     assert.deepEqual([atDoor?.outcome, atDoor?.details['host']], ['BadHost', 'evil.example']);
+    const reader = await server.call('security/issue', { name: 'reader', scope: 'read', hours: 1 });
+    const headers = { authorization: `Bearer ${String(reader.body['token'])}` };
+    const forbidden = await server.send({ path: '/api/terminal/create', body: '{}', headers });
+    assert.equal(forbidden.status, 403);
+    const ofScope = (await records(server, { kind: 'request.refused' })).find(({ outcome }) => outcome === 'Forbidden');
+    assert.deepEqual(
+      [ofScope?.details['method'], ofScope?.actor['token']],
+      ['terminal/create', reader.body['tokenId']],
+    );
     const [terminal] = await records(server, { kind: 'terminal.created' });
     assert.deepEqual(
       [terminal?.details['name'], terminal?.actor['token'], terminal?.actor['kind']],

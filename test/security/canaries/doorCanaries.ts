@@ -54,9 +54,12 @@ export const doorCanaries: readonly GuardCanary[] = [
     ['if (includesScope(client.scope, scope)) return;', 'return;', router],
     ['this.limiter.check(client, method, declaration.limit);\n      const given', 'const given', router],
     ["this.limiter.check(client, printable(method), 'api');", '', router],
+    ["this.limiter.check(client, method, 'api');", '', 'may not call'],
+    ["this.limiter.check(client, printable(method), 'api');\n        this.logger", 'this.logger', 'there is not'],
+    ['this.onForbidden?.(method)', 'undefined', 'may not call'],
     ['guardParams(params);', '', router],
     [
-      'authorize(client, method, declaration);\n      this.limiter.check(client, method, declaration.limit);\n      const parsed = this.parseParams(method, declaration, params);\n      const context',
+      'this.authorize({ client, correlationId }, method, declaration);\n      this.limiter.check(client, method, declaration.limit);\n      const parsed = this.parseParams(method, declaration, params);\n      const context',
       'const parsed = this.parseParams(method, declaration, params);\n      const context',
       'passes over a notification',
     ],

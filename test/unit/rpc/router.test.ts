@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { CodedError } from '../../../server/protocol/errors.ts';
 import { settingsSnapshot } from '../../../server/protocol/settings.ts';
 import type { Client } from '../../../server/src/base/handlers.ts';
+import { currentRequest } from '../../../server/src/base/requestScope.ts';
 import { RateLimiter } from '../../../server/src/rpc/rateLimiter.ts';
 import { Router, type Answer, type HandlerTable } from '../../../server/src/rpc/router.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
@@ -19,12 +20,12 @@ const health = { status: 'ready', version: '1', uptimeMs: 1, restarts: 0, compon
 const terminalId = '0123456789abcdef0123456789abcdef';
 const never = new AbortController().signal;
 
-function createRouter(handlers: HandlerTable) {
+function createRouter(handlers: HandlerTable, onForbidden: (method: string) => void = () => undefined) {
   const clock = new FakeClock();
   const { logger, lines } = recordingLogger();
   const settings = settingsSnapshot.parse({});
   const limiter = new RateLimiter({ get: (key) => settings[key] }, clock);
-  return { router: new Router({ handlers, limiter, logger, clock, instanceId: 'i' }), clock, lines };
+  return { router: new Router({ handlers, limiter, logger, clock, instanceId: 'i', onForbidden }), clock, lines };
 }
 
 function reasonOf(answer: Answer): string {
@@ -215,12 +216,12 @@ describe('The router', () => {
     assert.equal(created, 10);
   });
 
-  it('refuses a request that the scope of its client does not hold, before it counts or looks at anything', async () => {
+  it('refuses a request that the scope of its client does not hold, before it looks at anything', async () => {
     const reader: Client = { ...client, kind: 'http', scope: 'read', tokenId: 'one' };
     let ran = 0;
     const handlers: HandlerTable = { 'terminal/rename': () => ++ran && {}, 'server/health': () => health };
     const { router } = createRouter(handlers);
-    for (let call = 0; call < 200; call++) {
+    for (let call = 0; call < 100; call++) {
       assert.equal(reasonOf(await router.request(reader, 'terminal/rename', { nonsense: true }, never)), 'Forbidden');
     }
     assert.ok('result' in (await router.request(reader, 'server/health', {}, never)));
@@ -278,6 +279,26 @@ describe('The router', () => {
         ['RateLimited', 100],
       ],
     );
+  });
+
+  it('counts what a client may not call, and tells of it on behalf of that client', async () => {
+    const told: unknown[] = [];
+    const { router } = createRouter({ 'terminal/write': () => assert.fail('nobody may call this') }, (method) => {
+      told.push([method, currentRequest()?.client.id]);
+    });
+    const reader: Client = { ...client, kind: 'http', scope: 'read' };
+    const ask = async (): Promise<string> => reasonOf(await router.request(reader, 'terminal/write', {}, never));
+    for (let count = 0; count < 100; count++) assert.equal(await ask(), 'Forbidden');
+    assert.deepEqual([await ask(), told.length, told[0]], ['RateLimited', 100, ['terminal/write', 'test-1']]);
+  });
+
+  it('counts notifications that there is not', async () => {
+    const { router, lines } = createRouter({});
+    const outside: Client = { ...client, kind: 'webSocket' };
+    for (let count = 0; count < 1_000; count++) await router.notification(outside, 'nosuch/thing', {});
+    assert.ok(!lines.some((line) => line.includes('RateLimited')));
+    await router.notification(outside, 'nosuch/thing', {});
+    assert.ok(lines.some((line) => line.includes('RateLimited')));
   });
 
   it('logs a notification that fails, and goes on', async () => {
