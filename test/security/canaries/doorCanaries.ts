@@ -104,7 +104,7 @@ export const doorCanaries: readonly GuardCanary[] = [
     ['this.admit(bearer, path);', '', 'count'],
     ['this.options.router.admit(stranger, path);', '', 'a stranger'],
     ['if (this.budget.strangerOn(request.socket)) this.answers.endWith({ request, response });', '', 'foreign host'],
-    ["if (path !== '/events') this.endWithToken(exchange, bearer);", '', 'ends with its token'],
+    ["if (path !== '/events') this.endWithToken(exchange, bearer);", '', 'end with its token'],
   ]),
   ...guardsOf('server/src/transports/unfinishedMessages.ts', 'test/unit/transports/unfinishedMessages.test.ts', [
     ["onExceeded('A message took too long to arrive.')", 'undefined', 'half a minute'],
