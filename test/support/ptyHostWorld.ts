@@ -98,10 +98,11 @@ export class PtyHostWorld {
       .map(({ pid }) => pid);
   }
 
-  /** Ends the host by signal, and waits until it is gone. */
+  /** Ends the host by signal, and waits until it is gone. Whoever misses it may have started the next one by then. */
   async endHost(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-    for (const pid of this.hostPids()) process.kill(pid, signal);
-    await waitFor('the pty host to end', () => this.hostPids().length === 0);
+    const ended = new Set(this.hostPids());
+    for (const pid of ended) process.kill(pid, signal);
+    await waitFor('the pty host to end', () => !this.hostPids().some((pid) => ended.has(pid)));
   }
 
   async close(): Promise<void> {

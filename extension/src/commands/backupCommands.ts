@@ -34,7 +34,7 @@ export const backupCommands = {
           'The beginnings of these conversations are damaged, so they cannot be opened; an older backup may have them whole: {0}',
           listed(unopenable),
         );
-        void vscode.window.showWarningMessage(`${made} ${broken}`);
+        void vscode.window.showWarningMessage([made, broken].join(' '));
       }
     },
   },

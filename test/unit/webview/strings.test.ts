@@ -32,12 +32,12 @@ describe('the texts of the views', () => {
 
 describe('the state that survives a reload', () => {
   it('is read back', () => {
-    const state = { sessionId: 'conversation-1', draft: 'Hello', chosenModel: null };
+    const state = { sessionId: 'conversation-1', draft: 'Hello', chosenModel: null, dismissedDamage: ['mark'] };
     assert.deepEqual(readPersistedState(structuredClone(state)), state);
   });
 
   it('counts as empty where it has another shape', () => {
-    const nothing = { sessionId: null, draft: '', chosenModel: null };
+    const nothing = { sessionId: null, draft: '', chosenModel: null, dismissedDamage: [] };
     for (const value of [undefined, null, 7, 'text', [], { sessionId: 3, draft: {}, chosenModel: [] }]) {
       assert.deepEqual(readPersistedState(value), nothing);
     }
