@@ -5,7 +5,7 @@ import type { HandshakeAnswer } from '../protocol/server.ts';
 import { contractVersion } from '../protocol/version.ts';
 import { ClientRegistry } from './base/clientRegistry.ts';
 import { coarseClock, systemClock } from './base/clock.ts';
-import { DisposableStore, type Disposable } from './base/disposable.ts';
+import { DisposableStore } from './base/disposable.ts';
 import { nodeFileSystem } from './base/fileSystem.ts';
 import { createProcessTable } from './base/processTable.ts';
 import type { Client } from './base/handlers.ts';
@@ -59,8 +59,7 @@ import { SettingsService } from './settings/settingsService.ts';
 import { WorkspaceService } from './settings/workspaceService.ts';
 import { maxKeepAliveHours } from './ptyProtocol/limits.ts';
 import { OrphanSweep, ownFolder } from './terminals/orphanSweep.ts';
-import { PtyHostLauncher, type PtyHostLauncherOptions } from './terminals/hostClient/ptyHostLauncher.ts';
-import type { PtyHostClient } from './terminals/hostClient/ptyHostClient.ts';
+import { LazyPtyHost } from './terminals/hostClient/lazyPtyHost.ts';
 import { ShellIntegration } from './terminals/shells/shellIntegration.ts';
 import { ShellList } from './terminals/shells/shellList.ts';
 import { TerminalCommands } from './terminals/shells/terminalCommands.ts';
@@ -118,6 +117,8 @@ export function createServer(options: ServerOptions): Server {
   const clients = new ClientRegistry();
   let ripgrepPath: string | undefined;
   const health = new HealthService({ clock: systemClock, version });
+  const troubleOf = (component: string) => (message?: string) =>
+    health.setComponent(component, message === undefined ? 'ready' : 'degraded', message);
   store.add(new DataFolderWatch({ dataFolder, health, clock: systemClock, logger }));
   const latePart = path.join(bundleFolder, 'modelLibraries.js');
   store.add(new InstallationWatch({ file: latePart, health, clock: systemClock, logger }));
@@ -235,7 +236,7 @@ export function createServer(options: ServerOptions): Server {
     clock: systemClock,
     logger,
     onProgress: (done, total) => clients.notifyAll('conversation/indexProgressed', { done, total }),
-    onTrouble: (message) => health.setComponent('search', message === undefined ? 'ready' : 'degraded', message),
+    onTrouble: troubleOf('search'),
   });
   const journals = new JournalStore({
     dataFolder,
@@ -243,7 +244,7 @@ export function createServer(options: ServerOptions): Server {
     clock: systemClock,
     index,
     compactTurn,
-    onTrouble: (message) => health.setComponent('journals', message === undefined ? 'ready' : 'degraded', message),
+    onTrouble: troubleOf('journals'),
   });
   const gate = new StorageGate(systemClock);
   const sessions = new SessionService({
@@ -290,8 +291,7 @@ export function createServer(options: ServerOptions): Server {
     fileSystem: nodeFileSystem,
     clock: systemClock,
     logger,
-    onTrouble: (message?: string) =>
-      health.setComponent('backups', message === undefined ? 'ready' : 'degraded', message),
+    onTrouble: troubleOf('backups'),
   };
   const backups = new BackupService({
     ...backupSystem,
@@ -375,28 +375,4 @@ export function createServer(options: ServerOptions): Server {
       await backups.dispose();
     },
   };
-}
-
-/** The launcher is made when the first terminal is wanted, since only then the settings are known. */
-class LazyPtyHost implements Disposable {
-  private readonly options: () => PtyHostLauncherOptions;
-  private launcher: PtyHostLauncher | undefined;
-
-  constructor(options: () => PtyHostLauncherOptions) {
-    this.options = options;
-  }
-
-  client(): Promise<PtyHostClient> {
-    this.launcher ??= new PtyHostLauncher(this.options());
-    return this.launcher.client();
-  }
-
-  /** Before there is a launcher, it is made with what holds then. */
-  setKeepAlive(hours: number): void {
-    this.launcher?.setKeepAlive(hours);
-  }
-
-  dispose(): void {
-    this.launcher?.dispose();
-  }
 }

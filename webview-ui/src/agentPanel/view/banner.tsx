@@ -1,5 +1,6 @@
 import { Icon } from '../../components/icon.tsx';
 import { t } from '../../strings.ts';
+import { BannerActions } from './bannerActions.tsx';
 import { usePanel } from './panelContext.ts';
 
 /** Says what is the matter with the server while it is not simply there. The conversation stays below it. */
@@ -38,22 +39,7 @@ export function Banner() {
       <Icon name="error" />
       <div class="bannerText">
         <div>{message ?? t('server.stopped')}</div>
-        <div class="buttonRow">
-          <button
-            type="button"
-            class="button"
-            onClick={() => bridge.act({ action: 'runCommand', command: 'restartServer' })}
-          >
-            {t('server.restart')}
-          </button>
-          <button
-            type="button"
-            class="button secondary"
-            onClick={() => bridge.act({ action: 'runCommand', command: 'showLog' })}
-          >
-            {t('server.showLog')}
-          </button>
-        </div>
+        <BannerActions label={t('server.restart')} command="restartServer" />
       </div>
     </div>
   );

@@ -1,6 +1,7 @@
 import { Icon } from '../../components/icon.tsx';
 import { IconButton } from '../../components/iconButton.tsx';
 import { t } from '../../strings.ts';
+import { BannerActions } from './bannerActions.tsx';
 import { usePanel } from './panelContext.ts';
 
 /** Conversations whose damage was dismissed and is remembered; those dismissed longest ago are told of again. */
@@ -8,7 +9,7 @@ const maxDismissed = 100;
 
 /** Says that a part of the conversation could not be read, until the person has taken note of it. */
 export function DamageBanner() {
-  const { bridge, state } = usePanel();
+  const { state } = usePanel();
   const conversation = state.conversation.value;
   const unreadable = conversation?.unreadable ?? null;
   if (conversation === null || unreadable === null) return null;
@@ -24,22 +25,7 @@ export function DamageBanner() {
       <Icon name="warning" />
       <div class="bannerText">
         <div>{places === 1 ? t('damage.onePlace') : t('damage.places', { count: places })}</div>
-        <div class="buttonRow">
-          <button
-            type="button"
-            class="button"
-            onClick={() => bridge.act({ action: 'runCommand', command: 'restoreBackup' })}
-          >
-            {t('damage.restoreBackup')}
-          </button>
-          <button
-            type="button"
-            class="button secondary"
-            onClick={() => bridge.act({ action: 'runCommand', command: 'showLog' })}
-          >
-            {t('server.showLog')}
-          </button>
-        </div>
+        <BannerActions label={t('damage.restoreBackup')} command="restoreBackup" />
       </div>
       <IconButton icon="close" label={t('notice.dismiss')} onClick={dismiss} />
     </div>
