@@ -3,17 +3,10 @@ import { once } from 'node:events';
 import * as http from 'node:http';
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
-import { settingsSnapshot } from '../../server/protocol/settings.ts';
-import { ClientRegistry } from '../../server/src/base/clientRegistry.ts';
-import { systemClock } from '../../server/src/base/clock.ts';
-import type { Bearer } from '../../server/src/base/door.ts';
-import { RateLimiter } from '../../server/src/rpc/rateLimiter.ts';
-import { Router } from '../../server/src/rpc/router.ts';
-import { DoorGuard } from '../../server/src/security/door/doorGuard.ts';
-import { HttpTransport } from '../../server/src/transports/httpTransport.ts';
+import type { HttpTransport } from '../../server/src/transports/httpTransport.ts';
 import { headersOf, RawConnection } from '../support/attacks/rawConnection.ts';
 import { FakeClock } from '../support/fakeClock.ts';
-import { recordingLogger } from '../support/recordingLogger.ts';
+import { openInProcessDoor, type InProcessDoor } from '../support/inProcessDoor.ts';
 import { waitFor } from '../support/waitFor.ts';
 
 interface Seen {
@@ -51,13 +44,10 @@ describe('The limits of the HTTP door', () => {
   let tokens = 0;
   /** Called by the next `server/capabilities`, before it is answered. */
   let onCall: (() => void) | undefined;
-  const ended = new Map<string, () => void>();
+  let watched: InProcessDoor['watched'];
 
   before(async () => {
     clock = new FakeClock();
-    const settings = { ...settingsSnapshot.parse({}), 'limits.apiPerMinute': max };
-    const source = { get: <K extends keyof typeof settings>(key: K) => settings[key] };
-    const { logger } = recordingLogger();
     const handlers = {
       'server/health': () => ({ status: 'ready', version: '1', uptimeMs: 1, restarts: 0, components: {} }),
       'server/capabilities': () => ({ methods: [] }),
@@ -67,38 +57,20 @@ describe('The limits of the HTTP door', () => {
         return { terminal, fromOffset: 0 };
       },
     };
-    const limiter = new RateLimiter(source, clock);
-    const guard = new DoorGuard({
-      tokens: {
-        // Each token is somebody of its own.
-        authenticate: (presented): Promise<Bearer | undefined> =>
-          Promise.resolve({ tokenId: presented, name: presented, scope: 'read', isOwner: false, digest: presented }),
-        watch: ({ tokenId }, onEnded) => {
-          ended.set(tokenId, onEnded);
-          return { dispose: () => ended.delete(tokenId) };
-        },
-      },
-      settings: source,
-      clock,
-      onRefused: () => undefined,
-    });
-    transport = new HttpTransport({
-      ...{ guard, logger, host: '127.0.0.1', servedHost: '127.0.0.1', port: 0, clock: systemClock },
-      router: new Router({ handlers, limiter, logger, clock: systemClock, instanceId: 'i' }),
-      clients: new ClientRegistry(),
-      health: () => ({ status: 'ready' }),
-      metrics: () => Promise.resolve({ contentType: 'text/plain', text: '' }),
+    ({ transport, url, watched } = await openInProcessDoor({
+      handlers,
+      settings: { 'limits.apiPerMinute': max },
+      limitClock: clock,
       // More than what the system holds of an answer that nobody reads.
       openApi: () => 'x'.repeat(8 * 1024 * 1024),
-      unreadAnswerMs: 2_000,
-    });
-    url = new URL(await transport.listen());
+      times: { headersMs: 2_000, requestMs: 3_000, unreadAnswerMs: 2_000 },
+    }));
   });
   afterEach(async () => {
     for (const request of requests.splice(0)) request.destroy();
     for (const socket of sockets.splice(0)) socket.destroy();
     await waitFor('the connections to be gone', () => transport.connections().open === 0);
-    assert.equal(ended.size, 0, 'nobody is watched any more');
+    assert.equal(watched.size, 0, 'nobody is watched any more');
   });
   after(() => transport.dispose());
 
@@ -276,14 +248,29 @@ describe('The limits of the HTTP door', () => {
 
   it('cut off who reads nothing of its answers', async () => {
     await deaf(nextToken());
-    await waitFor('it to be watched', () => ended.size === 1);
+    await waitFor('it to be watched', () => watched.size === 1);
     await waitFor('it to be cut off', () => transport.connections().open === 0);
+  });
+
+  it('cut off who takes too long over its headers, after a token was shown there, too', async () => {
+    const connection = await pipelined(`${requestOf('/api')}Authorization: Bearer ${nextToken()}\r\n\r\nGET /api`);
+    await connection.ended('slow headers');
+    assert.deepEqual(statuses(connection), ['200']);
+  });
+
+  it('answer 408 to who takes too long over a body', async () => {
+    const connection = await pipelined(
+      `POST /api/server/health HTTP/1.1\r\nHost: ${url.host}\r\nAuthorization: Bearer ${nextToken()}\r\n` +
+        'Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{',
+    );
+    await connection.ended('a slow body');
+    assert.deepEqual(statuses(connection), ['408']);
   });
 
   it('let an answer that is being sent end with its token', async () => {
     const token = nextToken();
     await deaf(token);
-    const onEnded = await waitFor('it to be watched', () => ended.get(token));
+    const onEnded = await waitFor('it to be watched', () => watched.get(token));
     const startedAt = performance.now();
     onEnded();
     await waitFor('it to end', () => transport.connections().open === 0);
@@ -314,7 +301,7 @@ describe('The limits of the HTTP door', () => {
 
   it('let an event stream end with its token, even while it attaches', async () => {
     const token = nextToken();
-    onCall = () => ended.get(token)?.();
+    onCall = () => watched.get(token)?.();
     const request = begin(`/events?terminal=${'0'.repeat(32)}`, token);
     const closed = new Promise((resolve) => request.once('close', resolve));
     let status: number | undefined;

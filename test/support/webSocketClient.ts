@@ -11,6 +11,13 @@ export interface RpcAnswer {
   readonly error?: { readonly code: number; readonly message: string; readonly data: { readonly reason: string } };
 }
 
+/** An answer, or what the server says or asks by itself. */
+interface Received extends Omit<RpcAnswer, 'id'> {
+  readonly id?: number | string | null;
+  readonly method?: string;
+  readonly params: Record<string, unknown>;
+}
+
 /** Output of a terminal, as its frame says. */
 export interface OutputFrame {
   readonly sessionId: string;
@@ -23,6 +30,8 @@ export class WebSocketClient {
   readonly socket: WebSocket;
   /** What the server has said unasked, the oldest first. */
   readonly notifications: { readonly method: string; readonly params: Record<string, unknown> }[] = [];
+  /** What the server has asked, the oldest first. */
+  readonly questions: { readonly method: string; readonly id: number | string | null }[] = [];
   readonly output: OutputFrame[] = [];
   closeCode: number | undefined;
   private readonly waiting = new Map<number, (answer: RpcAnswer) => void>();
@@ -67,7 +76,7 @@ export class WebSocketClient {
     socket.on('close', (code) => (this.closeCode = code));
     socket.on('message', (data: Buffer, isBinary: boolean) => {
       if (isBinary) this.output.push(readFrame(data));
-      else this.take(JSON.parse(data.toString()) as RpcAnswer & { method?: string; params: Record<string, unknown> });
+      else this.take(JSON.parse(data.toString()) as Received);
     });
   }
 
@@ -117,16 +126,18 @@ export class WebSocketClient {
     await once(this.socket, 'close');
   }
 
-  private take(message: RpcAnswer & { method?: string; params: Record<string, unknown> }): void {
+  private take(message: Received): void {
     const { method, params, id } = message;
     if (method !== undefined) {
-      this.notifications.push({ method, params });
+      if (id === undefined) this.notifications.push({ method, params });
+      else this.questions.push({ method, id });
       return;
     }
     const settle = typeof id === 'number' ? this.waiting.get(id) : undefined;
     if (typeof id === 'number') this.waiting.delete(id);
-    if (settle) settle(message);
-    else this.strays.push(message);
+    const answer = { ...message, id: id ?? null };
+    if (settle) settle(answer);
+    else this.strays.push(answer);
   }
 }
 

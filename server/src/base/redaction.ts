@@ -5,11 +5,10 @@ const replacement = '[redacted]';
 const secretValue =
   /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)|\b(?:sk-[\w-]{16,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}|npm_\w{30,}|xox[abeoprs]-[\w-]{10,}|ada_[0-9a-f]{16}_[\w-]{43}|AKIA[0-9A-Z]{16}|AIza[\w-]{35}|Bearer\s+[\w.~+/-]{16,}=*)/g;
 
-/**
- * A JSON web token. It is looked for only where a run of its characters begins: else each `-eyJ` in a hostile text would be
- * read to the end of the text, for a time that grows with its square.
- */
-const webToken = /(?<![\w-])eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{5,}/g;
+/** What may hold a JSON web token: three parts in base64url with dots between them, the first of which encodes `{"`. */
+const dottedRun = /[\w.-]{30,}/g;
+const webTokenStart = /(?<![A-Za-z\d])eyJ/;
+const webTokenChars = { header: 13, payload: 10, signature: 5 };
 
 /** What a command line gives beside a word that names a secret: `TOKEN=…`, `--password …`, `"apiKey": "…"`. */
 const namedValue =
@@ -28,7 +27,29 @@ export function isSecretKey(key: string): boolean {
  */
 export function redact(text: string, known: readonly string[] = []): string {
   const withoutKnown = known.reduce((rest, secret) => rest.replaceAll(secret, replacement), text);
-  return withoutKnown.replace(secretValue, replacement).replace(webToken, replacement);
+  return withoutKnown.replace(secretValue, replacement).replace(dottedRun, withoutWebTokens);
+}
+
+/**
+ * The parts are looked at one by one: a pattern for the whole would read a hostile text anew from each `-eyJ` in it, for a
+ * time that grows with its square.
+ */
+function withoutWebTokens(run: string): string {
+  if (!run.includes('eyJ')) return run;
+  const parts = run.split('.');
+  const kept: string[] = [];
+  for (let index = 0; index < parts.length; index++) {
+    const [header = '', payload = '', signature = ''] = parts.slice(index, index + 3);
+    const start = header.search(webTokenStart);
+    const isToken =
+      start !== -1 &&
+      header.length - start >= webTokenChars.header &&
+      payload.length >= webTokenChars.payload &&
+      signature.length >= webTokenChars.signature;
+    kept.push(isToken ? header.slice(0, start) + replacement : header);
+    if (isToken) index += 2;
+  }
+  return kept.join('.');
 }
 
 /**

@@ -85,7 +85,18 @@ export class Router implements Disposable {
 
   /** Counts what a caller asks for that is no method. Throws `RateLimited`. */
   admit(caller: Pick<Client, 'kind' | 'tokenId'>, what: string): void {
-    this.limiter.check(caller, printable(what), 'api');
+    this.limiter.check(caller, nameOf(what), 'api');
+  }
+
+  /** As `admit`, for a notification that a transport takes by itself: the log is told where it is one too many. */
+  admitsNotification(client: Client, method: string): boolean {
+    try {
+      this.admit(client, method);
+      return true;
+    } catch (error) {
+      this.refuse(error, { client: client.id, method, correlationId: this.nextCorrelationId() });
+      return false;
+    }
   }
 
   /** The error to answer where a transport refuses a request by itself. */
@@ -118,7 +129,7 @@ export class Router implements Disposable {
       this.logger.trace('Request answered', { client: client.id, method, correlationId, ms });
       return { result };
     } catch (error) {
-      const wireError = this.refuse(error, { client: client.id, method: printable(method), correlationId });
+      const wireError = this.refuse(error, { client: client.id, method: nameOf(method), correlationId });
       answered(wireError.data.reason);
       return { error: wireError };
     }
@@ -131,8 +142,8 @@ export class Router implements Disposable {
       const declaration = declarationOf(method);
       const handler = this.handlerOf(method);
       if (declaration?.kind !== 'notification' || handler === undefined) {
-        this.limiter.check(client, printable(method), 'api');
-        this.logger.debug('Unknown notification ignored', { client: client.id, method: printable(method) });
+        this.limiter.check(client, nameOf(method), 'api');
+        this.logger.debug('Unknown notification ignored', { client: client.id, method: nameOf(method) });
         return;
       }
       this.authorize({ client, correlationId }, method, declaration);
@@ -141,7 +152,7 @@ export class Router implements Disposable {
       const context = { client, correlationId, signal: new AbortController().signal };
       await inRequest(context, () => handler(parsed as never, context));
     } catch (error) {
-      this.refuse(error, { client: client.id, method: printable(method), correlationId });
+      this.refuse(error, { client: client.id, method: nameOf(method), correlationId });
     }
   }
 
@@ -155,9 +166,9 @@ export class Router implements Disposable {
     if (declaration?.kind === 'request' && declaration.direction === 'clientToServer' && this.handlerOf(method)) {
       return declaration;
     }
-    this.limiter.check(client, printable(method), 'api');
-    throw new CodedError('UnknownMethod', `There is no method "${printable(method)}".`, {
-      args: { method: printable(method) },
+    this.limiter.check(client, nameOf(method), 'api');
+    throw new CodedError('UnknownMethod', `There is no method "${nameOf(method)}".`, {
+      args: { method: nameOf(method) },
     });
   }
 
@@ -263,6 +274,14 @@ function describe(error: z.ZodError): string {
     return where === '' ? issue.message : `${where}: ${issue.message}`;
   });
   return printable(problems.join('; '), 500);
+}
+
+/** Words short enough to be no token of ours, as in `terminal/create` and `/openapi.json`. */
+const namePattern = /^\/?(?:[\w$.-]{1,32}\/){0,3}[\w$.-]{0,32}$/;
+
+/** What a stranger has asked for, as it may stand in a message or a log line; what looks like no name may be a secret. */
+function nameOf(what: string): string {
+  return namePattern.test(what) ? what : '…';
 }
 
 /** A stranger's string, bounded and without control characters, so that it may stand in a message or a log line. */

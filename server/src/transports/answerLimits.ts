@@ -11,7 +11,7 @@ const maxUnanswered = 256;
  */
 export class AnswerLimits {
   private readonly unreadAnswerMs: number;
-  private readonly unanswered = new WeakMap<Socket, number>();
+  private readonly unanswered = new WeakMap<Socket, Set<http.ServerResponse>>();
   /** What came in one piece with a request that was the last is read all the same, and passed over. */
   private readonly ending = new WeakSet<Socket>();
 
@@ -23,16 +23,22 @@ export class AnswerLimits {
   admit({ request, response }: Pick<Exchange, 'request' | 'response'>): boolean {
     const { socket } = request;
     if (this.ending.has(socket)) return false;
-    const count = (this.unanswered.get(socket) ?? 0) + 1;
-    if (count > maxUnanswered) {
+    const waiting = this.unanswered.get(socket) ?? new Set();
+    if (waiting.size >= maxUnanswered) {
       this.ending.add(socket);
       socket.destroy();
       return false;
     }
-    this.unanswered.set(socket, count);
-    response.once('close', () => this.unanswered.set(socket, (this.unanswered.get(socket) ?? 1) - 1));
+    this.unanswered.set(socket, waiting.add(response));
+    response.once('close', () => waiting.delete(response));
     response.once('prefinish', () => this.limitReading(response));
     return true;
+  }
+
+  /** Resolves once everything that came before on its connection is answered, or cannot be any more. */
+  async allSent(socket: Socket): Promise<void> {
+    const waiting = [...(this.unanswered.get(socket) ?? [])].filter((response) => !response.closed);
+    await Promise.all(waiting.map((response) => new Promise<void>((resolve) => response.once('close', resolve))));
   }
 
   /** The answer is the last one on its connection. */

@@ -33,7 +33,7 @@ export function doorRequestOf(request: http.IncomingMessage): DoorRequest {
     hosts: host ?? [],
     origins: origin ?? [],
     authorizations: authorization ?? [],
-    subprotocols: subprotocolsOf(request),
+    subprotocols: [],
     remoteAddress: remoteAddress ?? '',
     method: request.method ?? '',
     path: targetOf(request).path,
@@ -47,10 +47,11 @@ export function targetOf(request: http.IncomingMessage): { readonly path: string
   return { path, query: new URLSearchParams(query) };
 }
 
-/** What a client offers to speak over a WebSocket. */
-export function subprotocolsOf(request: http.IncomingMessage): string[] {
+/** As `doorRequestOf`, for who asks for a WebSocket and may show its token among what it offers to speak. */
+export function upgradeRequestOf(request: http.IncomingMessage): DoorRequest {
   const header = request.headers['sec-websocket-protocol'] ?? '';
-  return header === '' ? [] : header.split(',').map((name) => name.trim());
+  const subprotocols = header === '' ? [] : header.split(',').map((name) => name.trim());
+  return { ...doorRequestOf(request), subprotocols };
 }
 
 /** One request on its way through. */

@@ -5,17 +5,24 @@ import type { Duplex } from 'node:stream';
 import { CodedError } from '../../protocol/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
-import type { Bearer } from '../base/door.ts';
+import type { Bearer, DoorRequest } from '../base/door.ts';
 import type { Client } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Router } from '../rpc/router.ts';
 import { AnswerLimits } from './answerLimits.ts';
 import { ConnectionBudget } from './connectionBudget.ts';
-import { doorRequestOf, targetOf, type Exchange, type Guard } from './door.ts';
+import { doorRequestOf, targetOf, upgradeRequestOf, type Exchange, type Guard } from './door.ts';
 import { EventStreams } from './eventStreams.ts';
 import { callMethod, describeMethods } from './httpCalls.ts';
 import { refusalOf, sendJson, sendRefusal, sendText, type HttpRefusal } from './httpAnswer.ts';
-import { createListener, serveWithoutUpgrade, type Listener, type TlsSource } from './listener.ts';
+import {
+  createListener,
+  defaultTimes,
+  serveWithoutUpgrade,
+  type ClientTimes,
+  type Listener,
+  type TlsSource,
+} from './listener.ts';
 import { answerUnreadable } from './unreadableRequests.ts';
 import { refuseUpgrade, useMethod } from './upgradeRefusal.ts';
 import { WebSocketTransport } from './webSocketTransport.ts';
@@ -39,11 +46,9 @@ export interface HttpTransportOptions {
   readonly servedHost: string;
   /** Without it nothing is encrypted, which is for loopback only. */
   readonly tls?: TlsSource | undefined;
-  /** How long a complete answer may wait for a client that reads nothing of it; 30 s where left out. */
-  readonly unreadAnswerMs?: number;
+  /** `defaultTimes` where left out. */
+  readonly times?: ClientTimes;
 }
-
-const defaultUnreadAnswerMs = 30_000;
 
 /** What a path answers to somebody who has been let in. */
 type Route = (exchange: Exchange, bearer: Bearer) => Promise<void> | void;
@@ -64,14 +69,14 @@ export class HttpTransport implements Disposable {
 
   constructor(options: HttpTransportOptions) {
     this.options = options;
-    const { router, clients, clock, logger, guard } = options;
+    const { router, clients, clock, logger, guard, times = defaultTimes } = options;
     const shared = { router, clients, clock, logger, watch: guard.watch.bind(guard) };
     this.budget = new ConnectionBudget(clock);
-    this.answers = new AnswerLimits(options.unreadAnswerMs ?? defaultUnreadAnswerMs);
+    this.answers = new AnswerLimits(times.unreadAnswerMs);
     this.webSockets = new WebSocketTransport(shared);
     this.eventStreams = new EventStreams(shared);
     this.routes = this.createRoutes();
-    this.server = createListener(options.tls?.identity);
+    this.server = createListener(options.tls?.identity, times);
     this.listenForRequests();
     this.takeNewIdentities();
   }
@@ -116,14 +121,12 @@ export class HttpTransport implements Disposable {
     answerUnreadable(server);
     server.on('error', (error: Error) => logger.warn('The listener failed', { error }));
     server.on('connection', (socket: Socket) => this.budget.accept(socket));
-    server.on('upgrade', (request: http.IncomingMessage, _stream: Duplex, head: Buffer) => {
-      if (request.headers.upgrade?.toLowerCase() === 'websocket') void this.upgrade(request, request.socket, head);
-      else serveWithoutUpgrade(server, request, head);
-    });
+    const upgrade = (request: http.IncomingMessage, _stream: Duplex, head: Buffer): void => {
+      void this.upgrade(request, head);
+    };
+    server.on('upgrade', upgrade);
     // Node hangs up on who asks for a tunnel where nobody listens for that.
-    server.on('connect', (request: http.IncomingMessage, _stream: Duplex, head: Buffer) => {
-      void this.upgrade(request, request.socket, head);
-    });
+    server.on('connect', upgrade);
   }
 
   /** Who comes from then on is shown the new certificate; who is connected already stays. */
@@ -171,7 +174,8 @@ export class HttpTransport implements Disposable {
 
   private async route(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const { path, query } = targetOf(request);
-    const refusal = this.options.guard.checkAddress(doorRequestOf(request));
+    const shown = doorRequestOf(request);
+    const refusal = this.options.guard.checkAddress(shown);
     if (refusal) {
       // Such requests count against nobody, so that who knows no token gets one answer a connection.
       if (this.budget.strangerOn(request.socket)) this.answers.endWith({ request, response });
@@ -184,7 +188,7 @@ export class HttpTransport implements Disposable {
       else sendRefusal(response, useMethod('GET'));
       return;
     }
-    const bearer = await this.authenticate(request);
+    const bearer = await this.authenticate(request, shown);
     if ('reason' in bearer) {
       this.admitStranger({ request, response, path });
       if (bearer.reason === 'ResourceLimit') this.answers.endWith({ request, response });
@@ -214,13 +218,30 @@ export class HttpTransport implements Disposable {
     response.once('close', () => watching.dispose());
   }
 
-  private async upgrade(request: http.IncomingMessage, stream: Socket, head: Buffer): Promise<void> {
+  /** Never rejects. What came before on the connection is answered first, since answers go out in the order of requests. */
+  private async upgrade(request: http.IncomingMessage, head: Buffer): Promise<void> {
+    const { socket } = request;
     // Node has taken its own listener off, and an error that nobody hears ends the process.
-    stream.on('error', () => stream.destroy());
+    const onError = (): void => void socket.destroy();
+    socket.on('error', onError);
+    await this.answers.allSent(socket);
+    if (socket.destroyed) return;
+    const asksForMore = request.method === 'CONNECT' || request.headers.upgrade?.toLowerCase() === 'websocket';
+    if (asksForMore) {
+      await this.openWebSocket(request, head);
+      return;
+    }
+    socket.off('error', onError);
+    serveWithoutUpgrade(this.server, request, head);
+  }
+
+  private async openWebSocket(request: http.IncomingMessage, head: Buffer): Promise<void> {
+    const { socket } = request;
     try {
-      const refusal = this.options.guard.checkAddress(doorRequestOf(request)) ?? (await this.authenticate(request));
+      const shown = upgradeRequestOf(request);
+      const refusal = this.options.guard.checkAddress(shown) ?? (await this.authenticate(request, shown));
       if ('reason' in refusal) refuseUpgrade(request, refusal);
-      else if (targetOf(request).path === '/ws') this.webSockets.accept(request, stream, head, refusal);
+      else if (targetOf(request).path === '/ws') this.webSockets.accept(request, socket, head, refusal);
       else {
         this.admit(refusal, targetOf(request).path);
         const nothing = { reason: 'NotFound', message: 'WebSockets are opened at /ws.' } as const;
@@ -232,7 +253,7 @@ export class HttpTransport implements Disposable {
         return;
       }
       this.options.logger.error('A WebSocket could not be opened', { error });
-      stream.destroy();
+      socket.destroy();
     }
   }
 
@@ -253,9 +274,9 @@ export class HttpTransport implements Disposable {
     }
   }
 
-  private async authenticate(request: http.IncomingMessage): Promise<Bearer | HttpRefusal> {
-    const bearer = await this.options.guard.authenticate(doorRequestOf(request));
-    if ('reason' in bearer || this.budget.recognize(request.socket, bearer)) return bearer;
+  private async authenticate({ socket }: http.IncomingMessage, shown: DoorRequest): Promise<Bearer | HttpRefusal> {
+    const bearer = await this.options.guard.authenticate(shown);
+    if ('reason' in bearer || this.budget.recognize(socket, bearer)) return bearer;
     return { reason: 'ResourceLimit', message: 'This token has as many connections open as it may. Close some.' };
   }
 }

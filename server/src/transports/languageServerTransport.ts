@@ -2,7 +2,6 @@ import {
   createMessageConnection,
   IPCMessageReader,
   IPCMessageWriter,
-  StreamMessageWriter,
   type MessageConnection,
   type MessageReader,
   type MessageWriter,
@@ -14,6 +13,7 @@ import { toDisposable, type Disposable } from '../base/disposable.ts';
 import type { Client } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Router } from '../rpc/router.ts';
+import { FrameWriter } from './frameWriter.ts';
 import { GuardedMessageReader } from './guardedMessageReader.ts';
 import { abortControllerOf, asResponse, requestOf } from './jsonRpcPeer.ts';
 import { watchClient } from './parentWatch.ts';
@@ -48,7 +48,7 @@ export function serveIpc(options: LanguageServerOptions): Disposable {
 
 /** Serves any LSP client on stdin and stdout. From here on stdout belongs to the protocol. */
 export function serveStdio(options: LanguageServerOptions): Disposable {
-  const writer = new StreamMessageWriter(process.stdout);
+  const writer = new FrameWriter(process.stdout);
   const reader = new GuardedMessageReader(process.stdin, writer, options.logger);
   return serve(options, { reader, writer, kind: 'lsp', carriesBytes: false });
 }

@@ -12,25 +12,34 @@ export interface TlsSource {
 
 export type Listener = http.Server | https.Server;
 
-const headersTimeoutMs = 10_000;
-/** A body of 4 MiB has this long to arrive. */
-const bodyTimeoutMs = 30_000;
+/** How long a client may take. */
+export interface ClientTimes {
+  /** To send its headers, or to agree on TLS. */
+  readonly headersMs: number;
+  /** To send a whole request; a body of 4 MiB, too. */
+  readonly requestMs: number;
+  /** To read something of an answer that is complete. */
+  readonly unreadAnswerMs: number;
+}
+
+export const defaultTimes: ClientTimes = { headersMs: 10_000, requestMs: 30_000, unreadAnswerMs: 30_000 };
+
 /** How often the library looks for connections that are over one of these limits. */
 const checkEveryMs = 1_000;
 const maxHeaderBytes = 16 * 1024;
 
 /** Listens nowhere yet. With an identity it speaks TLS 1.2 or newer and nothing else. */
-export function createListener(identity: TlsIdentity | undefined): Listener {
+export function createListener(identity: TlsIdentity | undefined, { headersMs, requestMs }: ClientTimes): Listener {
   const limits = {
-    headersTimeout: headersTimeoutMs,
-    requestTimeout: bodyTimeoutMs,
+    headersTimeout: headersMs,
+    requestTimeout: requestMs,
     maxHeaderSize: maxHeaderBytes,
     connectionsCheckingInterval: checkEveryMs,
     // Who names no host is refused by the guard, as who names a foreign one.
     requireHostHeader: false,
   };
   if (!identity) return http.createServer(limits);
-  return https.createServer({ ...limits, ...identity, minVersion: 'TLSv1.2', handshakeTimeout: headersTimeoutMs });
+  return https.createServer({ ...limits, ...identity, minVersion: 'TLSv1.2', handshakeTimeout: headersMs });
 }
 
 /**

@@ -8,11 +8,13 @@ import type { Bearer } from '../base/door.ts';
 export interface UnfinishedLimits {
   /** As long as a body. */
   readonly ms: number;
-  /** Of all WebSockets of one token that is not the owner's. */
+  /** Of all WebSockets of the owner's token. */
+  readonly bytesOfOwner: number;
+  /** Of all WebSockets of any other one. */
   readonly bytesOfGuest: number;
 }
 
-const defaultLimits: UnfinishedLimits = { ms: 30_000, bytesOfGuest: 32 * 1024 * 1024 };
+const defaultLimits: UnfinishedLimits = { ms: 30_000, bytesOfOwner: 256 * 1024 * 1024, bytesOfGuest: 32 * 1024 * 1024 };
 /** A ping or pong has two bytes and a mask of four before its data. */
 const controlHeaderBytes = 6;
 
@@ -35,6 +37,7 @@ export class UnfinishedMessages {
     { stream, socket, bearer }: { readonly stream: Socket; readonly socket: WebSocket; readonly bearer: Bearer },
     onExceeded: (why: string) => void,
   ): Disposable {
+    const max = bearer.isOwner ? this.limits.bytesOfOwner : this.limits.bytesOfGuest;
     let finished = stream.bytesRead;
     let counted = 0;
     let timer: Disposable | undefined;
@@ -50,7 +53,7 @@ export class UnfinishedMessages {
     const onData = (): void => {
       count(Math.max(0, stream.bytesRead - finished));
       const ofToken = this.bytesByToken.get(bearer.tokenId) ?? 0;
-      if (counted > 0 && !bearer.isOwner && ofToken > this.limits.bytesOfGuest) {
+      if (counted > 0 && ofToken > max) {
         onExceeded('Too much of messages that are not complete waits for this token.');
       }
     };

@@ -9,8 +9,10 @@ import type { WebSocket } from 'ws';
 import type { Logger } from '../base/logger.ts';
 import { parseMessage } from './jsonRpcMessage.ts';
 
-/** Who sends more texts that are no messages has no business here. */
+/** Who sends more texts that are no messages, or answers to what nobody asked, has no business here. */
 const maxMalformed = 10;
+/** Requests of ours that a client has not answered; of more, the answer to the oldest is one to what nobody asked. */
+const maxAsked = 256;
 /** Who reads so slowly that more waits for it gets nothing more; it resumes from the last number it has seen. */
 const maxBufferedBytes = 16 * 1024 * 1024;
 
@@ -20,26 +22,44 @@ export const closeCodes = { goingAway: 1001, unsupportedData: 1003, policy: 1008
 /** Texts that wait to be worked off; beyond them nothing more is read from the client. */
 const maxWaiting = { texts: 256, chars: 4 * 1024 * 1024 };
 
+export interface WebSocketReaderOptions {
+  readonly socket: WebSocket;
+  readonly writer: WebSocketWriter;
+  /** Counts a cancellation, of which the router hears nothing; false where it is one too many. */
+  readonly admitsCancellation: () => boolean;
+}
+
 /** One text frame is one JSON-RPC message. They are worked off one a turn of the event loop, in their order. */
 export class WebSocketReader extends AbstractMessageReader {
   private readonly socket: WebSocket;
-  private readonly writer: WebSocketWriter;
+  private readonly options: WebSocketReaderOptions;
   private readonly waiting: string[] = [];
   private waitingChars = 0;
   private isScheduled = false;
+  private hasStopped = false;
   private malformed = 0;
 
-  constructor(socket: WebSocket, writer: WebSocketWriter) {
+  constructor(options: WebSocketReaderOptions) {
     super();
-    this.socket = socket;
-    this.writer = writer;
+    this.socket = options.socket;
+    this.options = options;
+  }
+
+  get isStopped(): boolean {
+    return this.hasStopped;
+  }
+
+  /** Nothing that has come and was not delivered yet is delivered any more, nor what still comes. */
+  stop(): void {
+    this.hasStopped = true;
+    this.waiting.length = 0;
   }
 
   listen(callback: DataCallback): Disposable {
     const { socket } = this;
     const onMessage = (data: Buffer, isBinary: boolean): void => {
       // Whoever is being sent away may still send: nothing of it is done.
-      if (socket.readyState !== socket.OPEN) return;
+      if (this.hasStopped || socket.readyState !== socket.OPEN) return;
       if (isBinary) socket.close(closeCodes.unsupportedData, 'Send messages as text.');
       else this.take(data.toString('utf8'), callback);
     };
@@ -48,7 +68,7 @@ export class WebSocketReader extends AbstractMessageReader {
     socket.once('close', onClose);
     return {
       dispose: () => {
-        this.waiting.length = 0;
+        this.stop();
         socket.off('message', onMessage);
         socket.off('close', onClose);
       },
@@ -82,13 +102,23 @@ export class WebSocketReader extends AbstractMessageReader {
 
   private deliver(text: string, callback: DataCallback): void {
     const parsed = parseMessage(text);
-    if ('message' in parsed) {
-      callback(parsed.message as Message);
+    const { writer, admitsCancellation } = this.options;
+    if ('refusal' in parsed) {
+      if (!this.countMalformed()) void writer.write(parsed.refusal);
       return;
     }
+    const message = parsed.message as Message & { readonly method?: unknown; readonly id?: unknown };
+    if (typeof message.method !== 'string' && !writer.takeAsked(message.id)) {
+      this.countMalformed();
+    } else if (message.method !== '$/cancelRequest' || admitsCancellation()) callback(message);
+  }
+
+  /** Whether that was one too many, and the end. */
+  private countMalformed(): boolean {
     this.malformed += 1;
-    if (this.malformed > maxMalformed) this.socket.close(closeCodes.policy, 'Too many texts that are no messages.');
-    else void this.writer.write(parsed.refusal);
+    if (this.malformed <= maxMalformed) return false;
+    this.socket.close(closeCodes.policy, 'Too many texts that are no messages, or answer nothing.');
+    return true;
   }
 }
 
@@ -96,6 +126,8 @@ export class WebSocketReader extends AbstractMessageReader {
 export class WebSocketWriter extends AbstractMessageWriter {
   private readonly socket: WebSocket;
   private readonly logger: Logger;
+  /** Ids of requests to the client, the oldest first. */
+  private readonly asked = new Set<unknown>();
 
   constructor(socket: WebSocket, logger: Logger) {
     super();
@@ -105,7 +137,13 @@ export class WebSocketWriter extends AbstractMessageWriter {
 
   /** Resolves once the bytes are with the system, or the client has gone, of which the close tells. */
   write(message: object): Promise<void> {
+    if ('method' in message && 'id' in message) this.noteAsked(message.id);
     return this.send(JSON.stringify(message));
+  }
+
+  /** Whether the client was asked something under that id and has not answered yet; from now on it has. */
+  takeAsked(id: unknown): boolean {
+    return this.asked.delete(id);
   }
 
   /** As `write`; `frame` must be nobody else's. */
@@ -137,5 +175,11 @@ export class WebSocketWriter extends AbstractMessageWriter {
 
   end(): void {
     this.socket.close(closeCodes.goingAway);
+  }
+
+  private noteAsked(id: unknown): void {
+    this.asked.add(id);
+    const [oldest] = this.asked;
+    if (this.asked.size > maxAsked) this.asked.delete(oldest);
   }
 }

@@ -1,8 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { createMessageConnection, type CancellationToken, type MessageConnection } from 'vscode-jsonrpc/node';
+import {
+  createMessageConnection,
+  type CancellationToken,
+  type MessageConnection,
+  type ResponseError,
+} from 'vscode-jsonrpc/node';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { CodedError } from '../../protocol/errors.ts';
+import { CodedError, type ErrorReason } from '../../protocol/errors.ts';
 import type { ParamsOf } from '../../protocol/contract.ts';
 import { ClosedEvent } from '../base/closedEvent.ts';
 import type { Clock } from '../base/clock.ts';
@@ -25,6 +30,7 @@ const maxMessageBytes = 4 * 1024 * 1024;
 const pingEveryMs = 20_000;
 /** Who is sent away has this long to answer. */
 const goodbyeMs = 1_000;
+const tokenHasEnded = 'The token does not hold any more.';
 /** Requests of one client that are being answered; the next one is refused. */
 const maxInFlight = 256;
 
@@ -80,7 +86,9 @@ export class WebSocketTransport implements Disposable {
     const id = `webSocket-${++this.nextClient}`;
     const logger = this.options.logger.child({ client: id });
     const writer = new WebSocketWriter(socket, logger);
-    const connection = createMessageConnection(new WebSocketReader(socket, writer), writer, silent);
+    const admitsCancellation = (): boolean => router.admitsNotification(client, '$/cancelRequest');
+    const reader = new WebSocketReader({ socket, writer, admitsCancellation });
+    const connection = createMessageConnection(reader, writer, silent);
     const closed = new ClosedEvent((error) => logger.error('A listener for a closed client failed', { error }));
     const client = createClient({ id, bearer, connection, writer, closed });
     const store = new DisposableStore();
@@ -99,14 +107,21 @@ export class WebSocketTransport implements Disposable {
     store.add(
       watch(bearer, () => {
         // Nothing that it still sends or has sent is done.
-        leave();
-        this.sendAway(socket, closeCodes.policy, 'The token does not hold any more.');
+        reader.stop();
+        // A turn later, by when one that has rotated its own token is answered.
+        setImmediate(() => {
+          leave();
+          this.sendAway(socket, closeCodes.policy, tokenHasEnded);
+        });
       }),
     );
     store.add(this.unfinished.watch(accepted, (why) => this.sendAway(socket, closeCodes.tryAgainLater, why)));
     store.add(new Heartbeat(socket, this.options.clock));
-    answerRequests(connection, router, client);
-    connection.onNotification((method, params) => void router.notification(client, method, params));
+    const mayCall = (): boolean => !reader.isStopped;
+    answerRequests(connection, { router, client, mayCall });
+    connection.onNotification((method, params) => {
+      if (mayCall()) void router.notification(client, method, params);
+    });
     clients.add(client);
     connection.listen();
     logger.debug('A WebSocket was opened', { tokenId: bearer.tokenId, scope: bearer.scope });
@@ -125,17 +140,27 @@ interface AcceptedWebSocket {
   readonly bearer: Bearer;
 }
 
-function answerRequests(connection: MessageConnection, router: Router, client: Client): void {
+interface AnsweringParts {
+  readonly router: Router;
+  readonly client: Client;
+  /** Asked for what the library has taken already, too. */
+  readonly mayCall: () => boolean;
+}
+
+function answerRequests(connection: MessageConnection, { router, client, mayCall }: AnsweringParts): void {
   let inFlight = 0;
   const running = new Set<AbortController>();
   client.onClosed(() => {
     for (const controller of running) controller.abort();
   });
   connection.onRequest(async (method: string, params: unknown, token: CancellationToken) => {
+    const refuse = (reason: ErrorReason, message: string): ResponseError<unknown> => {
+      const request = { method: 'a request', correlationId: client.id, client: client.id };
+      return asResponse(router.refuse(new CodedError(reason, message), request));
+    };
+    if (!mayCall()) return refuse('Unauthenticated', tokenHasEnded);
     if (inFlight >= maxInFlight) {
-      const message = `${maxInFlight} requests of this client are not answered yet. Wait for them.`;
-      const refusal = new CodedError('ResourceLimit', message);
-      return asResponse(router.refuse(refusal, { method: 'a request', correlationId: client.id, client: client.id }));
+      return refuse('ResourceLimit', `${maxInFlight} requests of this client are not answered yet. Wait for them.`);
     }
     inFlight += 1;
     const controller = abortControllerOf(token);

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { statSync, writeFileSync } from 'node:fs';
 import * as http from 'node:http';
 import * as path from 'node:path';
+import { sendRaw, upgradeHeaders } from '../../support/attacks/rawConnection.ts';
 import { HttpServer } from '../../support/httpServer.ts';
 import { endPtyHostsOf, ptyHostsOf } from '../../support/ptyHostOf.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
@@ -16,7 +17,7 @@ describe('The server over HTTP', () => {
   before(async () => {
     writeFileSync(
       path.join(folder.path, 'settings.json'),
-      '{"terminals.max": 7, "limits.apiPerMinute": 10000, "no.such.key": 1}',
+      '{"terminals.max": 7, "limits.apiPerMinute": 10000, "limits.failedAuthenticationsPer5Minutes": 100, "no.such.key": 1}',
     );
     server = await HttpServer.start(folder.path);
   });
@@ -202,6 +203,30 @@ describe('The server over HTTP', () => {
       const headers = { connection: 'Upgrade', upgrade };
       const answer = await server.send({ path: '/api/server/health', body: '{}', headers });
       assert.deepEqual([upgrade, answer.status, answer.body['status']], [upgrade, 200, 'ready']);
+    }
+  });
+
+  it('answers everything on one connection in its order, whatever protocols are offered and WebSockets asked for', async () => {
+    const target = { url: server.url, token: server.token };
+    const request = (path: string, headers: readonly string[]): string =>
+      [`GET ${path} HTTP/1.1`, 'Host: 127.0.0.1:PORT', 'Authorization: Bearer TOKEN', ...headers, '', ''].join('\r\n');
+    const other = ['Connection: Upgrade', 'Upgrade: h2c'];
+    const lines = [
+      ...[request('/health', other), request('/nowhere', other), request('/health', []), request('/api/x', other)],
+      request('/other', Object.entries(upgradeHeaders).map(([name, value]) => `${name}: ${value}`)),
+    ];
+    const answer = await sendRaw(target, lines.join(''));
+    assert.deepEqual(
+      [...answer.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status),
+      ['200', '404', '200', '405', '404'],
+    );
+    assert.match(answer.slice(answer.lastIndexOf('HTTP/1.1')), /WebSockets are opened at/);
+  });
+
+  it('takes a token among subprotocols only from who asks for a WebSocket', async () => {
+    const headers = { authorization: '', 'sec-websocket-protocol': `bearer.${server.token}` };
+    for (const path of ['/api/server/health', '/ws']) {
+      assert.equal((await server.send({ path, body: '{}', headers })).status, 401, path);
     }
   });
 

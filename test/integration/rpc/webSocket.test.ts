@@ -193,6 +193,16 @@ describe('The server over WebSocket', () => {
     await admin.call('terminal/close', { sessionId });
   });
 
+  it('answers who rotates the token that it came with, and then sends it away', async () => {
+    const admin = await open();
+    const { token, tokenId } = await admin.call('security/issue', { name: 'own', scope: 'admin', hours: 1 });
+    const client = await open({ token });
+    const rotated = await client.call('security/rotate', { tokenId });
+    assert.equal(await client.closed(), 1008);
+    const again = await open({ token: rotated.token ?? null });
+    assert.equal((await again.call('server/health', {})).status, 'ready');
+  });
+
   it('cancels what its client cancels, and what it leaves behind', async () => {
     const client = await open();
     const other = await open();

@@ -3,6 +3,7 @@ import { guardsOf, type GuardCanary } from './guardCanary.ts';
 const guard = 'The guard of the doors';
 const tokens = 'The tokens of a data folder';
 const router = 'The router';
+const staying = 'test/security/stayingClients.test.ts';
 const tokenEnd = "stream.end('Unauthenticated', 'The token does not hold any more.')";
 const secret = '!record || !isRight || this.hasEnded(record)';
 
@@ -53,9 +54,9 @@ export const doorCanaries: readonly GuardCanary[] = [
   ...guardsOf('server/src/rpc/router.ts', 'test/unit/rpc/router.test.ts', [
     ['if (includesScope(client.scope, scope)) return;', 'return;', router],
     ['this.limiter.check(client, method, declaration.limit);\n      const given', 'const given', router],
-    ["this.limiter.check(client, printable(method), 'api');\n    throw", 'throw', router],
+    ["this.limiter.check(client, nameOf(method), 'api');\n    throw", 'throw', router],
     ["this.limiter.check(client, method, 'api');", '', 'may not call'],
-    ["this.limiter.check(client, printable(method), 'api');\n        this.logger", 'this.logger', 'there is not'],
+    ["this.limiter.check(client, nameOf(method), 'api');\n        this.logger", 'this.logger', 'there is not'],
     ['this.onForbidden?.(method)', 'undefined', 'may not call'],
     ['guardParams(params);', '', router],
     [
@@ -70,7 +71,7 @@ export const doorCanaries: readonly GuardCanary[] = [
       'const timer = this.clock.after(2 ** 31,',
       'answers TimedOut',
     ],
-    ["text.replace(/[\\p{Cc}\\p{Cf}]/gu, '\\u{fffd}')", 'text', 'control characters'],
+    ['namePattern.test(what) ? what :', 'what ||', 'control characters'],
   ]),
   ...guardsOf('server/src/rpc/paramsGuard.ts', 'test/unit/rpc/router.test.ts', [
     ['if (depth > maxNesting) throw', 'if (depth > 1e9) throw', 'could harm'],
@@ -108,14 +109,38 @@ export const doorCanaries: readonly GuardCanary[] = [
   ]),
   ...guardsOf('server/src/transports/unfinishedMessages.ts', 'test/unit/transports/unfinishedMessages.test.ts', [
     ["onExceeded('A message took too long to arrive.')", 'undefined', 'half a minute'],
-    ['ofToken > this.limits.bytesOfGuest', 'ofToken < 0', 'all WebSockets of a guest'],
+    ['ofToken > max', 'ofToken < 0', 'all WebSockets of a guest'],
+    ['bearer.isOwner ? this.limits.bytesOfOwner :', 'bearer.isOwner ? Infinity :', 'all WebSockets of a guest'],
     ['finished += controlHeaderBytes + data.length;', 'finished = stream.bytesRead;', 'between pings'],
   ]),
   ...guardsOf('server/src/transports/webSocketTransport.ts', 'test/security/doorLimits.test.ts', [
     ['this.sendAway(socket, closeCodes.tryAgainLater, why)', 'undefined', 'unfinished messages'],
   ]),
+  ...guardsOf('server/src/transports/webSocketTransport.ts', staying, [
+    ['if (!this.hasAnswered) {', 'if (this.hasAnswered === undefined) {', 'are pinged'],
+    ['if (inFlight >= maxInFlight) {', 'if (inFlight < 0) {', 'may have 256'],
+    ['reader.stop();', '', 'behind the end'],
+    ["if (!mayCall()) return refuse('Unauthenticated', tokenHasEnded);", '', 'behind the end'],
+    ["router.admitsNotification(client, '$/cancelRequest')", 'true', 'take calls back'],
+  ]),
+  ...guardsOf('server/src/transports/webSocketChannel.ts', staying, [
+    ['if (socket.bufferedAmount > maxBufferedBytes) {', 'if (socket.bufferedAmount < 0) {', 'lose their WebSocket'],
+    ['&& !writer.takeAsked(message.id)', '&& writer.takeAsked(message.id)', 'what nobody asked'],
+  ]),
+  ...guardsOf('server/src/transports/eventStream.ts', staying, [
+    ['if (response.writableLength > maxBufferedBytes) {', 'if (response.writableLength < 0) {', 'lose their event stream'],
+  ]),
+  ...guardsOf('server/src/transports/listener.ts', 'test/security/doorLimits.test.ts', [
+    ['headersTimeout: headersMs,', '', 'over its headers'],
+    ['requestTimeout: requestMs,', '', 'over a body'],
+  ]),
+  ...guardsOf('server/src/security/door/tlsFiles.ts', 'test/unit/security/tlsFiles.test.ts', [
+    ['(mode & othersMask) !== 0', 'mode === 0', 'others can read'],
+    ['if (size > maxFileBytes) throw', 'if (size < 0) throw', 'too large'],
+    ['if (!certificate.checkPrivateKey(key)) {', 'if (certificate.ca) {', 'exchanged'],
+  ]),
   ...guardsOf('server/src/transports/answerLimits.ts', 'test/security/doorLimits.test.ts', [
-    ['if (count > maxUnanswered) {', 'if (count < 0) {', 'more requests than'],
+    ['if (waiting.size >= maxUnanswered) {', 'if (waiting.size < 0) {', 'more requests than'],
     ['response.setTimeout(this.unreadAnswerMs, () => response.destroy());', '', 'nothing of its answers'],
   ]),
   ...guardsOf('server/src/transports/eventStreams.ts', 'test/security/doorLimits.test.ts', [

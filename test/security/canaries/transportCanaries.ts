@@ -11,8 +11,8 @@ export const transportCanaries: readonly GuardCanary[] = [
   ]),
   ...guardsOf('server/src/transports/httpTransport.ts', webSocket, [
     [
-      'this.options.guard.checkAddress(doorRequestOf(request)) ?? (await this.authenticate(request))',
-      'await this.authenticate(request)',
+      'this.options.guard.checkAddress(shown) ?? (await this.authenticate(request, shown))',
+      'await this.authenticate(request, shown)',
       'before there is a WebSocket',
     ],
     [
@@ -33,6 +33,15 @@ export const transportCanaries: readonly GuardCanary[] = [
       'out of reach of strangers',
     ],
   ]),
+  ...guardsOf('server/src/transports/httpTransport.ts', http, [
+    ['await this.answers.allSent(socket);', '', 'in its order'],
+  ]),
+  ...guardsOf('server/src/transports/door.ts', http, [
+    ['subprotocols: [],', "subprotocols: [String(request.headers['sec-websocket-protocol'])],", 'only from who asks'],
+  ]),
+  ...guardsOf('server/src/rpc/router.ts', 'test/security/strayedToken.test.ts', [
+    ['namePattern.test(what) ? what :', 'what ||', ''],
+  ]),
   ...guardsOf('server/src/transports/httpCalls.ts', http, [
     [
       "if (!/^application\\/json(?:;\\s*charset=utf-8)?$/i.test(request.headers['content-type'] ?? '')) {",
@@ -52,7 +61,7 @@ export const transportCanaries: readonly GuardCanary[] = [
   ...guardsOf('server/src/transports/webSocketTransport.ts', webSocket, [
     ['perMessageDeflate: false,', 'perMessageDeflate: true,', 'compresses nothing'],
     ['maxPayload: maxMessageBytes,', '', 'above 4 MiB'],
-    ["leave();\n        this.sendAway(socket, closeCodes.policy, 'The token does not hold any more.');", '', 'revoked'],
+    ['leave();\n          this.sendAway(socket, closeCodes.policy, tokenHasEnded);', '', 'revoked'],
   ]),
   ...guardsOf('server/src/transports/webSocketChannel.ts', 'test/security/crowdedDoor.test.ts', [
     ['if (socket.bufferedAmount <= maxBufferedBytes) {', 'if (socket.bufferedAmount >= 0) {', 'a small ping'],
@@ -63,7 +72,7 @@ export const transportCanaries: readonly GuardCanary[] = [
       '',
       'binary frames',
     ],
-    ['if (this.malformed > maxMalformed)', 'if (this.malformed < 0)', 'closes when it is too much'],
+    ['if (this.malformed <= maxMalformed) return false;', 'if (this.malformed > 0) return false;', 'closes when it is too much'],
   ]),
   ...guardsOf('server/src/transports/eventStreams.ts', events, [
     ["stream.end('Unauthenticated', 'The token does not hold any more.')", 'undefined', 'revoked'],

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, rmSync, writeFileSync } from 'node:fs';
 import { TlsFiles } from '../../../server/src/security/door/tlsFiles.ts';
 import { createCertificate, type TestCertificate } from '../../support/certificate.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
@@ -78,6 +78,17 @@ describe('The certificate of a listener', () => {
     await waitFor('the new one', () => changes.length > 0);
     assert.deepEqual([changes, files?.identity.cert], [[second.cert], second.cert]);
     await waitFor('the next look to be due', () => clock.pending === 1);
+  });
+
+  it('is not taken with a key that others can read', async function () {
+    if (process.platform === 'win32') this.skip();
+    const copy = await open(['box.example']);
+    const { logger } = recordingLogger();
+    for (const mode of [0o640, 0o604]) {
+      chmodSync(copy.keyFile, mode);
+      const again = TlsFiles.open({ ...copy, hosts: [], clock, logger });
+      await assert.rejects(again, { reason: 'InvalidParams', message: /chmod 600/ }, mode.toString(8));
+    }
   });
 
   it('is not taken from files that are too large', async () => {

@@ -31,7 +31,7 @@ describe('What waits of unfinished messages', () => {
 
   beforeEach(async () => {
     clock = new FakeClock();
-    unfinished = new UnfinishedMessages(clock, { ms: 30_000, bytesOfGuest: 1_000 });
+    unfinished = new UnfinishedMessages(clock, { ms: 30_000, bytesOfOwner: 10_000, bytesOfGuest: 1_000 });
     listener = createServer();
     webSockets = new WebSocketServer({ noServer: true });
     listener.listen(0, '127.0.0.1');
@@ -88,7 +88,7 @@ describe('What waits of unfinished messages', () => {
     assert.deepEqual(pair.exceeded, []);
   });
 
-  it('counts for all WebSockets of a guest together, and not for others or the owner', async () => {
+  it('counts for all WebSockets of a guest together, not for others, and the owner has a limit of its own', async () => {
     const [first, second, stranger, own] = [await open(guest), await open(guest), await open(other), await open(owner)];
     await part(first, 600);
     await part(stranger, 600);
@@ -99,6 +99,10 @@ describe('What waits of unfinished messages', () => {
     );
     await part(second, 600);
     assert.deepEqual([first.exceeded.length, second.exceeded.length], [0, 1]);
+    await part(own, 4_900);
+    assert.equal(own.exceeded.length, 0);
+    await part(own, 200);
+    assert.equal(own.exceeded.length, 1);
   });
 
   it('counts between pings, which are no part of it', async () => {

@@ -1,0 +1,30 @@
+import type { Writable } from 'node:stream';
+import { AbstractMessageWriter } from 'vscode-jsonrpc/node';
+
+/**
+ * Writes messages in LSP's base protocol, each in one piece. The library's own writer sends the header by itself, which wakes
+ * the reader once for nothing: on one processor that takes as long as a whole call.
+ */
+export class FrameWriter extends AbstractMessageWriter {
+  private readonly stream: Writable;
+
+  constructor(stream: Writable) {
+    super();
+    this.stream = stream;
+    stream.on('error', (error) => this.fireError(error));
+    stream.once('close', () => this.fireClose());
+  }
+
+  /** Resolves once the system has taken the bytes; rejects where it has not. */
+  write(message: object): Promise<void> {
+    const body = JSON.stringify(message);
+    const frame = `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+    return new Promise((resolve, reject) => {
+      this.stream.write(frame, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  end(): void {
+    this.stream.end();
+  }
+}
