@@ -224,7 +224,7 @@ describe('The server over HTTP', () => {
   });
 
   it('takes a token among subprotocols only from who asks for a WebSocket', async () => {
-    const headers = { authorization: '', 'sec-websocket-protocol': `bearer.${server.token}` };
+    const headers = { authorization: null, 'sec-websocket-protocol': `bearer.${server.token}` };
     for (const path of ['/api/server/health', '/ws']) {
       assert.equal((await server.send({ path, body: '{}', headers })).status, 401, path);
     }
