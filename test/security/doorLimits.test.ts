@@ -252,15 +252,15 @@ describe('The limits of the HTTP door', () => {
     await waitFor('it to be cut off', () => transport.connections().open === 0);
   });
 
-  it('cut off who takes too long over its headers, after a token was shown there, too', async () => {
+  it('answer 408 to who takes too long over its headers', async () => {
     const times = { headersMs: 1_000, requestMs: 60_000, unreadAnswerMs: 60_000 };
-    const door = await openInProcessDoor({ handlers: {}, times });
+    // By whose time the stranger's own limit never comes.
+    const door = await openInProcessDoor({ handlers: {}, times, clock: new FakeClock() });
     const connection = await RawConnection.open(door);
     try {
-      const shown = `GET /api HTTP/1.1\r\nHost: ${door.url.host}\r\nAuthorization: Bearer one\r\n\r\n`;
-      connection.socket.write(`${shown}GET /api`);
+      connection.socket.write('GET /api');
       await connection.ended('slow headers');
-      assert.deepEqual(statuses(connection), ['200']);
+      assert.deepEqual(statuses(connection), ['408']);
     } finally {
       connection.socket.destroy();
       door.transport.dispose();
