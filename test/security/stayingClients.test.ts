@@ -178,7 +178,7 @@ describe('Clients that stay', () => {
   it('may take calls back as often as they may call', async () => {
     const client = await open();
     for (let count = 0; count < 401; count++) client.notify('$/cancelRequest', { id: count });
-    await waitFor('the refusal', () => door.log.some((line) => /\$\/cancelRequest was not run/.test(line)));
+    await waitFor('the refusal', () => door.log.some((line) => line.includes('$/cancelRequest was not run')));
     limitClock.advance(60_000);
     const call = client.call('server/capabilities', {});
     client.cancelLast();

@@ -213,7 +213,10 @@ describe('The server over HTTP', () => {
     const other = ['Connection: Upgrade', 'Upgrade: h2c'];
     const lines = [
       ...[request('/health', other), request('/nowhere', other), request('/health', []), request('/api/x', other)],
-      request('/other', Object.entries(upgradeHeaders).map(([name, value]) => `${name}: ${value}`)),
+      request(
+        '/other',
+        Object.entries(upgradeHeaders).map(([name, value]) => `${name}: ${value}`),
+      ),
     ];
     const answer = await sendRaw(target, lines.join(''));
     assert.deepEqual(

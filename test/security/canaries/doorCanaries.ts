@@ -128,7 +128,11 @@ export const doorCanaries: readonly GuardCanary[] = [
     ['&& !writer.takeAsked(message.id)', '&& writer.takeAsked(message.id)', 'what nobody asked'],
   ]),
   ...guardsOf('server/src/transports/eventStream.ts', staying, [
-    ['if (response.writableLength > maxBufferedBytes) {', 'if (response.writableLength < 0) {', 'lose their event stream'],
+    [
+      'if (response.writableLength > maxBufferedBytes) {',
+      'if (response.writableLength < 0) {',
+      'lose their event stream',
+    ],
   ]),
   ...guardsOf('server/src/transports/listener.ts', 'test/security/doorLimits.test.ts', [
     ['headersTimeout: headersMs,', '', 'over its headers'],

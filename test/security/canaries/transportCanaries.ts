@@ -72,7 +72,11 @@ export const transportCanaries: readonly GuardCanary[] = [
       '',
       'binary frames',
     ],
-    ['if (this.malformed <= maxMalformed) return false;', 'if (this.malformed > 0) return false;', 'closes when it is too much'],
+    [
+      'if (this.malformed <= maxMalformed) return false;',
+      'if (this.malformed > 0) return false;',
+      'closes when it is too much',
+    ],
   ]),
   ...guardsOf('server/src/transports/eventStreams.ts', events, [
     ["stream.end('Unauthenticated', 'The token does not hold any more.')", 'undefined', 'revoked'],
