@@ -22,6 +22,9 @@ export interface Canary {
   readonly isBundled?: boolean;
 }
 
+/** Short, since sockets are made in it. */
+const temporary = 't';
+
 /** What `dist/` of a copy has of its own, since it is made anew: the server's code, what starts it from beside it, the views. */
 const ownBundles = ['commandLine.js', 'server.js', 'webview'];
 
@@ -34,6 +37,7 @@ export class CanaryCopy {
     for (const part of [...copied, ...more]) {
       cpSync(path.join(projectFolder, part), path.join(this.folder.path, part), { recursive: true });
     }
+    mkdirSync(path.join(this.folder.path, temporary));
     symlinkSync(path.join(projectFolder, 'node_modules'), path.join(this.folder.path, 'node_modules'), 'dir');
     const [from, to] = [projectFolder, this.folder.path].map((folder) => path.join(folder, 'dist'));
     assert.ok(from !== undefined && to !== undefined);
@@ -52,9 +56,12 @@ export class CanaryCopy {
   async failures(files: readonly string[], grep: string): Promise<number> {
     const mocha = path.join(projectFolder, 'node_modules/mocha/bin/mocha.js');
     const args = [mocha, '--reporter', 'json', '--grep', grep, ...files];
-    const { stdout } = await run(process.execPath, args, { cwd: this.folder.path, maxBuffer: maxOutputBytes }).catch(
-      (error: unknown) => error as { stdout: string },
-    );
+    const { stdout } = await run(process.execPath, args, {
+      cwd: this.folder.path,
+      maxBuffer: maxOutputBytes,
+      // A test that fails in its preparations may leave its folder.
+      env: { ...process.env, TMPDIR: path.join(this.folder.path, temporary) },
+    }).catch((error: unknown) => error as { stdout: string });
     const { stats } = JSON.parse(stdout.slice(stdout.indexOf('{'))) as { stats: { tests: number; failures: number } };
     assert.ok(stats.tests > 0, `no test of ${files.join(', ')} is named "${grep}"`);
     return stats.failures;
