@@ -1,6 +1,9 @@
 import type { Writable } from 'node:stream';
 import { AbstractMessageWriter } from 'vscode-jsonrpc/node';
 
+/** Who reads so slowly that more waits for it has gone, as far as we are concerned; it comes again and has missed nothing. */
+const maxBufferedBytes = 64 * 1024 * 1024;
+
 /**
  * Writes messages in LSP's base protocol, each in one piece. The library's own writer sends the header by itself, which wakes
  * the reader once for nothing: on one processor that takes as long as a whole call.
@@ -15,8 +18,14 @@ export class FrameWriter extends AbstractMessageWriter {
     stream.once('close', () => this.fireClose());
   }
 
-  /** Resolves once the system has taken the bytes; rejects where it has not. */
+  /** Resolves once the system has taken the bytes; rejects where it has not. Closes where more than 64 MiB wait for that. */
   write(message: object): Promise<void> {
+    if (this.stream.writableLength > maxBufferedBytes) {
+      const error = new Error(`The client does not read: more than ${maxBufferedBytes} bytes wait for it`);
+      this.fireError(error);
+      this.fireClose();
+      return Promise.reject(error);
+    }
     const body = JSON.stringify(message);
     const frame = `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
     return new Promise((resolve, reject) => {

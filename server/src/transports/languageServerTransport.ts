@@ -101,7 +101,10 @@ function serve(options: LanguageServerOptions, channel: Channel): Disposable {
   connection.onNotification((method, params) => {
     if (initialized) void router.notification(client, method, params);
   });
-  channel.reader.onClose(() => {
+  let isEnding = false;
+  const end = (): void => {
+    if (isEnding) return;
+    isEnding = true;
     closed.fire();
     // Nobody is left to wait: what is not done by then is picked up by the next server.
     setTimeout(() => process.exit(0), shutdownLimitMs);
@@ -109,7 +112,10 @@ function serve(options: LanguageServerOptions, channel: Channel): Disposable {
       .shutdown()
       .catch((error: unknown) => logger.error('Shutdown failed', { error }))
       .finally(() => process.exit(0));
-  });
+  };
+  channel.reader.onClose(end);
+  channel.writer.onClose(end);
+  channel.writer.onError(([error]) => logger.warn('Nothing can be sent to the client any more', { error }));
   connection.listen();
   return toDisposable(() => connection.dispose());
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { StdioServer } from '../../support/stdioServer.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
+import { waitFor } from '../../support/waitFor.ts';
 
 describe('The server on stdin and stdout', () => {
   const folder = temporaryFolder();
@@ -94,6 +95,25 @@ describe('The server on stdin and stdout', () => {
     await server.initialize();
     server.child.stdin?.end();
     await server.exit();
+    assert.equal(server.child.exitCode, 0);
+  });
+
+  it('ends where more than 64 MiB wait for a client that does not read', async () => {
+    await server.initialize();
+    server.child.stdout?.pause();
+    // Several thousand characters each.
+    const ask = (id: number): void =>
+      server.sendBody(JSON.stringify({ jsonrpc: '2.0', id, method: 'server/capabilities' }));
+    let sent = 1_000_000;
+    await waitFor(
+      'it to end',
+      () => {
+        for (const end = sent + 1_000; !server.hasExited && sent < end; sent++) ask(sent);
+        return server.hasExited;
+      },
+      60_000,
+    );
+    assert.match(server.stderr, /The client does not read/);
     assert.equal(server.child.exitCode, 0);
   });
 });
