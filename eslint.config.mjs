@@ -1,6 +1,7 @@
 import eslint from '@eslint/js';
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
+import { constantSql } from './scripts/checks/constantSql.mjs';
 
 /** What a string from a model, a file, a terminal or the network must not come into but through the one module for it. */
 const startsProgram = 'CallExpression[callee.name=/^(spawn|spawnSync|execFile|execFileSync|fork)$/]';
@@ -38,16 +39,41 @@ const waysRound = [
     selector: `${startsProgram} > ArrayExpression > Literal[value=/^-l?i?c$/]`,
     message: 'A program is started with an array of arguments, never by a shell.',
   },
+];
+
+/** What is printed in the server goes through the one module that makes it safe for a terminal. */
+const saysPast = 'What is printed goes through server/src/cli/terminalOutput.ts, which makes it safe for a terminal.';
+const isOutput = '/^(stdout|stderr)$/';
+const onlyLooks = 'MemberExpression[property.name=/^(isTTY|columns|rows)$/] > MemberExpression.object';
+const pastTerminalOutput = [
   {
-    selector:
-      'CallExpression[callee.property.name=/^(run|exec|prepare|each)$/] > TemplateLiteral.arguments:first-child[expressions.length>0]',
-    message: 'SQL is a constant; values are bound as parameters.',
+    selector: `MemberExpression[object.name='process'][property.name=${isOutput}]:not(${onlyLooks})`,
+    message: saysPast,
   },
   {
-    selector:
-      'CallExpression[callee.property.name=/^(run|exec|prepare|each)$/] > BinaryExpression.arguments:first-child',
-    message: 'SQL is a constant; values are bound as parameters.',
+    selector: `MemberExpression[object.property.name='process'][property.name=${isOutput}]:not(${onlyLooks})`,
+    message: saysPast,
   },
+  { selector: `MemberExpression[object.name='process'][property.value=${isOutput}]`, message: saysPast },
+  { selector: `VariableDeclarator[init.name='process'] Property[key.name=${isOutput}]`, message: saysPast },
+  {
+    selector:
+      'CallExpression:matches([callee.property.name=/^writev?(Sync)?$/], [callee.name=/^writev?Sync$/]) > Literal.arguments:first-child[raw=/^[12]$/]',
+    message: saysPast,
+  },
+];
+/** Who has stdout or stderr all the same, and why. */
+const hasOutput = [
+  // The module itself.
+  'server/src/cli/terminalOutput.ts',
+  // Shows the program of a terminal as it is, through the filter of BorrowedScreen.
+  'server/src/cli/terminalAttachment.ts',
+  // Stdout belongs to the protocol there: frames of JSON, for a program to read.
+  'server/src/transports/languageServerTransport.ts',
+  // Node's own words about its own thread, in a process whose command line is not loaded yet.
+  'server/src/transports/parentWatch.ts',
+  // A process of its own, which may import nothing of the server's; it says why it could not start.
+  'server/src/ptyHost/main.ts',
 ];
 
 export default defineConfig(
@@ -79,7 +105,7 @@ export default defineConfig(
     rules: {
       'no-eval': 'error',
       'no-new-func': 'error',
-      'no-restricted-syntax': ['error', ...waysRound],
+      'no-restricted-syntax': ['error', ...waysRound, ...pastTerminalOutput],
       'no-restricted-imports': [
         'error',
         {
@@ -90,11 +116,24 @@ export default defineConfig(
               message: 'A program is started with an array of arguments, never by a shell.',
             },
             { name: 'child_process', message: 'Write node:child_process, which has its own rule.' },
+            { name: 'node:process', message: 'Use the global, whose output has its own rule.' },
+            { name: 'process', message: 'Use the global, whose output has its own rule.' },
+            { name: 'node:console', message: saysPast },
+            { name: 'console', message: saysPast },
             { name: 'dompurify', message: 'HTML is made by webview-ui/src/markdown/renderMarkdown.ts only.' },
           ],
         },
       ],
     },
+  },
+  {
+    files: ['server/**'],
+    plugins: { checks: { rules: { 'constant-sql': constantSql } } },
+    rules: { 'checks/constant-sql': 'error' },
+  },
+  {
+    files: hasOutput,
+    rules: { 'no-restricted-syntax': ['error', ...waysRound] },
   },
   {
     files: ['webview-ui/src/markdown/renderMarkdown.ts'],

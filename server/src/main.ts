@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { resolveDataFolder } from './cli/dataFolder.ts';
+import { terminalOutput } from './cli/terminalOutput.ts';
 import { useCompileCache } from './compileCache.ts';
 import { watchParent } from './transports/parentWatch.ts';
 import { readVersion } from './version.ts';
@@ -10,7 +11,7 @@ if (process.argv.includes('--node-ipc') || process.argv.includes('--stdio')) wat
 const oldestNode = 22;
 
 if (Number(process.versions.node.split('.', 1)[0]) < oldestNode) {
-  process.stderr.write(
+  terminalOutput.tell(
     `ai-dev-assistant needs Node ${oldestNode} or newer; this is ${process.versions.node}. In a checkout, node_modules/.bin/node is new enough.\n`,
   );
   process.exit(1);
@@ -27,6 +28,6 @@ useCompileCache(
 import('./cli/commandLine.ts')
   .then(({ runCommandLine }) => runCommandLine(process.argv))
   .catch((error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    terminalOutput.tell(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
     process.exit(1);
   });

@@ -6,11 +6,11 @@ import { auditFolderOf } from '../security/audit/auditLog.ts';
 import { verifyAudit, type AuditVerdict } from '../security/audit/auditVerifier.ts';
 import { readPublicKey } from '../security/audit/signingKey.ts';
 import type { AuditNote } from '../security/audit/verification.ts';
-import { makeVisible } from '../security/visibleText.ts';
 import { resolveDataFolder } from './dataFolder.ts';
 import { exitCodes } from './exitCodes.ts';
 import { withLocalServer } from './localServer.ts';
 import { createProcessLogger } from './processLogger.ts';
+import { terminalOutput } from './terminalOutput.ts';
 
 export interface AuditVerifyOptions {
   readonly dataDir?: string;
@@ -41,7 +41,8 @@ export async function verifyAuditLog({ dataDir, publicKey, json }: AuditVerifyOp
     signal: new AbortController().signal,
     ...(trustedKeys && { trustedKeys }),
   });
-  process.stdout.write(json === true ? `${JSON.stringify(verdict)}\n` : describe(verdict));
+  if (json === true) terminalOutput.printJson(verdict);
+  else terminalOutput.print(describe(verdict));
   process.exitCode = verdict.isIntact ? exitCodes.done : exitCodes.failed;
 }
 
@@ -50,7 +51,7 @@ export async function deleteAuditLog({ dataDir, logLevel = 'warn', before }: Aud
   const { logger } = createProcessLogger(logLevel);
   await withLocalServer({ dataDir, workspace: undefined, logger, startsPtyHost: false }, async (server) => {
     const { files } = await server.call('audit/delete', { before: before.toISOString() });
-    process.stdout.write(`Deleted ${counted(files, 'file')} of the audit log.\n`);
+    terminalOutput.print(`Deleted ${counted(files, 'file')} of the audit log.\n`);
   });
 }
 
@@ -72,11 +73,11 @@ function counted(count: number, thing: string): string {
 function describe({ isIntact, files, records, firstBad, problems, notes, keys }: AuditVerdict): string {
   const lines = [`${isIntact ? 'Intact' : 'BROKEN'}: ${counted(records, 'record')} in ${counted(files, 'file')}.`];
   for (const key of keys) lines.push(`Signed with ${key.keyId}: ${counted(key.files, 'file')}.`);
-  for (const { file, kind, count } of notes) lines.push(`${makeVisible(file)} ${noteSentences[kind](count)}.`);
+  for (const { file, kind, count } of notes) lines.push(`${file} ${noteSentences[kind](count)}.`);
   if (firstBad) {
     const { file, line, reason, message } = firstBad;
     const where = line === 0 ? '' : `, line ${line}`;
-    lines.push(`First bad record: ${makeVisible(file)}${where} (${reason}): ${makeVisible(message)}`);
+    lines.push(`First bad record: ${file}${where} (${reason}): ${message}`);
     if (problems.length > 1) lines.push(`There are ${problems.length} problems; --json lists them.`);
   }
   return `${lines.join('\n')}\n`;

@@ -3,10 +3,10 @@ import type { ResultOf } from '../../protocol/contract.ts';
 import { CodedError } from '../../protocol/errors.ts';
 import { conversationId, type ConversationId } from '../../protocol/sessionEvents.ts';
 import type { LogLevel } from '../base/logger.ts';
-import { makeVisible } from '../security/visibleText.ts';
 import { exitCodeOfSignal, exitCodes } from './exitCodes.ts';
 import { withLocalServer, type LocalServer } from './localServer.ts';
 import { createProcessLogger } from './processLogger.ts';
+import { terminalOutput } from './terminalOutput.ts';
 import { textTable } from './textTable.ts';
 
 export interface BackupOptions {
@@ -30,16 +30,16 @@ export async function createBackup(options: BackupOptions): Promise<void> {
   await withBackups(options, async (server, signal) => {
     const result = await server.call('backup/create', {}, signal);
     if (options.json === true) {
-      print(JSON.stringify(result));
+      terminalOutput.printJson(result);
       return;
     }
     const { id, conversations, files, sizeBytes } = result.backup;
     print(`Backup ${id}: ${conversations} conversations, ${files} files, ${sizeOf(sizeBytes)}.`);
     for (const { path, code } of result.unreadable) {
-      print(`Not saved, because it cannot be read (${code}): ${makeVisible(path)}`);
+      print(`Not saved, because it cannot be read (${code}): ${path}`);
     }
     for (const path of result.unopenable) {
-      print(`Saved, but no conversation any more, because its beginning is damaged: ${makeVisible(path)}`);
+      print(`Saved, but no conversation any more, because its beginning is damaged: ${path}`);
     }
     if (result.unopenable.length > 0) {
       print('An older backup may have it whole: ai-dev-assistant backup restore ID --conversation CONVERSATION');
@@ -53,7 +53,7 @@ export async function listBackups(options: BackupOptions): Promise<void> {
   await withBackups(options, async (server, signal) => {
     const result = await server.call('backup/list', {}, signal);
     if (options.json === true) {
-      print(JSON.stringify(result));
+      terminalOutput.printJson(result);
       return;
     }
     const { backups, usedBytes } = result;
@@ -62,7 +62,7 @@ export async function listBackups(options: BackupOptions): Promise<void> {
       return;
     }
     const heads = ['ID', 'MADE', 'WHY', 'VERSION', 'CONVERSATIONS', 'SIZE', 'STATE'];
-    process.stdout.write(textTable([heads, ...backups.map(rowOf)]));
+    terminalOutput.print(textTable([heads, ...backups.map(rowOf)]));
     print(`Together they take ${sizeOf(usedBytes)} on disk.`);
   });
 }
@@ -73,13 +73,13 @@ export async function verifyBackups(id: string | undefined, options: BackupOptio
     const { backups } = await server.call('backup/verify', id === undefined ? {} : { id }, signal);
     if (backups.some(({ isGood }) => !isGood)) process.exitCode = exitCodes.failed;
     if (options.json === true) {
-      print(JSON.stringify({ backups }));
+      terminalOutput.printJson({ backups });
       return;
     }
     if (backups.length === 0) print(noBackup);
     for (const backup of backups) {
       print(`${backup.id}: ${backup.isGood ? 'good' : 'damaged'}`);
-      for (const problem of backup.problems) print(`  ${makeVisible(problem)}`);
+      for (const problem of backup.problems) print(`  ${problem}`);
     }
   });
 }
@@ -90,7 +90,7 @@ export async function restoreBackup(id: string, options: RestoreOptions): Promis
   const one = conversation === undefined ? {} : { sessionId: conversationIdOf(conversation) };
   await withBackups(options, async (server, signal) => {
     const result = await server.call('backup/restore', { id, dryRun, skipDamaged, ...one }, signal);
-    if (options.json === true) print(JSON.stringify(result));
+    if (options.json === true) terminalOutput.printJson(result);
     else printRestored(result, conversation);
   });
 }
@@ -111,13 +111,13 @@ function printRestored(result: ResultOf<'backup/restore'>, conversation: string 
     print('Damaged in the backup, and left as they are now:');
     printPaths('!', damaged);
   }
-  if (hindrance !== null) print(`Now that would be refused. ${makeVisible(hindrance)}`);
+  if (hindrance !== null) print(`Now that would be refused. ${hindrance}`);
 }
 
 function conversationIdOf(text: string): ConversationId {
   const parsed = conversationId.safeParse(text);
   if (parsed.success) return parsed.data;
-  throw new CodedError('InvalidParams', `"${makeVisible(text.slice(0, 64))}" is no id of a conversation.`);
+  throw new CodedError('InvalidParams', `"${text.slice(0, 64)}" is no id of a conversation.`);
 }
 
 async function withBackups(
@@ -131,7 +131,9 @@ async function withBackups(
   try {
     await withLocalServer({ dataDir, workspace: undefined, logger, startsPtyHost: false }, async (server) => {
       const shown = server.onNotification(({ method, params }) => {
-        if (method === 'backup/progressed') showProgress(params.done, params.total);
+        if (method !== 'backup/progressed') return;
+        const { done, total } = params;
+        terminalOutput.showProgress(done < total ? `${done} of ${total} files` : '');
       });
       try {
         await use(server, stopped.signal);
@@ -141,26 +143,20 @@ async function withBackups(
     });
   } catch (error) {
     if (!stopped.signal.aborted || !(error instanceof CodedError) || error.reason !== 'Cancelled') throw error;
-    process.stderr.write('Stopped; nothing was changed.\n');
+    terminalOutput.tell('Stopped; nothing was changed.\n');
     process.exitCode = exitCodeOfSignal(stopped.signal.reason as NodeJS.Signals);
   } finally {
     for (const signal of endingSignals) process.off(signal, onSignal);
   }
 }
 
-/** On a terminal only: in a log it would be noise. */
-function showProgress(done: number, total: number): void {
-  if (!process.stderr.isTTY) return;
-  process.stderr.write(done < total ? `\r${done} of ${total} files\x1b[K` : '\r\x1b[K');
-}
-
 function rowOf({ id, createdAt, reason, version, conversations, sizeBytes, status }: BackupSummary): string[] {
   const made = createdAt === null ? '?' : new Date(createdAt).toLocaleString('sv-SE');
-  return [id, made, reason ?? '?', makeVisible(version ?? '?'), String(conversations), sizeOf(sizeBytes), status];
+  return [id, made, reason ?? '?', version ?? '?', String(conversations), sizeOf(sizeBytes), status];
 }
 
 function printPaths(mark: string, paths: readonly string[]): void {
-  for (const path of paths.slice(0, maxShown)) print(`${mark} ${makeVisible(path)}`);
+  for (const path of paths.slice(0, maxShown)) print(`${mark} ${path}`);
   if (paths.length > maxShown) print(`${mark} … and ${paths.length - maxShown} more`);
 }
 
@@ -170,5 +166,5 @@ function sizeOf(bytes: number): string {
 }
 
 function print(line: string): void {
-  process.stdout.write(`${line}\n`);
+  terminalOutput.print(`${line}\n`);
 }

@@ -1,7 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { grantedScopes } from '../../protocol/declaration.ts';
 import { CodedError } from '../../protocol/errors.ts';
-import { errorCode } from '../base/fileSystem.ts';
 import { logLevels } from '../base/logger.ts';
 import { readVersion } from '../version.ts';
 import {
@@ -34,6 +33,7 @@ import {
   type ListOptions,
   type TerminalsOptions,
 } from './terminals.ts';
+import { terminalOutput } from './terminalOutput.ts';
 import {
   createToken,
   listTokens,
@@ -45,26 +45,18 @@ import {
 
 /** Runs the command that `argv` names. Every failure is one line on stderr and an exit code of `exitCodes`. */
 export async function runCommandLine(argv: readonly string[]): Promise<void> {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', passOverClosedPipe);
+  terminalOutput.outliveReaders();
   try {
     await createProgram().parseAsync(argv);
   } catch (error) {
     if (error instanceof CommanderError) {
-      if (error.code.startsWith('lsp.')) process.stderr.write(`${error.message}\n`);
+      if (error.code.startsWith('lsp.')) terminalOutput.tell(`${error.message}\n`);
       process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
     } else if (error instanceof CodedError) {
-      process.stderr.write(`ai-dev-assistant: ${error.message}\n`);
+      terminalOutput.tell(`ai-dev-assistant: ${error.message}\n`);
       process.exitCode = exitCodes.failed;
     } else throw error;
   }
-}
-
-/**
- * Whoever reads the output may have had enough of it, as `head` has after ten lines. What was asked for is done to its
- * end all the same, and what nobody reads is dropped.
- */
-function passOverClosedPipe(error: unknown): void {
-  if (!['EPIPE', 'ERR_STREAM_DESTROYED'].includes(errorCode(error) ?? '')) throw error;
 }
 
 function createProgram(): Command {
@@ -75,6 +67,7 @@ function createProgram(): Command {
     .helpOption('--help', 'print this help')
     .helpCommand(false)
     .exitOverride()
+    .configureOutput({ writeOut: (text) => terminalOutput.print(text), writeErr: (text) => terminalOutput.tell(text) })
     .showSuggestionAfterError()
     .showHelpAfterError('Run with --help for what there is.');
 

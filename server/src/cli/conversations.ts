@@ -1,16 +1,15 @@
 import { createReadStream } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
-import { once } from 'node:events';
 import * as path from 'node:path';
 import { CodedError } from '../../protocol/errors.ts';
 import { conversationId, type ConversationId } from '../../protocol/sessionEvents.ts';
 import type { ConversationSummary } from '../../protocol/session.ts';
 import { errorCode } from '../base/fileSystem.ts';
 import type { LogLevel } from '../base/logger.ts';
-import { makeVisible } from '../security/visibleText.ts';
 import { findByIdPrefix } from './idPrefix.ts';
 import { withLocalServer, type LocalServer } from './localServer.ts';
 import { createProcessLogger } from './processLogger.ts';
+import { terminalOutput } from './terminalOutput.ts';
 import { ageOf, cell, textTable, uniqueIdChars } from './textTable.ts';
 
 interface ConversationsOptions {
@@ -41,9 +40,9 @@ const heads = ['ID', 'STATE', 'AGE', 'TITLE', 'FOLDER'];
 export async function listConversations(options: ListConversationsOptions): Promise<void> {
   await withConversations(options, options.workspace, async (server) => {
     const sessions = await listed(server);
-    if (options.json === true) process.stdout.write(`${JSON.stringify({ sessions })}\n`);
-    else if (sessions.length === 0) process.stdout.write('There is no conversation yet.\n');
-    else process.stdout.write(conversationTable(sessions, Date.now()));
+    if (options.json === true) terminalOutput.printJson({ sessions });
+    else if (sessions.length === 0) terminalOutput.print('There is no conversation yet.\n');
+    else terminalOutput.print(conversationTable(sessions, Date.now()));
   });
 }
 
@@ -89,10 +88,10 @@ export async function exportConversation(id: string, options: ExportOptions): Pr
   await withConversations(options, undefined, async (server) => {
     const pages = pagesOf(server, await conversationNamed(server, id), options.format);
     if (output === undefined) {
-      for await (const page of pages) if (!process.stdout.write(page)) await once(process.stdout, 'drain');
+      for await (const page of pages) await terminalOutput.printDocument(page);
     } else {
       await writeWhole(output, pages);
-      process.stderr.write(`Written to ${makeVisible(output)}. It holds everything that was said, secrets included.\n`);
+      terminalOutput.tell(`Written to ${output}. It holds everything that was said, secrets included.\n`);
     }
   });
 }
@@ -101,13 +100,9 @@ export async function exportConversation(id: string, options: ExportOptions): Pr
 export async function importConversation(file: string, options: ImportOptions): Promise<void> {
   await withConversations(options, options.workspace, async (server) => {
     const { sessionId, title } = await sendFile(server, file);
-    const answer = options.json === true ? JSON.stringify({ sessionId, title }) : describe(sessionId, title);
-    process.stdout.write(`${answer}\n`);
+    if (options.json === true) terminalOutput.printJson({ sessionId, title });
+    else terminalOutput.print(`Imported "${title}" as conversation ${sessionId}.\n`);
   });
-}
-
-function describe(sessionId: string, title: string): string {
-  return `Imported "${makeVisible(title)}" as conversation ${sessionId}.`;
 }
 
 async function* pagesOf(
@@ -165,7 +160,7 @@ async function* textOf(file: string): AsyncGenerator<string> {
     yield decoder.decode();
   } catch (error) {
     if (error instanceof TypeError) {
-      throw new CodedError('InvalidParams', `Nothing was imported: ${makeVisible(file)} is no text in UTF-8.`, {
+      throw new CodedError('InvalidParams', `Nothing was imported: ${file} is no text in UTF-8.`, {
         cause: error,
       });
     }
@@ -176,7 +171,7 @@ async function* textOf(file: string): AsyncGenerator<string> {
 function fileFailed(what: string, error: unknown): unknown {
   const code = errorCode(error);
   if (error instanceof CodedError || code === undefined) return error;
-  return new CodedError('Unavailable', `Could not ${makeVisible(what)} (${code}). Look at its path and permissions.`, {
+  return new CodedError('Unavailable', `Could not ${what} (${code}). Look at its path and permissions.`, {
     cause: error,
   });
 }

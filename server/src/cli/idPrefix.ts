@@ -1,5 +1,4 @@
 import { CodedError } from '../../protocol/errors.ts';
-import { makeVisible } from '../security/visibleText.ts';
 
 /** How things with ids are called in messages. */
 export interface ThingNames {
@@ -19,7 +18,7 @@ export function findByIdPrefix<T extends { readonly sessionId: string }>(
 ): T {
   const prefix = typed.toLowerCase();
   const [found, ...others] = things.filter(({ sessionId }) => prefix !== '' && sessionId.startsWith(prefix));
-  const shown = makeVisible(typed.slice(0, 40));
+  const shown = typed.slice(0, 40);
   if (!found) {
     const why = things.length === 0 ? names.none : `"${names.listedBy}" shows which are`;
     throw new CodedError('NotFound', `There is no ${names.one} "${shown}"; ${why}.`);

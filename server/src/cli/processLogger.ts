@@ -1,5 +1,6 @@
 import { HiddenValues } from '../base/hiddenValues.ts';
 import { createLogger, type Logger, type LogLevel } from '../base/logger.ts';
+import { terminalOutput } from './terminalOutput.ts';
 
 /**
  * Writes log lines to stderr, or to what `write` makes of them: `<time> <level> <message> <fields>`. Stdout belongs to
@@ -7,7 +8,7 @@ import { createLogger, type Logger, type LogLevel } from '../base/logger.ts';
  */
 export function createProcessLogger(
   first: LogLevel,
-  write: (text: string) => unknown = (text) => process.stderr.write(text),
+  write: (text: string) => void = (text) => terminalOutput.tell(text),
 ): { logger: Logger; setLevel: (level: LogLevel) => void; hidden: HiddenValues } {
   let level = first;
   const hidden = new HiddenValues();

@@ -7,6 +7,7 @@ import { conversationNamed } from './conversations.ts';
 import { exitCodes } from './exitCodes.ts';
 import { withLocalServer, type LocalServer, type ServerMessage } from './localServer.ts';
 import { createProcessLogger } from './processLogger.ts';
+import { terminalOutput } from './terminalOutput.ts';
 import { createTurnPrinter } from './turnPrinter.ts';
 
 /** An event with the conversation that it belongs to. */
@@ -50,7 +51,7 @@ class CommandLineTurn {
   constructor(server: LocalServer, options: RunOptions) {
     this.server = server;
     this.options = options;
-    this.print = createTurnPrinter(process.stdout, process.stderr, options.json === true);
+    this.print = createTurnPrinter(terminalOutput, options.json === true);
     server.onNotification((message) => this.notified(message));
   }
 
@@ -69,7 +70,7 @@ class CommandLineTurn {
       return this.exitCode(result.stopReason);
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
-      process.stderr.write(`ai-dev-assistant: ${error.message}\n`);
+      terminalOutput.tell(`ai-dev-assistant: ${error.message}\n`);
       this.sayHowToGoOn(sessionId);
       return this.refused ? exitCodes.refused : exitCodes.failed;
     } finally {
@@ -85,7 +86,7 @@ class CommandLineTurn {
 
   private sayHowToGoOn(sessionId: ConversationId): void {
     if (this.options.json === true) return;
-    process.stderr.write(`Go on with: ai-dev-assistant run --conversation ${sessionId.slice(0, 8)} "…"\n`);
+    terminalOutput.tell(`Go on with: ai-dev-assistant run --conversation ${sessionId.slice(0, 8)} "…"\n`);
   }
 
   private exitCode(stopReason: StopReason): number {
@@ -110,11 +111,11 @@ class CommandLineTurn {
     const option = question.options.find((candidate) => candidate.kind === wanted) ?? question.options.at(-1);
     if (!covered) {
       this.refused = true;
-      process.stderr.write(`Refused, since --approve ${this.options.approve} does not cover it: ${question.detail}\n`);
+      terminalOutput.tell(`Refused, since --approve ${this.options.approve} does not cover it: ${question.detail}\n`);
     }
     const { requestId } = question;
     this.server
       .call('session/answer_permission', { sessionId, requestId, optionId: option?.optionId ?? '' })
-      .catch((error: unknown) => process.stderr.write(`ai-dev-assistant: ${(error as Error).message}\n`));
+      .catch((error: unknown) => terminalOutput.tell(`ai-dev-assistant: ${(error as Error).message}\n`));
   }
 }

@@ -16,6 +16,7 @@ import { localHandshake } from './localClient.ts';
 import { createProcessLogger } from './processLogger.ts';
 import { ServeRecord } from './serveRecord.ts';
 import { SettingsFile } from './settingsFile.ts';
+import { terminalOutput } from './terminalOutput.ts';
 
 export interface ServeOptions {
   readonly host: string;
@@ -42,7 +43,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
   const record = new ServeRecord(dataFolder, createProcessTable());
   const former = await record.former();
   if (former.state === 'running') {
-    process.stdout.write(`${JSON.stringify(former.address)}\n`);
+    terminalOutput.printJson(former.address);
     return;
   }
   const tls = await openTlsFiles(options, hosts, logger);
@@ -91,7 +92,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
   const webSocketUrl = `${url.replace(/^http/, 'ws')}/ws`;
   const address = { url, webSocketUrl, tokenFile: tokenFile.path, pid: process.pid, instanceId: server.instanceId };
   await record.write(address);
-  process.stdout.write(`${JSON.stringify(address)}\n`);
+  terminalOutput.printJson(address);
   await signalled();
   watching.dispose();
   transport.dispose();

@@ -1,13 +1,13 @@
 import { CodedError } from '../../protocol/errors.ts';
 import type { TerminalInfo } from '../../protocol/terminal.ts';
 import type { LogLevel } from '../base/logger.ts';
-import { makeVisible } from '../security/visibleText.ts';
 import type { DetachKey } from './detachKey.ts';
 import { exitCodes, exitCodeOfSignal } from './exitCodes.ts';
 import { findByIdPrefix, type ThingNames } from './idPrefix.ts';
 import { withLocalServer, type LocalServer } from './localServer.ts';
 import { createProcessLogger } from './processLogger.ts';
 import { TerminalAttachment, type AttachmentEnd } from './terminalAttachment.ts';
+import { terminalOutput } from './terminalOutput.ts';
 import { terminalTable } from './terminalTable.ts';
 
 export interface TerminalsOptions {
@@ -36,9 +36,9 @@ const maxHeldLines = 100;
 export async function listTerminals(options: ListOptions): Promise<void> {
   await withTerminals(options, async (server) => {
     const terminals = await listed(server);
-    if (options.json === true) process.stdout.write(`${JSON.stringify({ terminals })}\n`);
-    else if (terminals.length === 0) process.stdout.write('No terminal is open.\n');
-    else process.stdout.write(terminalTable(terminals, Date.now()));
+    if (options.json === true) terminalOutput.printJson({ terminals });
+    else if (terminals.length === 0) terminalOutput.print('No terminal is open.\n');
+    else terminalOutput.print(terminalTable(terminals, Date.now()));
   });
 }
 
@@ -47,7 +47,7 @@ export async function killTerminal(id: string, options: TerminalsOptions): Promi
   await withTerminals(options, async (server) => {
     const terminal = terminalNamed(await listed(server), id);
     await server.call('terminal/close', { sessionId: terminal.sessionId });
-    process.stdout.write(`Closed ${titleOf(terminal)}.\n`);
+    terminalOutput.print(`Closed ${titleOf(terminal)}.\n`);
   });
 }
 
@@ -58,10 +58,10 @@ export async function attachTerminal(id: string, options: AttachOptions): Promis
   }
   const heldLines: string[] = [];
   let isShowing = false;
-  const write = (line: string): unknown => {
-    if (!isShowing) return process.stderr.write(line);
+  const write = (line: string): void => {
+    if (!isShowing) terminalOutput.tell(line);
     // A line in the middle of somebody's editor would be taken for a part of the text.
-    return heldLines.length < maxHeldLines && heldLines.push(line);
+    else if (heldLines.length < maxHeldLines) heldLines.push(line);
   };
   const attach = async (server: LocalServer): Promise<void> => {
     const terminal = terminalNamed(await listed(server), id);
@@ -70,9 +70,9 @@ export async function attachTerminal(id: string, options: AttachOptions): Promis
     isShowing = true;
     const end = await attachment.run().finally(() => {
       isShowing = false;
-      for (const line of heldLines) process.stderr.write(line);
+      for (const line of heldLines) terminalOutput.tell(line);
     });
-    process.stderr.write(`[${sentenceOf(end, titleOf(terminal))}]\n`);
+    terminalOutput.tell(`[${sentenceOf(end, titleOf(terminal))}]\n`);
     process.exitCode = exitCodeOf(end);
   };
   await withTerminals(options, attach, write);
@@ -81,7 +81,7 @@ export async function attachTerminal(id: string, options: AttachOptions): Promis
 function withTerminals(
   { dataDir, logLevel = 'warn' }: TerminalsOptions,
   use: (server: LocalServer) => Promise<void>,
-  write?: (line: string) => unknown,
+  write?: (line: string) => void,
 ): Promise<void> {
   const { logger } = createProcessLogger(logLevel, write);
   return withLocalServer({ dataDir, workspace: undefined, logger, startsPtyHost: false }, use);
@@ -102,7 +102,7 @@ function terminalNamed(terminals: readonly TerminalInfo[], id: string): Terminal
 }
 
 function titleOf({ sessionId, name }: TerminalInfo): string {
-  return `${sessionId.slice(0, 8)} "${makeVisible(name)}"`;
+  return `${sessionId.slice(0, 8)} "${name}"`;
 }
 
 function sentenceOf(end: AttachmentEnd, title: string): string {

@@ -2,11 +2,11 @@ import type { GrantedScope } from '../../protocol/declaration.ts';
 import type { ListedToken } from '../../protocol/security.ts';
 import type { LogLevel } from '../base/logger.ts';
 import { createProcessTable } from '../base/processTable.ts';
-import { makeVisible } from '../security/visibleText.ts';
 import { withLocalServer, type LocalServer } from './localServer.ts';
 import { resolveDataFolder } from './dataFolder.ts';
 import { createProcessLogger } from './processLogger.ts';
 import { ServeRecord } from './serveRecord.ts';
+import { terminalOutput } from './terminalOutput.ts';
 import { textTable } from './textTable.ts';
 
 export interface TokensOptions {
@@ -26,8 +26,8 @@ const heads = ['ID', 'SCOPE', 'ENDS', 'NAME'];
 export async function listTokens(options: TokensOptions): Promise<void> {
   await withServer(options, async (server) => {
     const { tokens } = await server.call('security/tokens', {});
-    if (options.json === true) process.stdout.write(`${JSON.stringify({ tokens })}\n`);
-    else process.stdout.write(textTable([heads, ...tokens.map(rowOf)]));
+    if (options.json === true) terminalOutput.printJson({ tokens });
+    else terminalOutput.print(textTable([heads, ...tokens.map(rowOf)]));
   });
 }
 
@@ -36,11 +36,12 @@ export async function createToken(options: CreateTokenOptions): Promise<void> {
   await withServer(options, async (server) => {
     const { name, scope, hours } = options;
     const made = await server.call('security/issue', { name, scope, hours });
-    process.stderr.write(
+    terminalOutput.tell(
       `Token ${made.tokenId} with the scope "${scope}"${endOf(made.expiresAt)}. It is not shown again.\n`,
     );
     await sayWhereItHolds(options);
-    process.stdout.write(options.json === true ? `${JSON.stringify(made)}\n` : `${made.token}\n`);
+    if (options.json === true) terminalOutput.printJson(made);
+    else terminalOutput.print(`${made.token}\n`);
   });
 }
 
@@ -51,18 +52,18 @@ async function sayWhereItHolds({ dataDir }: TokensOptions): Promise<void> {
     serve.state === 'running'
       ? `It holds at ${serve.address.url} (process ${serve.address.pid})`
       : 'No "serve" runs on this data folder; it holds once one does';
-  process.stderr.write(`${where}.\n`);
+  terminalOutput.tell(`${where}.\n`);
 }
 
 /** Replaces a token by a new one, which is printed; that of the data folder stands in its file. */
 export async function rotateToken(tokenId: string, options: TokensOptions): Promise<void> {
   await withServer(options, async (server) => {
     const { token, ...made } = await server.call('security/rotate', { tokenId });
-    process.stderr.write(
+    terminalOutput.tell(
       `The old token holds no more.${token === undefined ? ' The new one stands in its file.' : ''}\n`,
     );
-    if (options.json === true) process.stdout.write(`${JSON.stringify({ ...made, token })}\n`);
-    else if (token !== undefined) process.stdout.write(`${token}\n`);
+    if (options.json === true) terminalOutput.printJson({ ...made, token });
+    else if (token !== undefined) terminalOutput.print(`${token}\n`);
   });
 }
 
@@ -70,7 +71,7 @@ export async function rotateToken(tokenId: string, options: TokensOptions): Prom
 export async function revokeToken(tokenId: string, options: TokensOptions): Promise<void> {
   await withServer(options, async (server) => {
     await server.call('security/revoke', { tokenId });
-    process.stdout.write(`Revoked ${tokenId}.\n`);
+    terminalOutput.print(`Revoked ${tokenId}.\n`);
   });
 }
 
@@ -83,7 +84,7 @@ function withServer(
 }
 
 function rowOf({ tokenId, scope, expiresAt, name }: ListedToken): string[] {
-  return [tokenId, scope, expiresAt === undefined ? 'never' : new Date(expiresAt).toISOString(), makeVisible(name)];
+  return [tokenId, scope, expiresAt === undefined ? 'never' : new Date(expiresAt).toISOString(), name];
 }
 
 function endOf(expiresAt: number | undefined): string {

@@ -1,17 +1,15 @@
 import * as assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
 import type { SessionUpdate } from '../../../server/protocol/sessionEvents.ts';
+import { TerminalOutput } from '../../../server/src/cli/terminalOutput.ts';
 import { createTurnPrinter } from '../../../server/src/cli/turnPrinter.ts';
 
 describe('what a turn prints on the command line', () => {
   function printed(...updates: SessionUpdate[]): { out: string; err: string } {
-    const written = { out: '', err: '' };
-    const print = createTurnPrinter(
-      { write: (text) => (written.out += text) },
-      { write: (text) => (written.err += text) },
-      false,
-    );
+    const [stdout, stderr] = [new PassThrough({ encoding: 'utf8' }), new PassThrough({ encoding: 'utf8' })];
+    const print = createTurnPrinter(new TerminalOutput({ stdout, stderr }), false);
     updates.forEach((update, index) => print({ sequence: index + 1, at: 1, update }));
-    return written;
+    return { out: String(stdout.read() ?? ''), err: String(stderr.read() ?? '') };
   }
 
   it('moves no cursor, reorders no line and hides no text, whatever the model says', () => {

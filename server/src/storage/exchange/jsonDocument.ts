@@ -1,4 +1,5 @@
 import type { SessionEvent } from '../../../protocol/sessionEvents.ts';
+import { visibleJson } from '../../base/visibleJson.ts';
 import { exportFormat, exportVersion, type ExportHead } from './exportFormat.ts';
 import type { ConversationFacts } from './journalTurns.ts';
 
@@ -10,9 +11,6 @@ export interface DocumentWriter {
   /** `leftOut` places of the journal could not be read. */
   end(leftOut: number): string;
 }
-
-/** Characters that JSON allows as they are and that could change what a terminal or an editor shows. */
-const unseen = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /** Writes the format of `exportFormat.ts`, one event a line. */
 export class JsonDocument implements DocumentWriter {
@@ -29,12 +27,12 @@ export class JsonDocument implements DocumentWriter {
       createdAt,
       ...(imported && { imported }),
     };
-    return `${toJson(head).slice(0, -1)},"events":[`;
+    return `${visibleJson(head).slice(0, -1)},"events":[`;
   }
 
   *add(events: readonly SessionEvent[]): Iterable<string> {
     for (const { at, update } of events) {
-      yield `${this.isFirst ? '' : ','}\n${toJson({ at, update })}`;
+      yield `${this.isFirst ? '' : ','}\n${visibleJson({ at, update })}`;
       this.isFirst = false;
     }
   }
@@ -42,10 +40,4 @@ export class JsonDocument implements DocumentWriter {
   end(leftOut: number): string {
     return `\n],"leftOut":${leftOut}}\n`;
   }
-}
-
-function toJson(value: object): string {
-  return JSON.stringify(value).replace(unseen, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
 }

@@ -179,7 +179,7 @@ export class IndexDatabase {
         snippet(search, '${markStart}', '${markEnd}', '…', -1, ${snippetTokens})
       FROM search JOIN document d ON d.number = search.docid JOIN conversation c ON c.number = d.conversation
       WHERE search MATCH ? ${workspace === undefined ? '' : 'AND c.workspace = ?'}
-      ORDER BY search.docid DESC LIMIT ${maxHitsLookedAt}`;
+      ORDER BY search.docid DESC LIMIT ${maxHitsLookedAt}` as const;
     const hits: SearchHit[] = [];
     const hitsOf = new Map<SqlValue, number>();
     const statement = this.prepare(sql, workspace === undefined ? [match] : [match, workspace]);
@@ -202,14 +202,15 @@ export class IndexDatabase {
 
   /** Sums of the days from `fromDay` to `toDay`, both included; of one workspace if it is given. */
   usage(filter: { fromDay: string; toDay: string; workspace: string | undefined }): UsageReport {
-    const where = `day >= ? AND day <= ? ${filter.workspace === undefined ? '' : 'AND conversation IN (SELECT number FROM conversation WHERE workspace = ?)'}`;
+    const where =
+      `day >= ? AND day <= ? ${filter.workspace === undefined ? '' : 'AND conversation IN (SELECT number FROM conversation WHERE workspace = ?)'}` as const;
     const params = [filter.fromDay, filter.toDay, ...(filter.workspace === undefined ? [] : [filter.workspace])];
     const sums = 'sum(turns), sum(inputTokens), sum(outputTokens), sum(cost)';
-    const by = (column: 'day' | 'model' | 'persona'): KeyedUsage[] =>
-      this.all(`SELECT ${column}, ${sums} FROM usage WHERE ${where} GROUP BY ${column} ORDER BY ${column}`, params).map(
-        ([key, ...values]) => ({ key: String(key), ...toTotals(values) }),
-      );
-    const total = toTotals(this.first(`SELECT ${sums} FROM usage WHERE ${where}`, params) ?? []);
+    const by = (column: 'day' | 'model' | 'persona'): KeyedUsage[] => {
+      const sql = `SELECT ${column}, ${sums} FROM usage WHERE ${where} GROUP BY ${column} ORDER BY ${column}` as const;
+      return this.all(sql, params).map(([key, ...values]) => ({ key: String(key), ...toTotals(values) }));
+    };
+    const total = toTotals(this.first(`SELECT ${sums} FROM usage WHERE ${where}` as const, params) ?? []);
     return { total, byDay: by('day'), byModel: by('model'), byPersona: by('persona') };
   }
 

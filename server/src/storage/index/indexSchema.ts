@@ -53,4 +53,4 @@ CREATE TABLE usage (
   cost REAL NOT NULL,
   PRIMARY KEY (conversation, day, model, persona)
 ) WITHOUT ROWID;
-`;
+` as const;
