@@ -11,6 +11,9 @@ const backupName = z.string().min(1).max(64);
 export const backupReason = z.enum(['manual', 'daily', 'upgrade', 'migration', 'restore']);
 export type BackupReason = z.output<typeof backupReason>;
 
+/** What is to be known of it and is no damage, a sentence each: that it holds a private key, say. */
+const notes = z.array(z.string());
+
 export const backupSummary = z.object({
   id: z.string(),
   /** Milliseconds since 1970; null where the backup is so damaged that it does not say. */
@@ -24,6 +27,7 @@ export const backupSummary = z.object({
   sizeBytes: z.number().min(0),
   /** `partial`: some files could not be read, or were damaged before. `damaged`: something of it is missing or wrong. */
   status: z.enum(['good', 'partial', 'damaged']),
+  notes,
 });
 export type BackupSummary = z.output<typeof backupSummary>;
 
@@ -59,6 +63,7 @@ export const backup = {
           isGood: z.boolean(),
           /** A sentence each; 100 at most. */
           problems: z.array(z.string()),
+          notes,
         }),
       ),
     }),

@@ -63,6 +63,7 @@ export async function listBackups(options: BackupOptions): Promise<void> {
     }
     const heads = ['ID', 'MADE', 'WHY', 'VERSION', 'CONVERSATIONS', 'SIZE', 'STATE'];
     terminalOutput.print(textTable([heads, ...backups.map(rowOf)]));
+    for (const { id, notes } of backups) for (const note of notes) print(`${id}: ${note}`);
     print(`Together they take ${sizeOf(usedBytes)} on disk.`);
   });
 }
@@ -79,7 +80,7 @@ export async function verifyBackups(id: string | undefined, options: BackupOptio
     if (backups.length === 0) print(noBackup);
     for (const backup of backups) {
       print(`${backup.id}: ${backup.isGood ? 'good' : 'damaged'}`);
-      for (const problem of backup.problems) print(`  ${problem}`);
+      for (const sentence of [...backup.problems, ...backup.notes]) print(`  ${sentence}`);
     }
   });
 }

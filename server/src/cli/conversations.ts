@@ -101,7 +101,7 @@ export async function importConversation(file: string, options: ImportOptions): 
   await withConversations(options, options.workspace, async (server) => {
     const { sessionId, title } = await sendFile(server, file);
     if (options.json === true) terminalOutput.printJson({ sessionId, title });
-    else terminalOutput.print(`Imported "${title}" as conversation ${sessionId}.\n`);
+    else terminalOutput.print(`Imported "${cell(title)}" as conversation ${sessionId}.\n`);
   });
 }
 

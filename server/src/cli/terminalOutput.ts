@@ -43,9 +43,9 @@ export class TerminalOutput {
     this.streams.stdout.write(withoutControls(text));
   }
 
-  /** One line of what happens during a turn, without what a terminal would obey. */
-  tellStep(line: string): void {
-    this.streams.stderr.write(`${withoutControls(line)}\n`);
+  /** What happens during a turn, on one line that no text of a model can end, without what a terminal would obey. */
+  tellStep(text: string): void {
+    this.streams.stderr.write(`${withoutControls(text).replaceAll('\n', ' ')}\n`);
   }
 
   /** Prints a part of an exported document, whose writer has made it safe; resolves once there is room for the next. */

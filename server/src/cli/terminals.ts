@@ -9,6 +9,7 @@ import { createProcessLogger } from './processLogger.ts';
 import { TerminalAttachment, type AttachmentEnd } from './terminalAttachment.ts';
 import { terminalOutput } from './terminalOutput.ts';
 import { terminalTable } from './terminalTable.ts';
+import { cell } from './textTable.ts';
 
 export interface TerminalsOptions {
   readonly dataDir?: string;
@@ -102,7 +103,7 @@ function terminalNamed(terminals: readonly TerminalInfo[], id: string): Terminal
 }
 
 function titleOf({ sessionId, name }: TerminalInfo): string {
-  return `${sessionId.slice(0, 8)} "${name}"`;
+  return `${sessionId.slice(0, 8)} "${cell(name)}"`;
 }
 
 function sentenceOf(end: AttachmentEnd, title: string): string {

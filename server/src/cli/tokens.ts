@@ -7,7 +7,7 @@ import { resolveDataFolder } from './dataFolder.ts';
 import { createProcessLogger } from './processLogger.ts';
 import { ServeRecord } from './serveRecord.ts';
 import { terminalOutput } from './terminalOutput.ts';
-import { textTable } from './textTable.ts';
+import { cell, textTable } from './textTable.ts';
 
 export interface TokensOptions {
   readonly dataDir?: string;
@@ -84,7 +84,7 @@ function withServer(
 }
 
 function rowOf({ tokenId, scope, expiresAt, name }: ListedToken): string[] {
-  return [tokenId, scope, expiresAt === undefined ? 'never' : new Date(expiresAt).toISOString(), name];
+  return [tokenId, scope, expiresAt === undefined ? 'never' : new Date(expiresAt).toISOString(), cell(name)];
 }
 
 function endOf(expiresAt: number | undefined): string {

@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, wr
 import * as path from 'node:path';
 import { promisify } from 'node:util';
 import type { AuditEntry } from '../../../server/protocol/audit.ts';
+import { grantedScopes } from '../../../server/protocol/declaration.ts';
 import { HttpServer } from '../../support/httpServer.ts';
 import { endPtyHostsOf } from '../../support/ptyHostOf.ts';
 import { serverBundle, serverEnvironment } from '../../support/stdioServer.ts';
@@ -107,6 +108,31 @@ describe('The audit log of a real server', function () {
     const verdict = await cli('audit', 'verify');
     assert.deepEqual([verdict.code, verdict.stderr], [0, '']);
     assert.match(verdict.stdout, /^Intact: \d+ records in 1 file\.\n/);
+  });
+
+  it('has who asked for an event stream without the right to, and every scope may have what streams attach to', async () => {
+    const server = await HttpServer.start(dataFolder, ['--log-level', 'off']);
+    const { body } = await server.call('session/new', { cwd: folder.path });
+    const terminal = await server.call('terminal/create', { shell: 'cat' });
+    const events = `/events?conversation=${String(body['sessionId'])}&terminal=${String(terminal.body['sessionId'])}`;
+    const open = (headers: Readonly<Record<string, string>>) => server.send({ path: events, method: 'GET', headers });
+    for (const scope of grantedScopes) {
+      const issued = await server.call('security/issue', { name: scope, scope, hours: 1 });
+      const authorization = `Bearer ${String(issued.body['token'])}`;
+      const opened = await open({ authorization });
+      assert.deepEqual([opened.status, opened.headers['content-type']], [200, 'text/event-stream'], opened.text);
+    }
+    const refusals: readonly (readonly [kind: string, outcome: string, headers: Readonly<Record<string, string>>])[] = [
+      ['authentication.failed', 'Unauthenticated', { authorization: 'Bearer wrong' }],
+      ['request.refused', 'BadHost', { host: 'evil.example' }],
+      ['request.refused', 'BadOrigin', { origin: 'https://evil.example' }],
+    ];
+    for (const [kind, outcome, headers] of refusals) {
+      assert.equal((await open(headers)).body['error'], outcome);
+      const [latest] = await records(server, { kind });
+      assert.deepEqual([latest?.outcome, latest?.details['path']], [outcome, '/events']);
+    }
+    await server.stop();
   });
 
   it('holds no secret of the settings that it begins with', async () => {

@@ -41,8 +41,8 @@ describe('what the command line prints', () => {
     // Halves of one sequence, as a model streams them.
     output.printAnswer('\x1b');
     output.printAnswer(']0;x');
-    output.tellStep(hostile);
-    assert.deepEqual(read(), { out: 'abcdefgh 👩‍💻]0;x', err: 'abcdefgh\n' });
+    output.tellStep(`${hostile}\n• a step that was none`);
+    assert.deepEqual(read(), { out: 'abcdefgh 👩‍💻]0;x', err: 'abcdefgh • a step that was none\n' });
   });
 
   it('shows progress on a terminal only, in one line', () => {

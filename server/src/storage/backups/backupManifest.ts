@@ -25,6 +25,15 @@ export function isSigningKey(relative: string): boolean {
   return relative.startsWith('audit/signingKey.pem');
 }
 
+/** What is to be known of a backup and is no damage, a sentence each. */
+export function notesOf({ files }: Pick<BackupManifest, 'files'>): string[] {
+  if (!files.some((file) => isSigningKey(file.path))) return [];
+  return [
+    'It holds the private key of the audit log, as backups of early versions do. No restore puts it back. If others could ' +
+      'read the backups, remove audit/signingKey.pem while no server runs: a new key then signs from there on.',
+  ];
+}
+
 const sha256 = z.string().regex(/^[\da-f]{64}$/);
 const maxPathChars = 1_024;
 const segment = /^(?!\.{1,2}$)[^/\\:\p{Cc}]{1,255}$/u;

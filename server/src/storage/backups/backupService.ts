@@ -9,7 +9,7 @@ import { acquireLock } from '../conversationLock.ts';
 import { storageFailed } from '../errors.ts';
 import { ReleasedClaims } from '../releasedClaims.ts';
 import type { BackupAudit } from '../ports.ts';
-import { replacedRoots, type BackupManifest } from './backupManifest.ts';
+import { notesOf, replacedRoots, type BackupManifest } from './backupManifest.ts';
 import { findDamaged, verifyBackup, writeFilesTo, type DamagedFile, type ReadingFrom } from './backupReading.ts';
 import { BackupStore, summaryOf, type BackupSystem, type Progress } from './backupStore.ts';
 import { FolderSwap, SwapUnfinished, type SwapChange } from './folderSwap.ts';
@@ -132,7 +132,8 @@ export class BackupService {
           signal: either,
           onProgress: (done, total) => onProgress?.(index * total + done, backups.length * total),
         });
-        results.push({ id: backup.id, isGood: problems.length === 0, problems: problems.slice(0, maxProblems) });
+        const notes = backup.manifest === undefined ? [] : notesOf(backup.manifest);
+        results.push({ id: backup.id, isGood: problems.length === 0, problems: problems.slice(0, maxProblems), notes });
       }
       return { backups: results };
     });

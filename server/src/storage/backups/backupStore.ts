@@ -11,8 +11,10 @@ import { storageFailed } from '../errors.ts';
 import { journalSuffix } from '../journalFormat.ts';
 import {
   backupId,
+  isSigningKey,
   manifestSuffix,
   manifestText,
+  notesOf,
   numberOf,
   parseManifest,
   sizeOfPart,
@@ -213,7 +215,7 @@ export class BackupStore {
   ): void {
     for (const former of newest?.files ?? []) {
       const isLost = unreadable.some((lost) => former.path === lost.path || former.path.startsWith(`${lost.path}/`));
-      if (isLost && !files.some((file) => file.path === former.path)) files.push(former);
+      if (isLost && !isSigningKey(former.path) && !files.some((file) => file.path === former.path)) files.push(former);
     }
   }
 
@@ -267,6 +269,7 @@ export function summaryOf({ id, manifest, isWhole }: StoredBackup): BackupSummar
     conversations: files.filter((file) => file.path.endsWith(journalSuffix)).length,
     files: files.length,
     sizeBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    notes: manifest === undefined ? [] : notesOf(manifest),
     status: !isWhole || manifest === undefined ? 'damaged' : lacksSomething(manifest) ? 'partial' : 'good',
   };
 }

@@ -2,7 +2,11 @@ import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { CodedError } from '../../../../server/protocol/errors.ts';
-import { savedRoots, type BackupManifest } from '../../../../server/src/storage/backups/backupManifest.ts';
+import {
+  manifestText,
+  savedRoots,
+  type BackupManifest,
+} from '../../../../server/src/storage/backups/backupManifest.ts';
 import { FaultyFileSystem } from '../../../support/faultyFileSystem.ts';
 import { openFilesUnder } from '../../../support/openFiles.ts';
 import { StorageFixture } from '../storageFixture.ts';
@@ -83,6 +87,37 @@ describe('restoring a backup', () => {
       assert.deepEqual(made.files.map((file) => file.path).sort(), ['audit/a.jsonl', some]);
       await world.restore(made.id);
       assert.equal(read('audit/signingKey.pem'), 'PRIVATE');
+    });
+
+    it('names an early backup that holds the private key, and leaves the present key alone', async () => {
+      writeTree(data, { [some]: 'one\n', 'audit/copied.pem': 'EARLY KEY' });
+      const world = backupServiceOn(data);
+      const made = await world.create();
+      fs.rmSync(path.join(data, 'audit/copied.pem'));
+      const asEarly = made.files.map((file) =>
+        file.path === 'audit/copied.pem' ? { ...file, path: 'audit/signingKey.pem' } : file,
+      );
+      const generation = path.join(data, 'backups/v1/generations', `${made.id}.json`);
+      fs.writeFileSync(generation, manifestText({ ...made, files: asEarly }));
+
+      const [listed] = (await world.service.list()).backups;
+      assert.match(listed?.notes.join() ?? '', /private key of the audit log/);
+      assert.notEqual(listed?.status, 'damaged');
+      const [verified] = (await world.verify()).backups;
+      assert.deepEqual([verified?.isGood, verified?.problems, verified?.notes], [true, [], listed?.notes]);
+
+      const keys: (string | undefined)[] = [];
+      for (const key of ['PRESENT', undefined]) {
+        if (key === undefined) fs.rmSync(path.join(data, 'audit/signingKey.pem'));
+        else writeTree(data, { 'audit/signingKey.pem': key });
+        writeTree(data, { [some]: 'two\n' });
+        await world.restore(made.id);
+        assert.equal(read(some), 'one\n');
+        keys.push(fs.existsSync(path.join(data, 'audit/signingKey.pem')) ? read('audit/signingKey.pem') : undefined);
+      }
+      assert.deepEqual(keys, ['PRESENT', undefined]);
+      const [latest] = (await world.service.list()).backups;
+      assert.deepEqual([latest?.id === made.id, latest?.notes], [false, []]);
     });
 
     it('is recorded there before it is done and when it is, and so is the making of a backup', async () => {
