@@ -27,9 +27,8 @@ export const constantSql = {
       if (node.name !== 'sql') return false;
       const references = context.sourceCode.getScope(node).references;
       const variable = references.find(({ identifier }) => identifier === node)?.resolved;
-      return (
-        variable?.defs.every(({ type }) => type === 'Parameter') && !variable.references.some((one) => one.isWrite())
-      );
+      const isParameter = variable?.defs.every((one) => one.type === 'Parameter' && one.node.params.includes(one.name));
+      return isParameter && !variable.references.some((one) => one.isWrite());
     }
 
     function takesSql(node) {
@@ -39,6 +38,8 @@ export const constantSql = {
 
     return {
       CallExpression(node) {
+        for (const each of node.arguments)
+          if (takesSql(each)) context.report({ node: each, messageId: 'handedAround' });
         const parameters = checker.getResolvedSignature(services.esTreeNodeToTSNodeMap.get(node))?.parameters ?? [];
         const place = parameters.findIndex(({ name }) => name === 'sql');
         const argument = place === -1 ? undefined : node.arguments[place];
@@ -46,8 +47,9 @@ export const constantSql = {
         context.report({ node: argument, messageId: 'notConstant' });
       },
       MemberExpression(node) {
-        const isCalled = node.parent.type === 'CallExpression' && node.parent.callee === node;
-        if (!isCalled && takesSql(node)) context.report({ node, messageId: 'handedAround' });
+        // As an argument it is looked at with the call.
+        if (node.parent.type !== 'CallExpression' && takesSql(node))
+          context.report({ node, messageId: 'handedAround' });
       },
     };
   },

@@ -82,6 +82,10 @@ const waysRound: readonly { readonly file: string; readonly code: string; readon
     'db.exec.call(db, x);',
     'const f = (sql: string) => { sql = x; db.exec(sql); }; f(`SELECT 1`);',
     'const f = (sql: string) => db.exec(sql); f(`SELECT ${x}`);',
+    'const f = (sql: string) => db.exec(sql); [x].map(f);',
+    '[x].forEach((sql) => db.exec(sql));',
+    'const f = ({ sql }: { sql: string }) => db.exec(sql); f({ sql: x });',
+    'const f = (...[sql = x]: string[]) => db.exec(sql); f(x);',
     'const f = (text: string) => db.exec(text); f(`SELECT 1`);',
   ].map((code) => ({
     file: 'server/src/storage/index/indexDatabase.ts',

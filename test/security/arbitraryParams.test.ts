@@ -79,7 +79,8 @@ function valuesOf(schema: Schema): fc.Arbitrary<unknown> {
   const choices = schema.anyOf ?? schema.oneOf;
   if (choices) return fc.oneof(...choices.map(valuesOf));
   if (schema.properties) return recordOf(schema, (_, field) => valuesOf(field));
-  const { minimum: min = 0, maximum: max = Number.MAX_SAFE_INTEGER, minLength = 0, minItems: minLengthOf = 0 } = schema;
+  const { maximum: max = Number.MAX_SAFE_INTEGER, minLength = 0, minItems = 0, maxItems = 3 } = schema;
+  const min = Math.max(0, schema.minimum ?? 0);
   const maxLength = Math.max(minLength, Math.min(20, schema.maxLength ?? 20));
   switch (schema.type) {
     case 'string':
@@ -93,10 +94,7 @@ function valuesOf(schema: Schema): fc.Arbitrary<unknown> {
     case 'boolean':
       return fc.boolean();
     case 'array':
-      return fc.array(valuesOf(schema.items ?? {}), {
-        minLength: minLengthOf,
-        maxLength: Math.min(3, schema.maxItems ?? 3),
-      });
+      return fc.array(valuesOf(schema.items ?? {}), { minLength: minItems, maxLength: Math.min(3, maxItems) });
     default:
       return fc.jsonValue({ maxDepth: 2 });
   }
