@@ -8,6 +8,8 @@ import { grantedScopes, includesScope, type GrantedScope } from '../../server/pr
 import { clientRequests, errorsByStatus } from '../../server/protocol/openApi.ts';
 import { HttpServer } from '../support/httpServer.ts';
 import { LiveReference, LiveThings, type LiveKind } from '../support/liveThings.ts';
+import { says } from '../support/modelScript.ts';
+import { ModelServer } from '../support/modelServer.ts';
 import { endPtyHostsOf, ptyHostsOf } from '../support/ptyHostOf.ts';
 import { temporaryFolder } from '../support/temporaryFolder.ts';
 import { waitFor } from '../support/waitFor.ts';
@@ -42,7 +44,7 @@ interface Caller {
 type Outcome = { readonly result: unknown } | { readonly reason: string };
 
 const folder = temporaryFolder();
-const runs = 25;
+const runs = 50;
 /** Of what takes a second each time. */
 const fewRuns = 10;
 const slowMethods = ['terminal/run', 'backup/restore', 'backup/verify', 'backup/create'];
@@ -133,13 +135,17 @@ describe('Arbitrary params', function () {
   const tokens = new Map<GrantedScope, string>();
   const sockets = new Map<GrantedScope, WebSocketClient>();
   const outcomes = new Map<string, number>();
+  let model: ModelServer;
   let server: HttpServer;
   let live: LiveThings;
 
   before(async () => {
+    model = await ModelServer.start({ models: ['test-model'], replies: [{ ...says('done'), repeat: true }] });
     writeFileSync(
       path.join(folder.path, 'settings.json'),
       JSON.stringify({
+        'providers.openaiCompatible.baseUrl': model.baseUrl,
+        'providers.ollama.baseUrl': 'http://127.0.0.1:9',
         'limits.apiPerMinute': 1_000_000,
         'limits.webSocketMessagesPerMinute': 1_000_000,
         'limits.terminalPerSecond': 10_000,
@@ -158,6 +164,7 @@ describe('Arbitrary params', function () {
   after(async () => {
     for (const socket of sockets.values()) await socket.close();
     await server.stop();
+    await model.close();
     endPtyHostsOf(folder.path);
     await waitFor('the pty host to end', () => ptyHostsOf(folder.path).length === 0);
     folder.remove();

@@ -82,7 +82,8 @@ export class LiveThings {
         // Says again what it is told and runs nothing, whatever is typed into it.
         return this.answer('terminal/create', { shell: 'cat', cwd: this.folder }, 'sessionId');
       case 'output':
-        return this.answer('terminal/run', { command: 'seq 2000', maxOutputChars: 1_000 }, 'outputId');
+        // More than is kept in memory alone.
+        return this.answer('terminal/run', { command: 'seq 20000', maxOutputChars: 1_000 }, 'outputId');
       case 'token':
         return this.answer('security/issue', { name: 'live', scope: 'read', hours: 1 }, 'tokenId');
       case 'backup': {

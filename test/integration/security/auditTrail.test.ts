@@ -120,7 +120,11 @@ describe('The audit log of a real server', function () {
       const issued = await server.call('security/issue', { name: scope, scope, hours: 1 });
       const authorization = `Bearer ${String(issued.body['token'])}`;
       const opened = await open({ authorization });
-      assert.deepEqual([opened.status, opened.headers['content-type']], [200, 'text/event-stream'], opened.text);
+      assert.deepEqual(
+        [opened.status, opened.headers['content-type']],
+        [200, 'text/event-stream; charset=utf-8'],
+        opened.text,
+      );
     }
     const refusals: readonly (readonly [kind: string, outcome: string, headers: Readonly<Record<string, string>>])[] = [
       ['authentication.failed', 'Unauthenticated', { authorization: 'Bearer wrong' }],
