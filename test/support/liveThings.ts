@@ -16,7 +16,7 @@ export class LiveReference {
 
 /** What a call ends, moves or answers once only; the next one that names it gets another. */
 const usedUpBy: Readonly<Record<string, readonly LiveKind[]>> = {
-  'session/delete': ['conversation'],
+  'session/delete': ['conversation', 'backup'],
   'conversation/import': ['importCursor'],
   'terminal/close': ['terminal'],
   'terminal/signal': ['terminal'],
@@ -87,6 +87,8 @@ export class LiveThings {
       case 'token':
         return this.answer('security/issue', { name: 'live', scope: 'read', hours: 1 }, 'tokenId');
       case 'backup': {
+        // So that it can be restored alone.
+        await this.nameOf('conversation');
         const { body } = await this.server.call('backup/create', {});
         return (body['backup'] as { id: string }).id;
       }
