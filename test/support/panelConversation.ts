@@ -3,11 +3,16 @@ import { attached, eventsOf, sessionId, withModels } from './conversationScript.
 import type { ScriptedHost } from './scriptedHost.ts';
 import type { OpenView, ViewOptions, WebviewHarness } from './webviewHarness.ts';
 
+export interface ConversationOptions extends ViewOptions {
+  /** Whether a turn is under way. */
+  readonly running?: boolean;
+}
+
 /** The panel with a conversation of these updates. */
 export function openConversation(
   harness: WebviewHarness,
   updates: readonly SessionUpdate[],
-  options: ViewOptions & { running?: boolean } = {},
+  options: ConversationOptions = {},
 ): Promise<OpenView> {
   return harness.open('agentPanel', {
     state: { sessionId, draft: '', chosenModel: null },

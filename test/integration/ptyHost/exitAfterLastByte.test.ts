@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { flowMarks } from '../../../server/src/ptyHost/outputFlow.ts';
-import type { PtyHostClient } from '../../../server/src/terminals/hostClient/ptyHostClient.ts';
-import { createParams, PtyHostWorld, untilOutputStands, Viewer } from '../../support/ptyHostWorld.ts';
+import { ptyHostSuite } from '../../support/ptyHostSuite.ts';
+import { createParams, untilOutputStands, Viewer } from '../../support/ptyHostWorld.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 import { waitFor } from '../../support/waitFor.ts';
 
@@ -10,22 +10,15 @@ const countTo = (lines: number) => `seq -f %09.0f 1 ${lines}`;
 const counted = (lines: number) =>
   Array.from({ length: lines }, (_, index) => `${String(index + 1).padStart(9, '0')}\r\n`).join('');
 
-describe('The exit of a program in the pty host', () => {
-  let world: PtyHostWorld;
-  let client: PtyHostClient;
-
-  before(async () => {
-    world = await PtyHostWorld.open();
-    client = await world.client();
-  });
-  after(() => world.close());
+describe('The exit of a program in the pty host', function () {
+  const host = ptyHostSuite(this);
 
   it('is reported after the last byte when the viewer gave no credit while 300 kB were printed', async () => {
     const lines = 27_300;
-    const { sessionId } = await client.create(createParams(`${countTo(lines)}; exit 7`));
-    const viewer = await Viewer.open(client, { sessionId, windowBytes: 4_096, acknowledging: false });
+    const { sessionId } = await host.client.create(createParams(`${countTo(lines)}; exit 7`));
+    const viewer = await Viewer.open(host.client, { sessionId, windowBytes: 4_096, acknowledging: false });
     await waitFor('the program to end', async () =>
-      (await client.list()).find((s) => s.sessionId === sessionId && s.exit),
+      (await host.client.list()).find((s) => s.sessionId === sessionId && s.exit),
     );
     assert.equal(viewer.receivedBytes, 4_096);
     assert.equal(viewer.exited, undefined);
@@ -39,8 +32,8 @@ describe('The exit of a program in the pty host', () => {
     const folder = temporaryFolder();
     const touch = createParams(`exec touch "${folder.path}/made"`);
     for (let round = 0; round < 20; round++) {
-      const { sessionId } = await client.create(touch);
-      const viewer = await Viewer.open(client, { sessionId, windowBytes: 4_096, acknowledging: true });
+      const { sessionId } = await host.client.create(touch);
+      const viewer = await Viewer.open(host.client, { sessionId, windowBytes: 4_096, acknowledging: true });
       const { exitCode, signal } = await waitFor('the exit', () => viewer.exited);
       assert.deepEqual([exitCode, signal], [0, null], `round ${round}`);
     }
@@ -50,8 +43,8 @@ describe('The exit of a program in the pty host', () => {
   it('comes after what a program prints that has closed its terminal and opens it again', async () => {
     const away =
       'exec </dev/null >/dev/null 2>&1; sleep 0.2; echo back >/dev/tty; sleep 0.2; seq 1 5000 >/dev/tty; exit 7';
-    const { sessionId } = await client.create(createParams(`echo here; ${away}`));
-    const viewer = await Viewer.open(client, { sessionId, windowBytes: 4_096, acknowledging: true });
+    const { sessionId } = await host.client.create(createParams(`echo here; ${away}`));
+    const viewer = await Viewer.open(host.client, { sessionId, windowBytes: 4_096, acknowledging: true });
     const { exitCode, signal } = await waitFor('the exit', () => viewer.exited);
     assert.deepEqual([exitCode, signal], [7, null]);
     assert.match(viewer.text, /^here\r\nback\r\n1\r\n2\r\n[\s\S]*\n4999\r\n5000\r\n$/);
@@ -59,9 +52,9 @@ describe('The exit of a program in the pty host', () => {
 
   it('loses nothing of a program that was paused in mid-output and ends once it goes on', async () => {
     const lines = 200_000;
-    const { sessionId } = await client.create(createParams(countTo(lines)));
-    const viewer = await Viewer.open(client, { sessionId, windowBytes: 65_536, acknowledging: false });
-    const produced = await untilOutputStands(client, sessionId, flowMarks.high);
+    const { sessionId } = await host.client.create(createParams(countTo(lines)));
+    const viewer = await Viewer.open(host.client, { sessionId, windowBytes: 65_536, acknowledging: false });
+    const produced = await untilOutputStands(host.client, sessionId, flowMarks.high);
     assert.ok(produced < 1.5 * flowMarks.high, `the terminal was not paused: ${produced} bytes`);
     viewer.giveCredit();
     await waitFor('the exit', () => viewer.exited);
@@ -70,12 +63,12 @@ describe('The exit of a program in the pty host', () => {
   });
 
   it('finds what a paused terminal still held when its program was killed', async () => {
-    const { sessionId, pid } = await client.create(createParams(`exec ${countTo(200_000)}`));
-    const viewer = await Viewer.open(client, { sessionId, windowBytes: 65_536, acknowledging: false });
-    const produced = await untilOutputStands(client, sessionId, flowMarks.high);
+    const { sessionId, pid } = await host.client.create(createParams(`exec ${countTo(200_000)}`));
+    const viewer = await Viewer.open(host.client, { sessionId, windowBytes: 65_536, acknowledging: false });
+    const produced = await untilOutputStands(host.client, sessionId, flowMarks.high);
     process.kill(pid, 'SIGKILL');
     const { exit } = await waitFor('the exit in the list', async () =>
-      (await client.list()).find((s) => s.sessionId === sessionId && s.exit),
+      (await host.client.list()).find((s) => s.sessionId === sessionId && s.exit),
     );
     assert.deepEqual(exit, { exitCode: null, signal: 9 });
     viewer.giveCredit();
@@ -86,8 +79,8 @@ describe('The exit of a program in the pty host', () => {
 
   it('does not wait for a background job that still holds the terminal', async () => {
     const script = 'trap "" HUP; sleep 60 & echo $!; exit 3';
-    const { sessionId } = await client.create(createParams(script));
-    const viewer = await Viewer.open(client, { sessionId });
+    const { sessionId } = await host.client.create(createParams(script));
+    const viewer = await Viewer.open(host.client, { sessionId });
     const exited = await waitFor('the exit', () => viewer.exited, 3_000);
     assert.equal(exited.exitCode, 3);
     assert.match(viewer.text, /^\d+\r\n$/);

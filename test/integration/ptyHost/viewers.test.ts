@@ -1,27 +1,19 @@
 import assert from 'node:assert/strict';
 import type { PtyHostClient, PtyView } from '../../../server/src/terminals/hostClient/ptyHostClient.ts';
-import { createParams, PtyHostWorld } from '../../support/ptyHostWorld.ts';
+import { ptyHostSuite } from '../../support/ptyHostSuite.ts';
+import { createParams } from '../../support/ptyHostWorld.ts';
 import { waitFor } from '../../support/waitFor.ts';
 
-describe('Who looks at a terminal', () => {
-  let world: PtyHostWorld;
-  let client: PtyHostClient;
+describe('Who looks at a terminal', function () {
+  const host = ptyHostSuite(this);
   let sessionId: string;
 
-  before(async () => {
-    world = await PtyHostWorld.open();
-    client = await world.client();
-  });
   beforeEach(async () => {
-    ({ sessionId } = await client.create(createParams('exec sleep 1000')));
+    ({ sessionId } = await host.client.create(createParams('exec sleep 1000')));
   });
-  afterEach(async () => {
-    for (const session of await client.list()) await client.close(session.sessionId);
-  });
-  after(() => world.close());
 
   async function viewerCount(): Promise<number | undefined> {
-    return (await client.list()).find((session) => session.sessionId === sessionId)?.viewerCount;
+    return (await host.client.list()).find((session) => session.sessionId === sessionId)?.viewerCount;
   }
 
   /** `told` grows when the viewer is told that it answers. */
@@ -32,11 +24,11 @@ describe('Who looks at a terminal', () => {
   }
 
   it('is counted over all clients, apart from who reads the output for other reasons', async () => {
-    const other = await world.client();
+    const other = await host.world.client();
     const subscription = await other.subscribe({ sessionId });
     assert.equal(await viewerCount(), 0);
     const { view } = await look(other);
-    await look(client);
+    await look(host.client);
     assert.equal(await viewerCount(), 2);
     view.dispose();
     view.dispose();
@@ -46,7 +38,7 @@ describe('Who looks at a terminal', () => {
   });
 
   it('goes with the connection', async () => {
-    const other = await world.client();
+    const other = await host.world.client();
     await look(other);
     await look(other, false);
     assert.equal(await viewerCount(), 2);
@@ -55,11 +47,11 @@ describe('Who looks at a terminal', () => {
   });
 
   it('answers what its program asks as the only one, until it goes and the next one that can is told', async () => {
-    const other = await world.client();
-    const watcher = await look(client, false);
-    const first = await look(client);
+    const other = await host.world.client();
+    const watcher = await look(host.client, false);
+    const first = await look(host.client);
     const second = await look(other);
-    const third = await look(client);
+    const third = await look(host.client);
     assert.deepEqual(
       [watcher, first, second, third].map(({ view }) => view.answers),
       [false, true, false, false],
@@ -71,7 +63,7 @@ describe('Who looks at a terminal', () => {
     await waitFor('the third to answer', () => third.told.length === 1);
     third.view.dispose();
     await waitFor('nobody to look', async () => (await viewerCount()) === 0);
-    assert.equal((await look(client)).view.answers, true);
+    assert.equal((await look(host.client)).view.answers, true);
     assert.deepEqual([watcher.told, first.told, second.told.length, third.told.length], [[], [], 1, 1]);
   });
 });

@@ -16,26 +16,16 @@ import {
   withModels,
 } from '../../support/conversationScript.ts';
 import { eventually } from '../../support/eventually.ts';
-import { composer, openConversation as open, sendUpdates } from '../../support/panelConversation.ts';
-import { WebviewHarness, type OpenView } from '../../support/webviewHarness.ts';
-import type { SessionUpdate } from '../../../server/protocol/sessionEvents.ts';
+import { composer, sendUpdates } from '../../support/panelConversation.ts';
+import type { OpenView } from '../../support/webviewHarness.ts';
+import { webviewSuite } from '../../support/webviewSuite.ts';
 
 describe('the agent panel', function () {
-  this.timeout(60_000);
-  let harness: WebviewHarness;
-
-  before(async () => {
-    harness = await WebviewHarness.start();
-  });
-  afterEach(() => harness.closeViews());
-  after(() => harness.dispose());
-
-  const openConversation = (updates: readonly SessionUpdate[], options?: Parameters<typeof open>[2]) =>
-    open(harness, updates, options);
+  const views = webviewSuite(this);
 
   describe('a first prompt', () => {
     it('starts a conversation in the workspace folder and streams the answer', async () => {
-      const view = await harness.open('agentPanel', {
+      const view = await views.open('agentPanel', {
         prepare: (host) =>
           withModels(host)
             .answer('session/new', () => ({ sessionId, configOptions: [] }))
@@ -62,7 +52,7 @@ describe('the agent panel', function () {
     });
 
     it('goes to the model that was picked with the keyboard before', async () => {
-      const view = await harness.open('agentPanel', {
+      const view = await views.open('agentPanel', {
         prepare: (host) =>
           withModels(host)
             .answer('session/new', () => ({ sessionId, configOptions: [] }))
@@ -88,7 +78,7 @@ describe('the agent panel', function () {
     });
 
     it('that is refused comes back into the composer with the reason', async () => {
-      const view = await openConversation([], {
+      const view = await views.openConversation([], {
         prepare: (host) =>
           host.answer('session/prompt', () => {
             throw new CodedError('Conflict', 'A turn is already running.');
@@ -113,7 +103,7 @@ describe('the agent panel', function () {
         '<a href="command:x" onclick="document.title=2">html link</a>',
         '`code <b>` and\n\n```html\n<script>alert(1)</script>\n```',
       ].join('\n\n');
-      const view = await openConversation([agent(hostile), turnEnded('end_turn')]);
+      const view = await views.openConversation([agent(hostile), turnEnded('end_turn')]);
       await view.page.getByText('alert(1)').waitFor();
       const title = await view.page.title();
       const found = await view.page.locator('.markdown').evaluate((root) => ({
@@ -131,7 +121,7 @@ describe('the agent panel', function () {
     });
 
     it('opens web links in the browser and file links in the editor, by mouse and by key', async () => {
-      const view = await openConversation([agent('[docs](https://example.org/) [main](src/main.ts:7)')]);
+      const view = await views.openConversation([agent('[docs](https://example.org/) [main](src/main.ts:7)')]);
       await view.page.getByRole('link', { name: 'docs' }).click();
       assert.deepEqual(await view.host.waitForAction(), { action: 'openLink', url: 'https://example.org/' });
       await view.page.getByRole('link', { name: 'main' }).press('Enter');
@@ -140,15 +130,18 @@ describe('the agent panel', function () {
     });
 
     it('copies a code block without its fence', async () => {
-      const view = await openConversation([agent('```sh\nnpm test\nnpm run lint\n```')]);
+      const view = await views.openConversation([agent('```sh\nnpm test\nnpm run lint\n```')]);
       await view.page.getByRole('button', { name: 'Copy code' }).click();
       assert.deepEqual(await view.host.waitForAction(), { action: 'copyText', text: 'npm test\nnpm run lint' });
     });
 
     it('leaves the blocks that are finished alone while it grows', async () => {
-      const view = await openConversation([user('go'), turnStarted(), agent('first block\n\nsecond\n\nthird\n\n')], {
-        running: true,
-      });
+      const view = await views.openConversation(
+        [user('go'), turnStarted(), agent('first block\n\nsecond\n\nthird\n\n')],
+        {
+          running: true,
+        },
+      );
       await view.page.getByText('first block').evaluate((element) => element.setAttribute('data-mark', 'same'));
       await sendUpdates(view.host, [agent('fourth\n\n'), agent('fifth')], 4);
       await view.page.getByText('fifth').waitFor();
@@ -160,7 +153,7 @@ describe('the agent panel', function () {
     const asking = [user('go'), turnStarted(), commandCall('c1', 'npm test'), permissionAsked('c1', 'npm \u202Etest')];
 
     function openQuestion(): Promise<OpenView> {
-      return openConversation(asking, {
+      return views.openConversation(asking, {
         running: true,
         prepare: (host) => host.answer('session/answer_permission', () => ({})),
       });
@@ -188,7 +181,7 @@ describe('the agent panel', function () {
 
     it('says in which folder a command would run unless that is the workspace, and answers in the person’s language', async () => {
       const ask = (requestId: string, cwd: string) => ({ ...permissionAsked('c1', 'npm test', requestId), cwd });
-      const view = await openConversation([...asking.slice(0, 3), ask('q1', '/project/packages/core')], {
+      const view = await views.openConversation([...asking.slice(0, 3), ask('q1', '/project/packages/core')], {
         running: true,
       });
       await view.page.getByText('in packages/core', { exact: true }).waitFor();
@@ -211,7 +204,7 @@ describe('the agent panel', function () {
     });
 
     it('does not take the focus from somebody who is writing', async () => {
-      const view = await openConversation(asking.slice(0, 3), { running: true });
+      const view = await views.openConversation(asking.slice(0, 3), { running: true });
       await composer(view).fill('I am writ');
       await sendUpdates(view.host, asking.slice(3), 4);
       await view.page.getByText('The agent asks for permission').waitFor();
@@ -225,7 +218,7 @@ describe('the agent panel', function () {
 
     it('shows its terminal live, takes what is typed, and then its output and exit code', async () => {
       const scripts: string[] = [];
-      const view = await openConversation(running.slice(0, 3), {
+      const view = await views.openConversation(running.slice(0, 3), {
         running: true,
         prepare: (host) =>
           host

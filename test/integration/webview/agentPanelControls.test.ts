@@ -13,7 +13,8 @@ import {
   withModels,
 } from '../../support/conversationScript.ts';
 import { eventually } from '../../support/eventually.ts';
-import { WebviewHarness, type OpenView } from '../../support/webviewHarness.ts';
+import type { OpenView } from '../../support/webviewHarness.ts';
+import { webviewSuite } from '../../support/webviewSuite.ts';
 
 const otherId = 'conversation-2' as ConversationId;
 
@@ -22,20 +23,13 @@ function summary(id: ConversationId, title: string): ConversationSummary {
 }
 
 describe("the agent panel's controls", function () {
-  this.timeout(60_000);
-  let harness: WebviewHarness;
-
-  before(async () => {
-    harness = await WebviewHarness.start();
-  });
-  afterEach(() => harness.closeViews());
-  after(() => harness.dispose());
+  const views = webviewSuite(this);
 
   const composer = ({ page }: OpenView) => page.getByLabel('Message to the agent');
 
   describe('the composer', () => {
     it('takes several lines, sends with Enter, and recalls the last prompt', async () => {
-      const view = await harness.open('agentPanel', {
+      const view = await views.open('agentPanel', {
         state: { sessionId, draft: '', chosenModel: null },
         prepare: (host) =>
           withModels(host)
@@ -56,7 +50,7 @@ describe("the agent panel's controls", function () {
     });
 
     it('ends the running turn with Escape', async () => {
-      const view = await harness.open('agentPanel', {
+      const view = await views.open('agentPanel', {
         state: { sessionId, draft: '', chosenModel: null },
         prepare: (host) =>
           withModels(host).answer('session/attach', () =>
@@ -69,7 +63,7 @@ describe("the agent panel's controls", function () {
     });
 
     it('keeps its draft and its conversation over a reload', async () => {
-      const view = await harness.open('agentPanel', {
+      const view = await views.open('agentPanel', {
         state: { sessionId, draft: 'half a thought', chosenModel: null },
         prepare: (host) => withModels(host).answer('session/attach', () => attached(eventsOf([user('restored')]))),
       });
@@ -83,7 +77,7 @@ describe("the agent panel's controls", function () {
     });
 
     it('says why it takes nothing: read only, no folder', async () => {
-      const readOnly = await harness.open('agentPanel', {
+      const readOnly = await views.open('agentPanel', {
         state: { sessionId, draft: '', chosenModel: null },
         prepare: (host) =>
           withModels(host).answer('session/attach', () => attached(eventsOf([user('theirs')]), { access: 'read' })),
@@ -93,7 +87,7 @@ describe("the agent panel's controls", function () {
       await readOnly.host.notify('session/changed', { sessionId, session: summary(sessionId, 'theirs') });
       await eventually('the conversation is ours', async () => !(await composer(readOnly).isDisabled()));
 
-      const noFolder = await harness.open('agentPanel', {
+      const noFolder = await views.open('agentPanel', {
         prepare: (host) => withModels(host).prepareContext({ workspaceFolder: null }),
       });
       await noFolder.page.getByText('Open a folder to start').waitFor();
@@ -101,7 +95,7 @@ describe("the agent panel's controls", function () {
     });
 
     it('says that an untrusted folder is not changed, and leads to where it is trusted', async () => {
-      const view = await harness.open('agentPanel', {
+      const view = await views.open('agentPanel', {
         prepare: (host) => withModels(host).prepareContext({ trusted: false }),
       });
       await view.page.getByText('This folder is not trusted').waitFor();
@@ -112,7 +106,7 @@ describe("the agent panel's controls", function () {
   });
 
   it('helps to connect a model where none can be reached, and goes on once there is one', async () => {
-    const view = await harness.open('agentPanel', {
+    const view = await views.open('agentPanel', {
       prepare: (host) =>
         withModels(host)
           .answer('model/list', () => ({ models: [], defaultModel: null }))
@@ -139,7 +133,7 @@ describe("the agent panel's controls", function () {
   });
 
   it('opens another conversation from the list, and deletes one only after a question', async () => {
-    const view = await harness.open('agentPanel', {
+    const view = await views.open('agentPanel', {
       state: { sessionId, draft: '', chosenModel: null },
       prepare: (host) =>
         withModels(host)
@@ -177,7 +171,7 @@ describe("the agent panel's controls", function () {
   });
 
   it('does what commands ask of it', async () => {
-    const view = await harness.open('agentPanel', {
+    const view = await views.open('agentPanel', {
       state: { sessionId, draft: 'My question', chosenModel: null },
       prepare: (host) =>
         withModels(host)
@@ -199,7 +193,7 @@ describe("the agent panel's controls", function () {
   });
 
   it('says when its conversation is gone, and starts a new one', async () => {
-    const view = await harness.open('agentPanel', {
+    const view = await views.open('agentPanel', {
       state: { sessionId, draft: '', chosenModel: null },
       prepare: (host) => withModels(host).answer('session/attach', () => attached(eventsOf([user('mine')]))),
     });
@@ -213,7 +207,7 @@ describe("the agent panel's controls", function () {
 
   describe('where nothing is known of a former life of the view', () => {
     const open = (latest: Partial<ConversationSummary>) =>
-      harness.open('agentPanel', {
+      views.open('agentPanel', {
         prepare: (host) =>
           withModels(host)
             .answer('session/list', () => ({ sessions: [{ ...summary(otherId, 'The last one'), ...latest }] }))
@@ -233,7 +227,7 @@ describe("the agent panel's controls", function () {
   });
 
   it('speaks the language that the extension host gives it', async () => {
-    const view = await harness.open('agentPanel', {
+    const view = await views.open('agentPanel', {
       prepare: (host) => withModels(host).prepareContext({ strings: { 'empty.title': 'Woran arbeiten wir?' } }),
     });
     await view.page.getByText('Woran arbeiten wir?').waitFor();
@@ -243,7 +237,7 @@ describe("the agent panel's controls", function () {
   for (const theme of ['dark', 'light', 'highContrast'] as const) {
     it(`fits narrow and wide panels in the ${theme} theme`, async () => {
       for (const widthPx of [260, 700]) {
-        const view = await harness.open('agentPanel', {
+        const view = await views.open('agentPanel', {
           theme,
           widthPx,
           heightPx: 1200,
@@ -263,7 +257,7 @@ describe("the agent panel's controls", function () {
   }
 
   it('can be worked by keyboard alone: every control is reached by Tab and shows its focus', async () => {
-    const view = await harness.open('agentPanel', {
+    const view = await views.open('agentPanel', {
       prepare: (host) => withModels(host),
     });
     await view.page.getByRole('button', { name: 'Model: gpt-5' }).waitFor();

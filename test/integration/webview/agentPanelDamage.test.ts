@@ -2,18 +2,11 @@ import assert from 'node:assert/strict';
 import type { ConversationSummary } from '../../../server/protocol/session.ts';
 import type { ConversationId } from '../../../server/protocol/sessionEvents.ts';
 import { agent, attached, eventsOf, turnEnded, turnStarted, user } from '../../support/conversationScript.ts';
-import { openConversation } from '../../support/panelConversation.ts';
-import { WebviewHarness, type OpenView } from '../../support/webviewHarness.ts';
+import type { OpenView } from '../../support/webviewHarness.ts';
+import { webviewSuite } from '../../support/webviewSuite.ts';
 
 describe('the agent panel and a conversation that is damaged', function () {
-  this.timeout(60_000);
-  let harness: WebviewHarness;
-
-  before(async () => {
-    harness = await WebviewHarness.start();
-  });
-  afterEach(() => harness.closeViews());
-  after(() => harness.dispose());
+  const views = webviewSuite(this);
 
   const banner = ({ page }: OpenView) => page.locator('.banner.warning');
 
@@ -22,7 +15,7 @@ describe('the agent panel and a conversation that is damaged', function () {
     options: { theme?: 'dark' | 'light'; state?: unknown } = {},
   ): Promise<OpenView> {
     const events = eventsOf([user('Run the tests'), turnStarted(), agent('They pass.'), turnEnded('end_turn')]);
-    return openConversation(harness, [], {
+    return views.openConversation([], {
       ...options,
       widthPx: 300,
       prepare: (host) => host.answer('session/attach', () => attached(events, { unreadable })),
@@ -58,7 +51,7 @@ describe('the agent panel and a conversation that is damaged', function () {
       ...{ access: 'write', running: false },
       ...changes,
     });
-    const view = await openConversation(harness, [], {
+    const view = await views.openConversation([], {
       prepare: (host) =>
         host.answer('session/list', () => ({
           sessions: [
@@ -77,7 +70,7 @@ describe('the agent panel and a conversation that is damaged', function () {
   it('tells of the damaged end of a file, not of a restart', async () => {
     const message = 'The end of this turn is missing.';
     const updates = [user('Run'), turnStarted(), turnEnded('interrupted', { reason: 'Unavailable', message })];
-    const view = await openConversation(harness, updates);
+    const view = await views.openConversation(updates);
     await view.page.locator('.turnEnd', { hasText: message }).waitFor();
     assert.equal(await view.page.getByText('server stopped').count(), 0);
   });

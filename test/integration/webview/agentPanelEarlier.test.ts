@@ -4,19 +4,16 @@ import { sessionId, withModels } from '../../support/conversationScript.ts';
 import { eventually } from '../../support/eventually.ts';
 import { answerInPages, shortTurns } from '../../support/pagedConversation.ts';
 import type { ScriptedHost } from '../../support/scriptedHost.ts';
-import { WebviewHarness, type OpenView, type ViewOptions } from '../../support/webviewHarness.ts';
+import type { OpenView, ViewOptions } from '../../support/webviewHarness.ts';
+import { webviewSuite } from '../../support/webviewSuite.ts';
 
 const turns = 400;
 
 describe('Earlier messages in the agent panel', function () {
-  this.timeout(60_000);
-  let harness: WebviewHarness;
-  before(async () => (harness = await WebviewHarness.start()));
-  afterEach(() => harness.closeViews());
-  after(() => harness.dispose());
+  const views = webviewSuite(this);
 
   async function openPaged(prepare: (host: ScriptedHost) => void, options: ViewOptions = {}): Promise<OpenView> {
-    const view = await harness.open('agentPanel', {
+    const view = await views.open('agentPanel', {
       state: { sessionId, draft: '', chosenModel: null },
       ...options,
       prepare: (host) => prepare(withModels(host)),

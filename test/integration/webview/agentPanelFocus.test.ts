@@ -15,7 +15,8 @@ import {
 } from '../../support/conversationScript.ts';
 import { eventually } from '../../support/eventually.ts';
 import type { ScriptedHost } from '../../support/scriptedHost.ts';
-import { WebviewHarness, type OpenView } from '../../support/webviewHarness.ts';
+import type { OpenView } from '../../support/webviewHarness.ts';
+import { webviewSuite } from '../../support/webviewSuite.ts';
 import type { SessionUpdate } from '../../../server/protocol/sessionEvents.ts';
 
 const composer = ({ page }: OpenView) => page.getByLabel('Message to the agent');
@@ -35,17 +36,10 @@ async function sendUpdates({ host }: OpenView, updates: readonly SessionUpdate[]
 }
 
 describe('the keyboard in the agent panel', function () {
-  this.timeout(60_000);
-  let harness: WebviewHarness;
-
-  before(async () => {
-    harness = await WebviewHarness.start();
-  });
-  afterEach(() => harness.closeViews());
-  after(() => harness.dispose());
+  const views = webviewSuite(this);
 
   function openRunning(updates: readonly SessionUpdate[], prepare?: (host: ScriptedHost) => void): Promise<OpenView> {
-    return harness.open('agentPanel', {
+    return views.open('agentPanel', {
       state: { sessionId, draft: '', chosenModel: null },
       prepare: (host) => {
         withModels(host).answer('session/attach', () => attached(eventsOf(updates), { running: true }));
@@ -110,7 +104,7 @@ describe('the keyboard in the agent panel', function () {
 
   describe('where no model is chosen', () => {
     async function openUnchosen(): Promise<OpenView> {
-      const view = await harness.open('agentPanel', {
+      const view = await views.open('agentPanel', {
         prepare: (host) => {
           withModels(host)
             .answer('session/new', () => ({ sessionId, configOptions: [] }))
@@ -166,7 +160,7 @@ describe('the keyboard in the agent panel', function () {
   });
 
   it('a suggestion leaves what was typed, and takes the place of another suggestion', async () => {
-    const view = await harness.open('agentPanel', { prepare: (host) => withModels(host) });
+    const view = await views.open('agentPanel', { prepare: (host) => withModels(host) });
     const suggestions = view.page.locator('.suggestion');
     await suggestions.nth(0).click();
     await suggestions.nth(1).click();

@@ -10,8 +10,9 @@ import {
   turnStarted,
   user,
 } from '../../support/conversationScript.ts';
-import { composer, openConversation, sendUpdates } from '../../support/panelConversation.ts';
-import { WebviewHarness, type OpenView } from '../../support/webviewHarness.ts';
+import { composer, sendUpdates } from '../../support/panelConversation.ts';
+import type { OpenView } from '../../support/webviewHarness.ts';
+import { webviewSuite } from '../../support/webviewSuite.ts';
 
 const full = 'Could not save the conversation (ENOSPC). The disk is full. Free some space and try again.';
 const unsavedEnd: UnsavedEnd = {
@@ -21,14 +22,7 @@ const unsavedEnd: UnsavedEnd = {
 };
 
 describe('the agent panel on a full disk', function () {
-  this.timeout(60_000);
-  let harness: WebviewHarness;
-
-  before(async () => {
-    harness = await WebviewHarness.start();
-  });
-  afterEach(() => harness.closeViews());
-  after(() => harness.dispose());
+  const views = webviewSuite(this);
 
   const working = ({ page }: OpenView) => page.getByText('Working…');
   const summary = (changes: Partial<ConversationSummary>): ConversationSummary => ({
@@ -39,7 +33,7 @@ describe('the agent panel on a full disk', function () {
 
   /** A turn has begun, and its end cannot be written. */
   async function openRunning(options: { theme?: 'dark' | 'light' } = {}): Promise<OpenView> {
-    const view = await openConversation(harness, [user('Run the tests'), turnStarted(), agent('I shall.')], {
+    const view = await views.openConversation([user('Run the tests'), turnStarted(), agent('I shall.')], {
       ...options,
       running: true,
     });
@@ -59,7 +53,7 @@ describe('the agent panel on a full disk', function () {
   }
 
   it('gives the warning above a narrow conversation its whole width', async () => {
-    const view = await openConversation(harness, [user('Run the tests')], {
+    const view = await views.openConversation([user('Run the tests')], {
       widthPx: 260,
       prepare: (host) => host.prepareContext({ serverState: 'degraded', serverMessage: full }),
     });
@@ -69,7 +63,7 @@ describe('the agent panel on a full disk', function () {
   });
 
   it('has no other title while a conversation is being loaded', async () => {
-    const view = await openConversation(harness, [], {
+    const view = await views.openConversation([], {
       prepare: (host) => host.answer('session/attach', () => new Promise(() => undefined)),
     });
     await view.page.locator('h1', { hasText: 'Loading the conversation…' }).waitFor();
@@ -91,7 +85,7 @@ describe('the agent panel on a full disk', function () {
 
   it('knows the end of a turn from an attach, too', async () => {
     const events = eventsOf([user('Run the tests'), turnStarted(), agent('I shall.')]);
-    const view = await openConversation(harness, [], {
+    const view = await views.openConversation([], {
       prepare: (host) => host.answer('session/attach', () => attached(events, { unsavedEnd })),
     });
     await view.page.locator('.turnEnd.error', { hasText: full }).waitFor();

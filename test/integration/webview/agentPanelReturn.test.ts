@@ -9,27 +9,16 @@ import {
   user,
 } from '../../support/conversationScript.ts';
 import { eventually } from '../../support/eventually.ts';
-import { composer, openConversation as open, sendUpdates } from '../../support/panelConversation.ts';
-import { WebviewHarness } from '../../support/webviewHarness.ts';
-import type { SessionUpdate } from '../../../server/protocol/sessionEvents.ts';
+import { composer, sendUpdates } from '../../support/panelConversation.ts';
+import { webviewSuite } from '../../support/webviewSuite.ts';
 
 describe('the agent panel, after something broke off and with much to show', function () {
-  this.timeout(60_000);
-  let harness: WebviewHarness;
-
-  before(async () => {
-    harness = await WebviewHarness.start();
-  });
-  afterEach(() => harness.closeViews());
-  after(() => harness.dispose());
-
-  const openConversation = (updates: readonly SessionUpdate[], options?: Parameters<typeof open>[2]) =>
-    open(harness, updates, options);
+  const views = webviewSuite(this);
 
   describe('when the server is restarted', () => {
     it('keeps the conversation, attaches from the last event, and offers to continue', async () => {
       const updates = [user('go'), turnStarted(), agent('half an ans')];
-      const view = await openConversation(updates, {
+      const view = await views.openConversation(updates, {
         running: true,
         prepare: (host) => host.answer('session/continue', () => ({ stopReason: 'end_turn' })),
       });
@@ -48,7 +37,7 @@ describe('the agent panel, after something broke off and with much to show', fun
     });
 
     it('gives a prompt back that the server never received', async () => {
-      const view = await openConversation([user('go'), turnEnded('end_turn')], {
+      const view = await views.openConversation([user('go'), turnEnded('end_turn')], {
         prepare: (host) => host.answer('session/prompt', () => new Promise(() => undefined)),
       });
       await composer(view).fill('Second prompt');
@@ -61,7 +50,7 @@ describe('the agent panel, after something broke off and with much to show', fun
     });
 
     it('starts from a snapshot where the server gives one', async () => {
-      const view = await openConversation([user('old question')]);
+      const view = await views.openConversation([user('old question')]);
       await view.page.getByText('old question').waitFor();
       view.host.answer('session/attach', () => attached(eventsOf([user('compacted')], 7)));
       await view.host.setContext({ serverGeneration: 2 });
@@ -71,7 +60,7 @@ describe('the agent panel, after something broke off and with much to show', fun
 
     it('attaches again where an event is missing, and shows every event once', async () => {
       const updates = [user('go'), turnStarted(), agent('one '), agent('two '), agent('three')];
-      const view = await openConversation(updates.slice(0, 3), { running: true });
+      const view = await views.openConversation(updates.slice(0, 3), { running: true });
       await view.page.getByText('one').waitFor();
       view.host.answer('session/attach', () =>
         attached(eventsOf(updates.slice(3), 4), { isSnapshot: false, running: true }),
@@ -82,7 +71,7 @@ describe('the agent panel, after something broke off and with much to show', fun
     });
 
     it('says why it has stopped, and how to go on', async () => {
-      const view = await openConversation([user('go')]);
+      const view = await views.openConversation([user('go')]);
       await view.host.setContext({ serverState: 'stopped', serverMessage: 'It crashed five times.' });
       await view.page.getByText('It crashed five times.').waitFor();
       await view.page.getByRole('button', { name: 'Restart server' }).click();
@@ -92,7 +81,7 @@ describe('the agent panel, after something broke off and with much to show', fun
 
   it('offers to continue a turn that failed and says what happened', async () => {
     const message = 'The model endpoint refused the connection. Start it, or pick another model.';
-    const view = await openConversation(
+    const view = await views.openConversation(
       [user('go'), turnStarted(), turnEnded('failed', { reason: 'Unavailable', message })],
       {
         prepare: (host) => host.answer('session/continue', () => ({ stopReason: 'end_turn' })),
@@ -109,7 +98,7 @@ describe('the agent panel, after something broke off and with much to show', fun
       agent(`answer ${index}`, `a${index}`),
     ]).flat();
     const { promise: measured, resolve: startAnswer } = Promise.withResolvers<undefined>();
-    const view = await openConversation([], {
+    const view = await views.openConversation([], {
       prepare: (host) =>
         host.answer('session/attach', async () => {
           await measured;
@@ -142,7 +131,10 @@ describe('the agent panel, after something broke off and with much to show', fun
 
   it('follows the end of an answer unless the person has scrolled up', async () => {
     const lines = (from: number) => Array.from({ length: 40 }, (_, line) => `line ${from + line}\n\n`).join('');
-    const view = await openConversation([user('go'), turnStarted(), agent(lines(0))], { running: true, heightPx: 500 });
+    const view = await views.openConversation([user('go'), turnStarted(), agent(lines(0))], {
+      running: true,
+      heightPx: 500,
+    });
     const scroller = view.page.locator('.conversationScroll');
     const fromEndPx = () => scroller.evaluate((e) => e.scrollHeight - e.clientHeight - e.scrollTop);
     await view.page.getByText('line 39').waitFor();

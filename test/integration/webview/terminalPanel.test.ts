@@ -3,24 +3,18 @@ import { CodedError } from '../../../server/protocol/errors.ts';
 import { terminalId, terminalInfo } from '../../support/conversationScript.ts';
 import { eventually } from '../../support/eventually.ts';
 import type { ScriptedHost } from '../../support/scriptedHost.ts';
-import { WebviewHarness, type OpenView } from '../../support/webviewHarness.ts';
+import type { OpenView } from '../../support/webviewHarness.ts';
+import { webviewSuite } from '../../support/webviewSuite.ts';
 import type { ThemeName } from '../../support/webviewThemes.ts';
 
 describe('the terminal panel', function () {
-  this.timeout(60_000);
-  let harness: WebviewHarness;
-
-  before(async () => {
-    harness = await WebviewHarness.start();
-  });
-  afterEach(() => harness.closeViews());
-  after(() => harness.dispose());
+  const views = webviewSuite(this);
 
   async function openTerminal(
     prepare: (host: ScriptedHost) => void = () => undefined,
     theme: ThemeName = 'dark',
   ): Promise<OpenView> {
-    const view = await harness.open('terminalPanel', {
+    const view = await views.open('terminalPanel', {
       theme,
       widthPx: 700,
       heightPx: 300,

@@ -14,7 +14,8 @@ import {
 } from '../../support/conversationScript.ts';
 import type { ThemeName } from '../../support/webviewThemes.ts';
 import { eventually } from '../../support/eventually.ts';
-import { WebviewHarness, type OpenView } from '../../support/webviewHarness.ts';
+import type { OpenView } from '../../support/webviewHarness.ts';
+import { webviewSuite } from '../../support/webviewSuite.ts';
 import type { SessionUpdate } from '../../../server/protocol/sessionEvents.ts';
 
 const sentenceForModel = 'The person did not allow this. Do not try it again in another way; ask them.';
@@ -26,18 +27,11 @@ function update(changes: object): SessionUpdate {
 const text = (value: string) => [{ type: 'content' as const, content: { type: 'text' as const, text: value } }];
 
 describe('the card of a tool call', function () {
-  this.timeout(60_000);
-  let harness: WebviewHarness;
-
-  before(async () => {
-    harness = await WebviewHarness.start();
-  });
-  afterEach(() => harness.closeViews());
-  after(() => harness.dispose());
+  const views = webviewSuite(this);
 
   async function openCall(updates: readonly SessionUpdate[], running = false): Promise<OpenView> {
     const events = eventsOf([user('go'), turnStarted(), commandCall('c1', 'npm test'), ...updates]);
-    const view = await harness.open('agentPanel', {
+    const view = await views.open('agentPanel', {
       state: { sessionId, draft: '', chosenModel: null },
       prepare: (host) => withModels(host).answer('session/attach', () => attached(events, { running })),
     });
@@ -116,7 +110,7 @@ describe('the card of a tool call', function () {
 
     async function openRunning(theme: ThemeName = 'dark'): Promise<OpenView> {
       const events = eventsOf([user('go'), turnStarted(), commandCall('c1', 'sudo make install'), ...running]);
-      const view = await harness.open('agentPanel', {
+      const view = await views.open('agentPanel', {
         theme,
         state: { sessionId, draft: '', chosenModel: null },
         prepare: (host) =>
