@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import * as path from 'node:path';
+import { projectFolder } from '../../scripts/project.ts';
 import { CanaryCopy } from '../support/canaryCopy.ts';
 import { guardCanaries } from './canaries/guardCanaries.ts';
 
@@ -15,6 +17,13 @@ describe('With a guard taken out', function () {
     copy = new CanaryCopy(['test/integration', 'test/security', 'webview-ui', 'extension', 'tsconfig.json']);
   });
   after(() => copy.remove());
+
+  it('each of them can be taken out, since it stands in its file once', () => {
+    for (const { file, guard } of guardCanaries) {
+      const text = readFileSync(path.join(projectFolder, file), 'utf8');
+      assert.equal(text.split(guard).length - 1, 1, `${guard} in ${file}`);
+    }
+  });
 
   it('none of its tests fails while it is there', async () => {
     const files = [...new Set(chosen.filter(({ isBundled }) => isBundled !== true).map(({ tests }) => tests))];

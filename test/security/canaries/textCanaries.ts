@@ -12,6 +12,7 @@ export const textCanaries: readonly GuardCanary[] = [
   ]),
   ...guardsOf('server/src/base/redaction.ts', 'test/unit/base/logger.test.ts', [
     ['known.reduce((rest, secret) => rest.replaceAll(secret, replacement), text)', 'text', 'What is kept for long'],
+    ['.replace(dottedRun, withoutWebTokens)', '', ''],
     ['.replace(basicCredentials, `$1${replacement}`)', '', 'What is kept for long'],
     ['.replace(namedValue, `$1${replacement}`)', '', 'What is kept for long'],
     ['.replace(urlPassword, `$1${replacement}`)', '', 'What is kept for long'],
@@ -19,6 +20,18 @@ export const textCanaries: readonly GuardCanary[] = [
   ...guardsOf('server/src/security/visibleText.ts', 'test/unit/security/visibleText.test.ts', [
     ['return text.replace(invisible, (character) => {', 'return text.replace(/(?!)/gu, (character) => {', ''],
     ['const hidden = code >= firstTag && code <= lastTag ?', 'const hidden = code < 0 ?', ''],
+  ]),
+  ...guardsOf('server/src/cli/terminalOutput.ts', 'test/unit/cli/terminalOutput.test.ts', [
+    ['stdout.write(makeVisible(text))', 'stdout.write(text)', 'in a result'],
+    ['stderr.write(makeVisible(text))', 'stderr.write(text)', 'in a result'],
+    ['stdout.write(withoutControls(text))', 'stdout.write(text)', 'words of a model'],
+    ["withoutControls(text).replaceAll('\\n', ' ')", 'withoutControls(text)', 'words of a model'],
+    ['stripVTControlCharacters(text).replace', 'text.replace', 'words of a model'],
+    ["replace(unsafe, '')", "replace('', '')", 'words of a model'],
+    ['makeVisible(line)', 'line', 'shows progress'],
+  ]),
+  ...guardsOf('server/src/base/visibleJson.ts', 'test/unit/cli/terminalOutput.test.ts', [
+    ['.replace(unseen, (character)', '.replace(/(?!)/gu, (character)', 'in JSON'],
   ]),
   ...guardsOf('server/src/terminals/commands/plainText.ts', 'test/unit/terminals/plainText.test.ts', [
     ['stripVTControlCharacters(part)', 'part', ''],

@@ -13,6 +13,10 @@ describe('What is kept out of texts', () => {
     `"${webToken}"`,
     `x:${webToken},`,
     `/${webToken}`,
+    `session-${webToken}`,
+    `a_${webToken}`,
+    `example.org.${webToken}`,
+    `${webToken}.x`,
   ]) {
     it(`is a JSON web token in ${text.replace(webToken, 'TOKEN')}`, () => {
       assert.equal(redact(text), text.replace(webToken, '[redacted]'));
@@ -25,6 +29,8 @@ describe('What is kept out of texts', () => {
     '-eyJaaaaaaaaaa',
     '-eyJaaaaaaaaaaaa.',
     '-eyJaaaaaaaaaa.bbbbbbbbbb',
+    'eyJaaaaaaaaaa.bbbbbbbbbb.ccccc.',
+    'a.',
     'eyJ',
     'token="',
     'a://b:',
