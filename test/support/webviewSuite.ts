@@ -5,9 +5,9 @@ import { WebviewHarness, type OpenView, type ViewName, type ViewOptions } from '
 
 /** What a test opens views with; they are closed after it, and none of them may have reported an error. */
 export interface WebviewSuite {
-  open(this: void, view: ViewName, options?: ViewOptions): Promise<OpenView>;
+  readonly open: (view: ViewName, options?: ViewOptions) => Promise<OpenView>;
   /** The panel with a conversation of these updates. */
-  openConversation(this: void, updates: readonly SessionUpdate[], options?: ConversationOptions): Promise<OpenView>;
+  readonly openConversation: (updates: readonly SessionUpdate[], options?: ConversationOptions) => Promise<OpenView>;
 }
 
 /** Makes a suite one whose tests look at views. */
