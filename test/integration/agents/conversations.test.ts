@@ -23,6 +23,12 @@ describe('Conversations', () => {
     assert.equal(world.client.closeListenerCount, 0, 'no listener is left on the client');
   });
 
+  /** The storage of another server on the same data folder; `processes` tells it which others live. */
+  function openOtherStore(processes: ProcessTable = createProcessTable()): JournalStore {
+    const { logger } = recordingLogger();
+    return new JournalStore({ dataFolder: world.dataFolder, logger, clock: systemClock, processes });
+  }
+
   it('can be cancelled at any moment, and go on afterwards', async () => {
     const stages = [
       {
@@ -202,9 +208,8 @@ describe('Conversations', () => {
     const sessionId = await world.begin(says('One.'));
     await world.prompt(sessionId, 'one');
     await world.sessions.close();
-    const { logger } = recordingLogger();
     // Its process table is the real one, so it has to be this process that holds the lock.
-    const otherStore = new JournalStore({ dataFolder: world.dataFolder, logger, clock: systemClock });
+    const otherStore = openOtherStore();
     const held = await otherStore.open(sessionId);
     assert.equal(held.access, 'write');
     await world.restart();
@@ -229,8 +234,7 @@ describe('Conversations', () => {
     const sessionId = await world.begin(says('One.'));
     await world.prompt(sessionId, 'one');
     await world.sessions.close();
-    const { logger } = recordingLogger();
-    const otherStore = new JournalStore({ dataFolder: world.dataFolder, logger, clock: systemClock });
+    const otherStore = openOtherStore();
     const held = await otherStore.open(sessionId);
     // The turn of a server that is killed in the middle of it.
     await held.append([{ sessionUpdate: 'turn_started', turnId: 'of the other', model: 'm' }]);
@@ -252,10 +256,9 @@ describe('Conversations', () => {
   it('can only be read again, and the new holder is followed, once another server has taken them over', async () => {
     const sessionId = await world.begin(says('One.'), says('Never kept.'));
     await world.prompt(sessionId, 'one');
-    const { logger } = recordingLogger();
     // It takes every other process for dead. Its own claim is that of this process, which lives.
     const processes: ProcessTable = { ...createProcessTable(), isAlive: () => Promise.resolve(false) };
-    const otherStore = new JournalStore({ dataFolder: world.dataFolder, logger, clock: systemClock, processes });
+    const otherStore = openOtherStore(processes);
     const taken = await otherStore.open(sessionId);
     assert.equal(taken.access, 'write');
     await taken.append([{ sessionUpdate: 'session_info_update', title: 'Of the new holder' }]);
@@ -273,8 +276,7 @@ describe('Conversations', () => {
     const sessionId = await world.begin(says('One.'));
     await world.prompt(sessionId, 'one');
     await world.sessions.close();
-    const { logger } = recordingLogger();
-    const otherStore = new JournalStore({ dataFolder: world.dataFolder, logger, clock: systemClock });
+    const otherStore = openOtherStore();
     const held = await otherStore.open(sessionId);
     await held.append([{ sessionUpdate: 'turn_started', turnId: 'elsewhere', model: 'a/b' }]);
     await world.restart();
@@ -293,8 +295,7 @@ describe('Conversations', () => {
     const sessionId = await world.begin(says('One.'));
     await world.prompt(sessionId, 'one');
     await world.sessions.close();
-    const { logger } = recordingLogger();
-    const otherStore = new JournalStore({ dataFolder: world.dataFolder, logger, clock: systemClock });
+    const otherStore = openOtherStore();
     const held = await otherStore.open(sessionId);
     await world.restart();
     const look = async () => (await world.sessions.attach(sessionId, undefined, world.client)).access;

@@ -1,15 +1,13 @@
 import * as assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
 import { createCache, RecordedHealth } from '../../support/memoryCache.ts';
-import { openFilesUnder } from '../../support/openFiles.ts';
-import { mountSmallDisk } from '../../support/smallDisk.ts';
 import { textsOnDisk } from '../../unit/cache/textNamespace.ts';
-import { message, StorageFixture, textsOf } from '../../unit/storage/storageFixture.ts';
+import { message, textsOf } from '../../unit/storage/storageFixture.ts';
 import { fillDisk } from './fillDisk.ts';
+import { smallDiskSuite } from './smallDiskSuite.ts';
 
 const seconds = 60;
 const full = { reason: 'Unavailable', message: /ENOSPC.*Free some space/ };
@@ -17,28 +15,13 @@ const full = { reason: 'Unavailable', message: /ENOSPC.*Free some space/ };
 /** A real disk, a tmpfs of 1 MiB, which only root may mount; the minute is one of the clock that the storage is given. */
 describe('a minute on a full disk', function () {
   this.timeout(60_000);
-  let fixture: StorageFixture;
-  let disk: string | undefined;
-  beforeEach(function () {
-    fixture = new StorageFixture();
-    const mountPoint = path.join(fixture.folder, 'disk');
-    fs.mkdirSync(mountPoint);
-    if (!mountSmallDisk(mountPoint)) this.skip();
-    disk = mountPoint;
-  });
-  afterEach(async () => {
-    await fixture.close();
-    assert.deepEqual(openFilesUnder(fixture.folder), []);
-    if (disk !== undefined) execFileSync('umount', [disk]);
-    disk = undefined;
-    fixture.remove();
-  });
+  const disk = smallDiskSuite(this);
 
   it('refuses every append, shows what there is, answers from the cache, and goes on in the second in which there is space', async () => {
-    const root = disk ?? '';
+    const root = disk.folder;
     const dataFolder = path.join(root, 'data');
     const [clock, health] = [new FakeClock(1_700_000_000_000), new RecordedHealth()];
-    const store = fixture.store({ dataFolder, clock });
+    const store = disk.fixture.store({ dataFolder, clock });
     const cache = createCache({ folder: path.join(root, 'cache'), clock, health });
     const texts = cache.namespace(textsOnDisk);
     const place = { cwd: '/', workspaceFolders: [] };
@@ -79,7 +62,7 @@ describe('a minute on a full disk', function () {
       left.filter((name) => /\.(lock-|tmp|torn-|damaged-)/.test(name)),
       [],
     );
-    const next = fixture.store({ dataFolder });
+    const next = disk.fixture.store({ dataFolder });
     for (const { header } of [open, closed]) {
       const journal = await next.open(header.conversationId);
       assert.deepEqual([textsOf(journal.events()), journal.damage], [['before', 'after'], []]);
