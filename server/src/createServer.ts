@@ -223,7 +223,15 @@ export function createServer(options: ServerOptions): Server {
 
   const disk = new DiskEditorHost();
   const files = new AttachedEditorHost({ editor: () => secrets.attachedEditor, disk, clock: systemClock, logger });
-  const tokens = store.add(new TokenStore({ dataFolder, hidden, clock: systemClock, logger }));
+  const tokens = store.add(
+    new TokenStore({
+      dataFolder,
+      hidden,
+      clock: systemClock,
+      logger,
+      onRepaired: (why) => audit.trail.tell({ kind: 'token.changed', outcome: 'replaced', details: { why } }),
+    }),
+  );
   const policy = new PolicyGate({ ownFolder: dataFolder, logger });
   const fileLists = cache.namespace(fileListNamespace);
   const folderLists = store.add(new FolderLists({ cache: fileLists, clock: systemClock, logger }));

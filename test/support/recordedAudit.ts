@@ -6,10 +6,13 @@ export class RecordedAudit {
     readonly details: Readonly<Record<string, unknown>>;
   }[] = [];
   refusal: Error | undefined;
+  /** What happens while a record is written, which takes as long. */
+  meanwhile: (() => Promise<unknown>) | undefined;
 
-  record(event: RecordedAudit['events'][number]): Promise<void> {
+  async record(event: RecordedAudit['events'][number]): Promise<void> {
     this.events.push(event);
-    return this.refusal ? Promise.reject(this.refusal) : Promise.resolve();
+    await this.meanwhile?.();
+    if (this.refusal) throw this.refusal;
   }
 
   tell(event: RecordedAudit['events'][number]): void {

@@ -56,10 +56,6 @@ export async function runServe(options: ServeOptions): Promise<void> {
   server.configure(handshake, former.state === 'crashed');
   const watching = settingsFile.watch((read) => server.settings.replace(read));
   const tokenFile = await server.tokens.open();
-  for (const repair of tokenFile.repairs) {
-    logger.warn(repair);
-    await server.audit.record({ kind: 'token.changed', outcome: 'replaced', details: { why: repair } });
-  }
   let openApi: string | undefined;
   const metrics: ServerMetrics = new ServerMetrics(() => ({ ...transport.connections() }));
   server.router.onAnswered((request) => metrics.answered(request));

@@ -3,6 +3,7 @@ import { doorCanaries } from './doorCanaries.ts';
 import type { GuardCanary } from './guardCanary.ts';
 import { policyCanaries } from './policyCanaries.ts';
 import { textCanaries } from './textCanaries.ts';
+import { tokenCanaries } from './tokenCanaries.ts';
 import { transportCanaries } from './transportCanaries.ts';
 
 /** Every guard, with its canary. */
@@ -12,4 +13,5 @@ export const guardCanaries: readonly GuardCanary[] = [
   ...auditCanaries,
   ...textCanaries,
   ...transportCanaries,
+  ...tokenCanaries,
 ];

@@ -21,6 +21,8 @@ export interface RecordReaderOptions {
   readonly dataFolder: string;
   /** Is given the data folder's token whenever it is read, to keep it out of what is written down. */
   readonly hidden: Pick<HiddenValues, 'hide'>;
+  /** Called with a sentence about each thing that was not as it should be with the data folder's token, and was mended. */
+  readonly onRepaired: (repair: string) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -74,9 +76,13 @@ export class RecordReader {
 
   /** The data folder's own token, which is made if there is none. Rejects with `Unavailable`. */
   async readMain(): Promise<TokenFile> {
-    const { dataFolder, hidden } = this.options;
+    const { dataFolder, hidden, onRepaired, logger } = this.options;
     const file = await ensureTokenFile(dataFolder);
     hidden.hide(file.token);
+    for (const repair of file.repairs) {
+      logger.warn(repair);
+      onRepaired(repair);
+    }
     return file;
   }
 
@@ -89,17 +95,15 @@ export class RecordReader {
   }
 
   private async readRecord(tokenId: string): Promise<TokenRecord | undefined> {
-    const { logger } = this.options;
     if (tokenId === mainId) {
-      const { token, repairs } = await this.readMain();
-      for (const repair of repairs) logger.warn(repair);
+      const { token } = await this.readMain();
       return { version: 1, name: 'the data folder’s own', scope: 'admin', digest: digestOf(token), createdAt: 0 };
     }
     try {
       const file = this.file(tokenId);
       if ((await fs.stat(file)).size > maxRecordBytes) return undefined;
       const record = parseTokenRecord(await fs.readFile(file, 'utf8'));
-      if (!record) logger.warn('A token’s file is damaged, so that the token does not hold', { tokenId });
+      if (!record) this.options.logger.warn('A token’s file is damaged, so that the token does not hold', { tokenId });
       return record;
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return undefined;

@@ -1,40 +1,66 @@
+import { CodedError } from '../../../protocol/errors.ts';
 import type { security } from '../../../protocol/security.ts';
 import type { Handlers } from '../../base/handlers.ts';
+import { OneAfterAnother } from '../../base/oneAfterAnother.ts';
 import type { AuditService } from '../audit/auditService.ts';
 import { mainId } from './recordReader.ts';
 import { drawToken } from './tokenRecord.ts';
 import type { TokenStore } from './tokenStore.ts';
 
+/** Far more than one person or script asks for at once. */
+const maxWaiting = 200;
+
+/** A change of a token as the audit log tells it. */
+interface TokenChange {
+  readonly outcome: 'issued' | 'rotated' | 'revoked';
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly signal: AbortSignal;
+}
+
 /**
- * What an administrator may do with the tokens of the data folder. What cannot be done is refused before anything is
- * recorded, so that no record tells of it.
+ * What an administrator may do with the tokens of the data folder, one change after another. What cannot be done is refused
+ * before anything is recorded, so that no record tells of it. Where another process, or the disk, thwarts a change between
+ * its record and itself, another record with the outcome `failed` says so.
  */
 export function createTokenHandlers(
   tokens: TokenStore,
-  audit: Pick<AuditService, 'record'>,
+  audit: Pick<AuditService, 'record' | 'tell'>,
 ): Handlers<typeof security> {
-  const record = (outcome: string, details: Readonly<Record<string, unknown>>): Promise<void> =>
-    audit.record({ kind: 'token.changed', outcome, details });
+  const changes = new OneAfterAnother(maxWaiting);
+  const recorded = async <T>({ outcome, details, signal }: TokenChange, change: () => Promise<T>): Promise<T> => {
+    await audit.record({ kind: 'token.changed', outcome, details });
+    try {
+      // Nobody would have the answer, nor the token in it.
+      signal.throwIfAborted();
+      return await change();
+    } catch (error) {
+      const why = error instanceof CodedError ? error.reason : 'Internal';
+      audit.tell({ kind: 'token.changed', outcome: 'failed', details: { ...details, what: outcome, why } });
+      throw error;
+    }
+  };
   return {
     'security/tokens': async () => ({ tokens: await tokens.list() }),
-    'security/issue': async (params) => {
-      await tokens.refuseIfFull();
-      const drawn = drawToken();
-      await record('issued', { ...params, tokenId: drawn.id });
-      return tokens.issue(params, drawn);
-    },
-    'security/rotate': async ({ tokenId }) => {
-      await tokens.refuseUnlessRotatable(tokenId);
-      const drawn = drawToken();
-      // That of the data folder keeps its id.
-      await record('rotated', { tokenId, newTokenId: tokenId === mainId ? mainId : drawn.id });
-      return tokens.rotate(tokenId, drawn);
-    },
-    'security/revoke': async ({ tokenId }) => {
-      await tokens.revocable(tokenId);
-      await record('revoked', { tokenId });
-      await tokens.revoke(tokenId);
-      return {};
-    },
+    'security/issue': (params, { signal }) =>
+      changes.do(async () => {
+        await tokens.refuseIfFull();
+        const drawn = drawToken();
+        const details = { ...params, tokenId: drawn.id };
+        return recorded({ outcome: 'issued', details, signal }, () => tokens.issue(params, drawn));
+      }, signal),
+    'security/rotate': ({ tokenId }, { signal }) =>
+      changes.do(async () => {
+        await tokens.refuseUnlessRotatable(tokenId);
+        const drawn = drawToken();
+        // That of the data folder keeps its id.
+        const details = { tokenId, newTokenId: tokenId === mainId ? mainId : drawn.id };
+        return recorded({ outcome: 'rotated', details, signal }, () => tokens.rotate(tokenId, drawn));
+      }, signal),
+    'security/revoke': ({ tokenId }, { signal }) =>
+      changes.do(async () => {
+        await tokens.revocable(tokenId);
+        await recorded({ outcome: 'revoked', details: { tokenId }, signal }, () => tokens.revoke(tokenId));
+        return {};
+      }, signal),
   };
 }

@@ -6,6 +6,7 @@ import type { ListedToken } from '../../../protocol/security.ts';
 import { writeFileAtomic } from '../../base/atomicFile.ts';
 import type { Disposable } from '../../base/disposable.ts';
 import type { Bearer } from '../../base/door.ts';
+import { errorCode, nodeFileSystem } from '../../base/fileSystem.ts';
 import { mainId, RecordReader, type RecordReaderOptions } from './recordReader.ts';
 import { replaceToken, type TokenFile } from './tokenFile.ts';
 import { digestOf, drawToken, idInToken, isTokenOf, type DrawnToken, type TokenRecord } from './tokenRecord.ts';
@@ -36,7 +37,8 @@ export interface NewToken {
 /**
  * The tokens of a data folder: its own, which may do everything, and those made for others, each with a scope and an end.
  * One file a token, by its id and with nothing but a digest in it, so that several servers and the command line work on them
- * without a lock: to revoke is to remove the file, and every server has noticed within a second.
+ * without a lock: to revoke is to remove the file, and every server has noticed within a second. Of several who rotate or
+ * revoke one token at once, the one that has removed its file was first, and the others find none.
  */
 export class TokenStore implements Disposable {
   private readonly options: RecordReaderOptions;
@@ -97,10 +99,7 @@ export class TokenStore implements Disposable {
    * room.
    */
   async refuseIfFull(): Promise<void> {
-    const ids = await this.reader.ids();
-    if (ids.length >= maxTokens && (await this.removeEnded(ids)) >= maxTokens) {
-      throw new CodedError('ResourceLimit', `There are ${maxTokens} tokens already. Revoke one that nobody needs.`);
-    }
+    if (await this.areMoreThan(maxTokens - 1)) throw full();
   }
 
   /** Rejects with `NotFound` where `rotate` would. */
@@ -116,16 +115,25 @@ export class TokenStore implements Disposable {
     return this.existing(tokenId);
   }
 
-  /** Makes a token of what was `drawn` for it. Rejects with `ResourceLimit`. */
+  /**
+   * Makes a token of what was `drawn` for it. Rejects with `ResourceLimit`, where two processes take the last place at once
+   * perhaps in both, and with `Unavailable`.
+   */
   async issue({ name, scope, hours }: IssueParams, drawn = drawToken()): Promise<NewToken> {
     await this.refuseIfFull();
     const createdAt = this.options.clock.now();
-    return this.create({ name, scope, createdAt, expiresAt: createdAt + hours * hourMs }, drawn);
+    const record = recordOf({ name, scope, createdAt, expiresAt: createdAt + hours * hourMs }, drawn);
+    const made = await this.create(record, drawn);
+    // Another process may have taken the last place since; whoever looks after that sees both.
+    if (!(await this.areMoreThan(maxTokens))) return made;
+    await this.removeIfThere(drawn.id, record);
+    throw full();
   }
 
   /**
-   * Puts what was `drawn` in the place of a token. Rejects with `NotFound`. Of the data folder's own token only the id is
-   * answered: the new one stands in its file.
+   * Puts what was `drawn` in the place of a token. Rejects with `NotFound`, also where somebody else rotates or revokes it at
+   * once and is first, and with `Unavailable`. A crash in the very moment between the old file and the new one loses this
+   * token and no other. Of the data folder's own token only the id is answered: the new one stands in its file.
    */
   async rotate(tokenId: string, drawn = drawToken()): Promise<Omit<NewToken, 'token'> & { readonly token?: string }> {
     if (tokenId === mainId) {
@@ -133,14 +141,13 @@ export class TokenStore implements Disposable {
       return { tokenId };
     }
     const former = await this.existing(tokenId);
-    const { name, scope, createdAt, expiresAt } = former;
-    const record = { name, scope, createdAt, ...(expiresAt === undefined ? {} : { expiresAt }) };
-    const rotated = await this.create(record, drawn);
-    await this.remove(tokenId, former);
-    return rotated;
+    return this.create(recordOf(former, drawn), drawn, { tokenId, record: former });
   }
 
-  /** Rejects with `NotFound`, and with `Unsupported` for the data folder's own token. */
+  /**
+   * Resolves once no token can hold under this id. Rejects with `NotFound`, also where somebody else rotates or revokes it at
+   * once and is first, and with `Unsupported` for the data folder's own token.
+   */
   async revoke(tokenId: string): Promise<void> {
     await this.remove(tokenId, await this.revocable(tokenId));
   }
@@ -149,11 +156,24 @@ export class TokenStore implements Disposable {
     this.watching.dispose();
   }
 
-  private async create(record: Omit<TokenRecord, 'version' | 'digest'>, drawn: DrawnToken): Promise<NewToken> {
-    const { id, token } = drawn;
+  /** Writes the record of a new token; where that takes the place of `former`, ends this one first. */
+  private async create(
+    record: TokenRecord,
+    { id, token }: DrawnToken,
+    former?: { readonly tokenId: string; readonly record: TokenRecord },
+  ): Promise<NewToken> {
     const file = this.reader.file(id);
-    await fs.mkdir(path.dirname(file), { recursive: true, mode: folderMode });
-    await writeFileAtomic(file, JSON.stringify({ version: 1, ...record, digest: digestOf(token) }));
+    const progress: { isFormerGone: boolean } = { isFormerGone: false };
+    try {
+      await fs.mkdir(path.dirname(file), { recursive: true, mode: folderMode });
+      await writeFileAtomic(file, JSON.stringify(record), nodeFileSystem, async () => {
+        if (former) await this.remove(former.tokenId, former.record);
+        progress.isFormerGone = former !== undefined;
+      });
+    } catch (error) {
+      if (error instanceof CodedError) throw error;
+      throw notWritten(error, progress.isFormerGone ? 'The old one has ended. Make another.' : 'Nothing was changed.');
+    }
     const { expiresAt } = record;
     return { tokenId: id, token, ...(expiresAt === undefined ? {} : { expiresAt }) };
   }
@@ -166,20 +186,27 @@ export class TokenStore implements Disposable {
     });
   }
 
-  private async remove(tokenId: string, { digest }: TokenRecord): Promise<void> {
-    await this.ending(tokenId, digest, () => fs.rm(this.reader.file(tokenId), { force: true }));
+  /** Rejects with `NotFound` where somebody else has removed it before. */
+  private async remove(tokenId: string, record: TokenRecord): Promise<void> {
+    if (!(await this.removeIfThere(tokenId, record))) throw notFound(tokenId);
+  }
+
+  /** Whether it was there: of several who remove one token at once, one hears that it was. */
+  private removeIfThere(tokenId: string, { digest }: TokenRecord): Promise<boolean> {
+    return this.ending(tokenId, digest, () => removeFile(this.reader.file(tokenId)));
   }
 
   /**
    * Ends a token in this process even before the disk knows of it, whatever is being read of it at the moment. If the disk
    * fails, it holds again.
    */
-  private async ending(tokenId: string, digest: string, change: () => Promise<void>): Promise<void> {
+  private async ending<T>(tokenId: string, digest: string, change: () => Promise<T>): Promise<T> {
     this.ended.add(digest);
     const [oldest] = this.ended;
     if (this.ended.size > maxEnded && oldest !== undefined) this.ended.delete(oldest);
+    let changed: T;
     try {
-      await change();
+      changed = await change();
     } catch (error) {
       this.ended.delete(digest);
       throw error;
@@ -187,24 +214,27 @@ export class TokenStore implements Disposable {
     this.reader.forget(tokenId);
     this.known.delete(tokenId);
     this.watching.end(tokenId, (shown) => shown === digest);
+    return changed;
   }
 
   private async existing(tokenId: string): Promise<TokenRecord> {
     const record = await this.read(tokenId);
     if (record && !this.hasEnded(record)) return record;
-    throw new CodedError('NotFound', `There is no token ${tokenId}. It may have ended.`, { args: { tokenId } });
+    throw notFound(tokenId);
   }
 
-  /** How many are left. */
-  private async removeEnded(ids: readonly string[]): Promise<number> {
+  /** Whether more than `count` tokens hold. Those that have ended are removed where it depends on them. */
+  private async areMoreThan(count: number): Promise<boolean> {
+    const ids = await this.reader.ids();
+    if (ids.length <= count) return false;
     let left = ids.length;
     for (const id of ids) {
       const record = await this.read(id);
       if (!record || !this.hasEnded(record)) continue;
-      await this.remove(id, record);
+      await this.removeIfThere(id, record);
       left--;
     }
-    return left;
+    return left > count;
   }
 
   private hasEnded({ expiresAt }: TokenRecord): boolean {
@@ -229,4 +259,42 @@ export class TokenStore implements Disposable {
     const record = await this.reader.read(tokenId);
     return record && this.ended.has(record.digest) ? undefined : record;
   }
+}
+
+function recordOf(
+  { name, scope, createdAt, expiresAt }: Omit<TokenRecord, 'version' | 'digest'>,
+  { token }: DrawnToken,
+): TokenRecord {
+  const end = expiresAt === undefined ? {} : { expiresAt };
+  return { version: 1, name, scope, createdAt, ...end, digest: digestOf(token) };
+}
+
+/** Removes a file for good. Answers false where there is none. */
+async function removeFile(file: string): Promise<boolean> {
+  try {
+    await fs.unlink(file);
+  } catch (error) {
+    const code = errorCode(error) ?? 'unknown error';
+    if (code === 'ENOENT') return false;
+    const message = `The token could not be ended (${code}), so it still holds. Make the data folder writable for this user, and try again.`;
+    throw new CodedError('Unavailable', message, { args: { code }, cause: error });
+  }
+  // Else what was revoked could be there again after a loss of power.
+  await nodeFileSystem.syncFolder(path.dirname(file));
+  return true;
+}
+
+function full(): CodedError {
+  return new CodedError('ResourceLimit', `There are ${maxTokens} tokens already. Revoke one that nobody needs.`);
+}
+
+function notFound(tokenId: string): CodedError {
+  const message = `There is no token ${tokenId}. It may have ended, or somebody has just revoked it or rotated it to another one: look at the list of tokens.`;
+  return new CodedError('NotFound', message, { args: { tokenId } });
+}
+
+function notWritten(error: unknown, consequence: string): CodedError {
+  const code = errorCode(error) ?? 'unknown error';
+  const message = `The token could not be written (${code}). ${consequence} The data folder must be writable, with room on its disk.`;
+  return new CodedError('Unavailable', message, { args: { code }, cause: error });
 }

@@ -8,6 +8,7 @@ import { RecordedAudit } from '../../../support/recordedAudit.ts';
 import { recordingLogger } from '../../../support/recordingLogger.ts';
 import { temporaryFolder } from '../../../support/temporaryFolder.ts';
 import { TestClient } from '../../../support/testClient.ts';
+import { waitFor } from '../../../support/waitFor.ts';
 
 describe('What the audit log is told of tokens', () => {
   let folder: ReturnType<typeof temporaryFolder>;
@@ -30,8 +31,12 @@ describe('What the audit log is told of tokens', () => {
       hidden: new HiddenValues(),
       clock: new FakeClock(),
       logger,
+      onRepaired: () => undefined,
     });
-    handlers = createTokenHandlers(tokens, { record: (event) => audit.record({ details: {}, ...event }) });
+    handlers = createTokenHandlers(tokens, {
+      record: (event) => audit.record({ details: {}, ...event }),
+      tell: (event) => audit.tell({ details: {}, ...event }),
+    });
   });
   afterEach(() => {
     tokens.dispose();
@@ -91,5 +96,90 @@ describe('What the audit log is told of tokens', () => {
       ['dataFolder', tokenId],
     );
     assert.ok(await tokens.authenticate(token));
+  });
+
+  it('is followed by another record where what it tells of then does not happen', async () => {
+    const { tokenId } = await handlers['security/issue'](wanted, context);
+    // As another process that is quicker, while the record is written.
+    audit.meanwhile = () => tokens.revoke(tokenId);
+    await assert.rejects(async () => handlers['security/rotate']({ tokenId }, context), { reason: 'NotFound' });
+    audit.meanwhile = undefined;
+    const [told, failed] = audit.events.slice(-2);
+    assert.equal(told?.outcome, 'rotated');
+    assert.deepEqual(failed, {
+      kind: 'token.changed',
+      outcome: 'failed',
+      details: { ...told.details, what: 'rotated', why: 'NotFound' },
+    });
+    assert.deepEqual(
+      (await tokens.list()).map((one) => one.tokenId),
+      ['dataFolder'],
+    );
+  });
+
+  it('is that nothing came of it where whoever asked has gone while it was recorded', async () => {
+    const gone = new AbortController();
+    audit.meanwhile = () => {
+      gone.abort();
+      return Promise.resolve();
+    };
+    await assert.rejects(async () => handlers['security/issue'](wanted, { ...context, signal: gone.signal }));
+    assert.deepEqual(
+      audit.events.map(({ outcome }) => outcome),
+      ['issued', 'failed'],
+    );
+    assert.equal((await tokens.list()).length, 1);
+  });
+
+  it('is one change after another: of many at once with one token a single one happens', async () => {
+    // The disk of the log is slow, so that all have come before the first goes on.
+    audit.meanwhile = () => new Promise((resolve) => setImmediate(resolve));
+    for (const rotations of [1, 11]) {
+      const { tokenId } = await handlers['security/issue'](wanted, context);
+      const before = audit.events.length;
+      const asked = Array.from({ length: rotations }, async () => handlers['security/rotate']({ tokenId }, context));
+      const revoking = (async () => handlers['security/revoke']({ tokenId }, context))();
+      const settled = await Promise.allSettled([...asked, revoking]);
+      const done = settled.filter(({ status }) => status === 'fulfilled');
+      assert.equal(done.length, 1);
+      for (const one of settled) {
+        if (one.status === 'rejected') assert.equal((one.reason as { reason?: string }).reason, 'NotFound');
+      }
+      assert.equal(audit.events.length, before + 1, 'no record tells of those that did not happen');
+      const held = (await tokens.list()).filter((one) => one.tokenId !== 'dataFolder');
+      assert.equal(held.length, 1, 'the one in its place');
+      await tokens.revoke(held[0]?.tokenId ?? '');
+    }
+  });
+
+  it('is never of more than a hundred, however many are asked for at once', async () => {
+    audit.meanwhile = () => new Promise((resolve) => setImmediate(resolve));
+    const asked = Array.from({ length: 144 }, async () => handlers['security/issue'](wanted, context));
+    const settled = await Promise.allSettled(asked);
+    assert.equal(settled.filter(({ status }) => status === 'fulfilled').length, 100);
+    assert.equal((await tokens.list()).length, 101);
+    assert.equal(audit.events.length, 100);
+  });
+
+  it('waits for its turn only so long as there is room to wait, and its asker stays', async () => {
+    const { promise: slow, resolve } = Promise.withResolvers<undefined>();
+    audit.meanwhile = () => slow;
+    const gone = new AbortController();
+    const first = (async () => handlers['security/issue'](wanted, context))();
+    await waitFor('the first to be recorded', () => audit.events.length === 1);
+    const left = (async () => handlers['security/issue'](wanted, { ...context, signal: gone.signal }))();
+    const others = Array.from({ length: 200 }, async () => handlers['security/revoke']({ tokenId: 'none' }, context));
+    const settled = Promise.allSettled(others);
+    gone.abort();
+    const leaving = assert.rejects(left, { name: 'AbortError' });
+    resolve(undefined);
+    await first;
+    await leaving;
+    const reasons = (await settled).map((one) =>
+      one.status === 'rejected' ? (one.reason as { reason?: string }).reason : '',
+    );
+    assert.equal(reasons.filter((reason) => reason === 'NotFound').length, 199);
+    assert.equal(reasons.at(-1), 'ResourceLimit');
+    assert.equal(audit.events.length, 1);
   });
 });

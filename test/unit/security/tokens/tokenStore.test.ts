@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { readFile } from 'node:fs/promises';
 import { HiddenValues } from '../../../../server/src/base/hiddenValues.ts';
@@ -15,11 +15,14 @@ describe('The tokens of a data folder', () => {
   let clock: FakeClock;
   let hidden: HiddenValues;
   const stores: TokenStore[] = [];
+  let repairs: string[];
+  const onRepaired = (repair: string): void => void repairs.push(repair);
 
   beforeEach(() => {
     folder = temporaryFolder();
     clock = new FakeClock();
     hidden = new HiddenValues();
+    repairs = [];
   });
   afterEach(() => {
     for (const store of stores.splice(0)) store.dispose();
@@ -29,7 +32,7 @@ describe('The tokens of a data folder', () => {
 
   /** As another process has it. */
   function open(logger = recordingLogger().logger): TokenStore {
-    const store = new TokenStore({ dataFolder: folder.path, hidden, clock, logger });
+    const store = new TokenStore({ dataFolder: folder.path, hidden, clock, logger, onRepaired });
     stores.push(store);
     return store;
   }
@@ -103,6 +106,20 @@ describe('The tokens of a data folder', () => {
     assert.equal(statSync(path.join(folder.path, 'token')).mode & 0o777, 0o600);
   });
 
+  it('are replaced where it is the folder’s own and others could read it, which is told and said once', async () => {
+    const { logger, lines } = recordingLogger();
+    const store = open(logger);
+    const { token } = await store.open();
+    assert.ok(await store.authenticate(token));
+    clock.advance(1_000);
+    chmodSync(path.join(folder.path, 'token'), 0o644);
+    assert.equal(await store.authenticate(token), undefined);
+    await store.authenticate(token);
+    assert.equal(repairs.length, 1);
+    assert.match(repairs.join(), /Other users could read the token file/);
+    assert.equal(lines.filter((line) => line.includes('Other users could read')).length, 1);
+  });
+
   it('cannot be had from what is kept of them', async () => {
     const { token } = await open().issue({ name: 'secret', scope: 'admin', hours: 1 });
     const secret = token.slice('ada_0123456789abcdef_'.length);
@@ -151,6 +168,17 @@ describe('The tokens of a data folder', () => {
     clock.advance(3_600_000);
     await store.issue({ name: 'one more', scope: 'read', hours: 1 });
     assert.equal((await store.list()).length, 2);
+  });
+
+  it('hold again where the disk did not let them be ended or replaced', async function () {
+    if (process.geteuid?.() === 0) this.skip();
+    const store = open();
+    const { token, tokenId } = await store.issue({ name: 'one', scope: 'read', hours: 1 });
+    chmodSync(path.join(folder.path, 'tokens'), 0o500);
+    await assert.rejects(store.revoke(tokenId), { reason: 'Unavailable', message: /still holds/ });
+    await assert.rejects(store.rotate(tokenId), { reason: 'Unavailable', message: /Nothing was changed/ });
+    chmodSync(path.join(folder.path, 'tokens'), 0o700);
+    assert.ok(await store.authenticate(token));
   });
 
   it('cannot be revoked where it is the folder’s own or none', async () => {
@@ -250,8 +278,7 @@ describe('The tokens of a data folder', () => {
     const bearer = await store.authenticate(await mainToken());
     assert.ok(bearer);
     hidden = new HiddenValues();
-    const watching = new TokenStore({ dataFolder: folder.path, hidden, clock, logger: recordingLogger().logger });
-    stores.push(watching);
+    const watching = open();
     watching.watch(bearer, () => undefined);
     await other.rotate('dataFolder');
     clock.advance(1_000);

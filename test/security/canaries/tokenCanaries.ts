@@ -1,0 +1,30 @@
+import { guardsOf, type GuardCanary } from './guardCanary.ts';
+
+const store = 'server/src/security/tokens/tokenStore.ts';
+const races = 'test/unit/security/tokens/tokenRaces.test.ts';
+const handlers = 'test/unit/security/tokens/tokenHandlers.test.ts';
+
+/** What keeps a token from holding on, and more than a hundred from being made, where several change them at once. */
+export const tokenCanaries: readonly GuardCanary[] = [
+  ...guardsOf(store, races, [
+    ["if (code === 'ENOENT') return false;", "if (code === 'ENOENT') return true;", 'never both'],
+    ['if (former) await this.remove(', 'if (former) await this.removeIfThere(', 'to one'],
+    ['if (!(await this.areMoreThan(maxTokens))) return made;', 'return made;', 'more than a hundred'],
+  ]),
+  ...guardsOf('server/src/base/oneAfterAnother.ts', handlers, [
+    ['const turn = this.last.then(() => {', 'const turn = Promise.resolve().then(() => {', 'at once'],
+    ['if (this.waiting >= this.maxWaiting) {', 'if (this.waiting < 0) {', 'room to wait'],
+    ['this.waiting -= 1;\n      signal.throwIfAborted();', 'this.waiting -= 1;', 'room to wait'],
+  ]),
+  ...guardsOf('server/src/security/tokens/tokenHandlers.ts', handlers, [
+    ['signal.throwIfAborted();', '', 'has gone'],
+    [
+      "audit.tell({ kind: 'token.changed', outcome: 'failed'",
+      "void ({ kind: 'token.changed', outcome: 'failed'",
+      'does not happen',
+    ],
+  ]),
+  ...guardsOf('server/src/security/tokens/recordReader.ts', 'test/unit/security/tokens/tokenStore.test.ts', [
+    ['onRepaired(repair);', '', 'told and said once'],
+  ]),
+];
