@@ -28,8 +28,6 @@ export const doorCanaries: readonly GuardCanary[] = [
     [secret, '!record || this.hasEnded(record)', tokens],
     [secret, '!record || !isRight', tokens],
     ['this.ended.has(record.digest) ? undefined : record', 'record', tokens],
-    ['digest: digestOf(token) }));', 'digest: digestOf(token), token }));', 'cannot be had'],
-    ['ids.length >= maxTokens && ', 'ids.length < 0 && ', 'a hundred at most'],
     [
       "if (tokenId === mainId) {\n      throw new CodedError('Unsupported'",
       "if (tokenId === '') {\n      throw new CodedError('Unsupported'",

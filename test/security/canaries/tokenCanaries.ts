@@ -11,6 +11,10 @@ export const tokenCanaries: readonly GuardCanary[] = [
     ['if (former) await this.remove(', 'if (former) await this.removeIfThere(', 'to one'],
     ['if (!(await this.areMoreThan(maxTokens))) return made;', 'return made;', 'more than a hundred'],
   ]),
+  ...guardsOf(store, 'test/unit/security/tokens/tokenStore.test.ts', [
+    ['digest: digestOf(token) };', 'digest: digestOf(token), token };', 'cannot be had'],
+    ['if (ids.length <= count) return false;', 'if (ids.length > 0) return false;', 'a hundred at most'],
+  ]),
   ...guardsOf('server/src/base/oneAfterAnother.ts', handlers, [
     ['const turn = this.last.then(() => {', 'const turn = Promise.resolve().then(() => {', 'at once'],
     ['if (this.waiting >= this.maxWaiting) {', 'if (this.waiting < 0) {', 'room to wait'],
