@@ -15,7 +15,7 @@ export const tokenCanaries: readonly GuardCanary[] = [
     ['digest: digestOf(token) };', 'digest: digestOf(token), token };', 'cannot be had'],
     ['if (ids.length <= count) return false;', 'if (ids.length > 0) return false;', 'a hundred at most'],
   ]),
-  ...guardsOf('server/src/base/oneAfterAnother.ts', handlers, [
+  ...guardsOf('server/src/security/tokens/oneAfterAnother.ts', handlers, [
     ['const turn = this.last.then(() => {', 'const turn = Promise.resolve().then(() => {', 'at once'],
     ['if (this.waiting >= this.maxWaiting) {', 'if (this.waiting < 0) {', 'room to wait'],
     ['this.waiting -= 1;\n      signal.throwIfAborted();', 'this.waiting -= 1;', 'room to wait'],

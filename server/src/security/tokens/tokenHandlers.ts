@@ -1,8 +1,8 @@
 import { CodedError } from '../../../protocol/errors.ts';
 import type { security } from '../../../protocol/security.ts';
 import type { Handlers } from '../../base/handlers.ts';
-import { OneAfterAnother } from '../../base/oneAfterAnother.ts';
 import type { AuditService } from '../audit/auditService.ts';
+import { OneAfterAnother } from './oneAfterAnother.ts';
 import { mainId } from './recordReader.ts';
 import { drawToken } from './tokenRecord.ts';
 import type { TokenStore } from './tokenStore.ts';

@@ -1,4 +1,4 @@
-import { CodedError } from '../../protocol/errors.ts';
+import { CodedError } from '../../../protocol/errors.ts';
 
 /** Does pieces of work one after another, in the order in which they were asked for. */
 export class OneAfterAnother {
