@@ -159,11 +159,11 @@ describe('The door when many come', function () {
   }
 
   const floods = [
-    { kind: 'message', count: frames, end: /^sent/ },
-    // So many that their answers are more than what may wait for a client.
-    { kind: 'ping', count: Math.max(frames, 500_000), end: /^cut off/ },
+    { kind: 'message', count: frames },
+    // So many that their answers would be more than what may wait for a client.
+    { kind: 'ping', count: Math.max(frames, 500_000) },
   ];
-  for (const { kind, count, end } of floods) {
+  for (const { kind, count } of floods) {
     it(`answers others while one client sends ${count} times a small ${kind} and reads nothing`, async () => {
       const other = await open();
       const flooder = spawn(
@@ -179,7 +179,7 @@ describe('The door when many come', function () {
       let most = 0;
       try {
         await waitFor(
-          'all frames to be taken, or their sender to be cut off',
+          'all frames to be taken',
           async () => {
             const startedAt = performance.now();
             assert.equal((await other.call('server/health', {})).status, 'ready');
@@ -199,7 +199,7 @@ describe('The door when many come', function () {
       // Half of them, since a machine that does other things at a time delays some.
       assert.ok((times[Math.floor(times.length / 2)] ?? 0) < 1_000);
       assert.ok(most < 300, `${most} MiB`);
-      assert.match(said, end);
+      assert.match(said, /^sent/);
     });
   }
 

@@ -146,6 +146,97 @@ describe('Clients that stay', () => {
     assert.deepEqual(await client.call('server/capabilities', {}), { methods: [] });
   });
 
+  it('are answered the first and the last of the pings that they send without reading, and cost no more than that', async () => {
+    const client = await open();
+    const pongs: string[] = [];
+    client.socket.on('pong', (data) => pongs.push(data.toString()));
+    client.socket.pause();
+    const before = process.memoryUsage().rss;
+    const body = 'x'.repeat(100);
+    for (let count = 0; count < 300_000; count++) {
+      client.socket.ping(`${count} ${body}`);
+      if (count % 1_000 === 0) await new Promise(setImmediate);
+    }
+    await waitFor('all to be sent', () => client.socket.bufferedAmount === 0);
+    client.socket.resume();
+    await waitFor('the last one', () => pongs.at(-1) === `299999 ${body}`);
+    assert.equal(pongs[0], `0 ${body}`);
+    assert.ok(pongs.length < 100_000, `${pongs.length} answers`);
+    assert.ok(process.memoryUsage().rss - before < 200 * mib);
+  });
+
+  const deep = '['.repeat(3_000) + Array.from({ length: 40_000 }, () => '0').join(',') + ']'.repeat(3_000);
+  const neither: [string, string][] = [
+    ['an id of null', `{"jsonrpc":"2.0","id":null,"method":"x","params":${deep}}`],
+    ['an endless id', `{"jsonrpc":"2.0","id":1e999,"method":"x","params":${deep}}`],
+    ['an answer that is none', `{"jsonrpc":"2.0","id":1,"error":0,"more":${deep}}`],
+    ['an error of nothing', `{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"x","data":${deep}}}`],
+    ['a method that is no name', `{"jsonrpc":"2.0","id":1,"method":5,"result":${deep}}`],
+  ];
+  for (const [name, text] of neither) {
+    it(`are sent away when they go on to send ${name}, which costs no more than to read it`, async () => {
+      const client = await open();
+      const startedAt = performance.now();
+      for (let count = 0; count < 11; count++) client.socket.send(text);
+      assert.equal(await client.closed(), 1008);
+      const most = performance.now() - startedAt;
+      assert.ok(most < 1_500, `${most} ms; written out with indentation each takes as long`);
+    });
+  }
+
+  it('get one answer for each id, and may not use one again while it has none', async () => {
+    const client = await open();
+    const ask = (id: string | number, method: string): void =>
+      client.socket.send(JSON.stringify({ jsonrpc: '2.0', id, method, params: {} }));
+    for (const id of [7, '7', 7]) ask(id, 'server/capabilities');
+    await waitFor('the refusals', () => client.strays.length === 2);
+    assert.deepEqual(
+      client.strays.map(({ id, error }) => [id, error?.data.reason]),
+      [
+        [null, 'InvalidRequest'],
+        [null, 'InvalidRequest'],
+      ],
+    );
+    release();
+    await waitFor('the answer', () => client.strays.length === 3);
+    ask(7, 'server/health');
+    await waitFor('the next answer', () => client.strays.length === 4);
+    assert.deepEqual([client.strays[2]?.id, client.strays[3]?.id], [7, 7]);
+  });
+
+  it('may not fill the memory from many connections that read nothing', async () => {
+    const all = await Promise.all(Array.from({ length: 12 }, () => open()));
+    const other = await WebSocketClient.open({ url: door.url, token: 'other' });
+    clients.push(other);
+    for (const client of all) client.socket.pause();
+    for (let count = 1; count <= 10; count++) {
+      tellAll(mib);
+      await waitFor('the other to be told', () => other.notifications.length === count);
+    }
+    assert.match(door.log.join('\n'), /A WebSocket is closed: its client does not read/);
+    for (const client of all) client.socket.resume();
+    await waitFor('some to be closed', () => all.some(({ closeCode }) => closeCode === 1013));
+    assert.equal(other.closeCode, undefined);
+  });
+
+  it('may send so many long messages, and no more, each as many calls as it has pieces of 64 KiB', async () => {
+    const client = await open();
+    const long = JSON.stringify({ jsonrpc: '2.0', method: '$/nothing', params: ['x'.repeat(3.9 * mib)] });
+    // Each is 63 pieces; six of them are 378 of 400.
+    for (let count = 0; count < 6; count++) client.socket.send(long);
+    assert.equal((await client.call('server/health', {})).status, 'ready');
+    client.socket.send(long);
+    assert.equal(await client.closed(), 1013);
+  });
+
+  it('are counted whatever they notify', async () => {
+    const client = await open();
+    for (const method of ['$/progress', '$/logTrace', '$/setTrace']) {
+      for (let count = 0; count < 150; count++) client.notify(method, { token: 1, value: 1 });
+    }
+    await assert.rejects(client.call('server/capabilities', {}), /RateLimited/);
+  });
+
   const answer = (id: unknown): string => JSON.stringify({ jsonrpc: '2.0', id, result: {} });
 
   it('may answer what they were asked, and are sent away when they answer again and again what nobody asked', async () => {

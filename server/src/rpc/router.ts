@@ -88,6 +88,14 @@ export class Router implements Disposable {
     this.limiter.check(caller, nameOf(what), 'api');
   }
 
+  /** Counts a long text of a client, of which nothing was looked at, as a call for each 64 KiB beyond the first. */
+  admitsText(client: Client, chars: number): boolean {
+    for (let counted = countedChars; counted < chars; counted += countedChars) {
+      if (!this.admitsNotification(client, 'long-message')) return false;
+    }
+    return true;
+  }
+
   /** As `admit`, for a notification that a transport takes by itself: the log is told where it is one too many. */
   admitsNotification(client: Client, method: string): boolean {
     try {
@@ -275,6 +283,8 @@ function describe(error: z.ZodError): string {
   });
   return printable(problems.join('; '), 500);
 }
+
+const countedChars = 64 * 1024;
 
 /** Words short enough to be no token of ours, as in `terminal/create` and `/openapi.json`. */
 const namePattern = /^\/?(?:[\w$.-]{1,32}\/){0,3}[\w$.-]{0,32}$/;

@@ -32,12 +32,20 @@ export class AnswerLimits {
     this.unanswered.set(socket, waiting.add(response));
     response.once('close', () => waiting.delete(response));
     response.once('prefinish', () => this.limitReading(response));
+    // The time is that of the connection, and the next answer may take longer to be made. Ahead of Node's own listener, which
+    // gives the next one its turn, or the client its time to ask again.
+    response.prependOnceListener('finish', () => socket.setTimeout(0));
     return true;
   }
 
-  /** Resolves once everything that came before on its connection is answered, or cannot be any more. */
-  async allSent(socket: Socket): Promise<void> {
-    const waiting = [...(this.unanswered.get(socket) ?? [])].filter((response) => !response.closed);
+  /** Whether everything that came on a connection is answered, or cannot be any more. */
+  allSent(socket: Socket): boolean {
+    return (this.unanswered.get(socket)?.size ?? 0) === 0;
+  }
+
+  /** Resolves once that is so. */
+  async untilAllSent(socket: Socket): Promise<void> {
+    const waiting = [...(this.unanswered.get(socket) ?? [])];
     await Promise.all(waiting.map((response) => new Promise<void>((resolve) => response.once('close', resolve))));
   }
 

@@ -77,15 +77,15 @@ export class ConnectionBudget implements Disposable {
 
   /**
    * The connection that a request came on has shown a token. False: that token, or guests altogether, have as many open as
-   * they may; the connection is a stranger still.
+   * they may; the connection stays whose it was.
    */
   recognize(socket: Socket, bearer: Pick<Bearer, 'tokenId' | 'isOwner'>): boolean {
     const connection = this.open.get(keyOf(socket));
     // It has closed meanwhile: whatever is answered reaches nobody.
     if (!connection) return true;
     if (connection.bearer?.tokenId === bearer.tokenId) return true;
-    this.leave(connection);
     if (!bearer.isOwner && !this.hasRoomFor(bearer.tokenId)) return false;
+    this.leave(connection);
     connection.bearer = bearer;
     if (!bearer.isOwner) this.guests.set(bearer.tokenId, (this.guests.get(bearer.tokenId) ?? 0) + 1);
     this.forgetStranger(connection);

@@ -1,14 +1,9 @@
 import type { Readable } from 'node:stream';
-import {
-  AbstractMessageReader,
-  type DataCallback,
-  type Disposable,
-  type Message,
-  type MessageWriter,
-} from 'vscode-jsonrpc/node';
+import { AbstractMessageReader, type DataCallback, type Disposable, type Message } from 'vscode-jsonrpc/node';
 import type { Logger } from '../base/logger.ts';
 import { readFrames } from '../rpc/frameReader.ts';
-import { messageRefusal, parseMessage, type MessageRefusal } from './jsonRpcMessage.ts';
+import type { FrameWriter } from './frameWriter.ts';
+import { messageRefusal, parseMessage, repeatedId, type MessageRefusal } from './jsonRpcMessage.ts';
 
 /**
  * A message reader for streams that anybody may write to. A body that is no JSON-RPC message is answered with an error,
@@ -16,10 +11,10 @@ import { messageRefusal, parseMessage, type MessageRefusal } from './jsonRpcMess
  */
 export class GuardedMessageReader extends AbstractMessageReader {
   private readonly stream: Readable;
-  private readonly writer: MessageWriter;
+  private readonly writer: FrameWriter;
   private readonly logger: Logger;
 
-  constructor(stream: Readable, writer: MessageWriter, logger: Logger) {
+  constructor(stream: Readable, writer: FrameWriter, logger: Logger) {
     super();
     this.stream = stream;
     this.writer = writer;
@@ -45,8 +40,15 @@ export class GuardedMessageReader extends AbstractMessageReader {
 
   private deliver(body: Buffer, callback: DataCallback): void {
     const parsed = parseMessage(body.toString('utf8'));
-    if ('message' in parsed) callback(parsed.message as Message);
-    else void this.refuse(parsed.refusal);
+    if ('refusal' in parsed) {
+      if (parsed.refusal) void this.refuse(parsed.refusal);
+      return;
+    }
+    const { message } = parsed;
+    const isRepeated =
+      message.method !== undefined && message.id !== undefined && !this.writer.requests.begin(message.id);
+    if (isRepeated) void this.refuse(repeatedId());
+    else callback(message as Message);
   }
 
   /** Never rejects: a peer that has gone cannot be told anything. */

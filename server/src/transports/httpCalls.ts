@@ -6,15 +6,21 @@ import type { Clock } from '../base/clock.ts';
 import type { Bearer } from '../base/door.ts';
 import type { Client } from '../base/handlers.ts';
 import type { Router } from '../rpc/router.ts';
+import type { ByteBudget } from './byteBudget.ts';
 import type { Exchange } from './door.ts';
 import { refusalOf, refuseUnread, sendAnswer } from './httpAnswer.ts';
 
 /** A prompt of 1 MiB of text, escaped, with room. */
 const maxBodyBytes = 4 * 1024 * 1024;
 
+/** With which a call may be refused while its body is still on its way. */
+const unreadReasons: ReadonlySet<string> = new Set(['TooLarge', 'ResourceLimit']);
+
 interface CallParts {
   readonly router: Router;
   readonly clock: Clock;
+  /** What is held of bodies that are not complete. */
+  readonly unfinished: ByteBudget;
 }
 
 /** Methods with JSON Schemas of what they take and give. */
@@ -33,7 +39,8 @@ export function describeMethods(methods: readonly string[]): object[] {
  * `POST /api/<noun>/<verb>` with the params as JSON; the answer is the result as JSON. Nothing of the body is read before it
  * is clear that the call may be made.
  */
-export async function callMethod(exchange: Exchange, bearer: Bearer, { router, clock }: CallParts): Promise<void> {
+export async function callMethod(exchange: Exchange, bearer: Bearer, parts: CallParts): Promise<void> {
+  const { router, clock, unfinished } = parts;
   const { request, response, path } = exchange;
   const gone = new AbortController();
   response.once('close', () => {
@@ -41,9 +48,10 @@ export async function callMethod(exchange: Exchange, bearer: Bearer, { router, c
     if (!response.writableFinished) gone.abort();
   });
   const client = createHttpClient(response, bearer, { kind: 'http', notify: () => undefined });
-  const answer = await router.request(client, path.slice('/api/'.length), () => readParams(exchange), gone.signal);
+  const params = (): Promise<unknown> => readParams(exchange, { bearer, unfinished });
+  const answer = await router.request(client, path.slice('/api/'.length), params, gone.signal);
   if (response.destroyed) return;
-  const isUnread = 'error' in answer && answer.error.data.reason === 'TooLarge' && !request.complete;
+  const isUnread = 'error' in answer && unreadReasons.has(answer.error.data.reason) && !request.complete;
   if (isUnread) refuseUnread(exchange, { refusal: refusalOf(answer.error), clock });
   else sendAnswer(response, answer);
 }
@@ -73,15 +81,24 @@ export function createHttpClient(
   };
 }
 
-/** The params in the body. Rejects with `UnsupportedMediaType`, `TooLarge`, `ParseError`, or `Cancelled` by who has gone. */
-async function readParams({ request, response }: Exchange): Promise<unknown> {
+/** Whose bodies are counted where. */
+interface BodyShare {
+  readonly bearer: Bearer;
+  readonly unfinished: ByteBudget;
+}
+
+/**
+ * The params in the body. Rejects with `UnsupportedMediaType`, `TooLarge`, `ResourceLimit`, `ParseError`, or `Cancelled` by
+ * who has gone.
+ */
+async function readParams({ request, response }: Exchange, share: BodyShare): Promise<unknown> {
   if (!/^application\/json(?:;\s*charset=utf-8)?$/i.test(request.headers['content-type'] ?? '')) {
     throw new CodedError('UnsupportedMediaType', 'Send the params as application/json.');
   }
   if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) throw tooLarge();
   // Who waits for leave to send the body gets it only now.
   if (request.headers.expect !== undefined && request.httpVersion === '1.1') response.writeContinue();
-  const body = await readBody(request);
+  const body = await readBody(request, share);
   try {
     return body === '' ? {} : JSON.parse(body);
   } catch {
@@ -90,20 +107,29 @@ async function readParams({ request, response }: Exchange): Promise<unknown> {
 }
 
 /** The whole body. What is left of one that is too large stays unread, and its connection open. */
-async function readBody(request: http.IncomingMessage): Promise<string> {
+async function readBody(request: http.IncomingMessage, { bearer, unfinished }: BodyShare): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
     for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       bytes += chunk.length;
-      if (bytes > maxBodyBytes) break;
+      unfinished.add(bearer, chunk.length);
+      if (bytes > maxBodyBytes) throw tooLarge();
+      if (unfinished.isExceededBy(bearer)) throw tooMuchAtOnce();
       chunks.push(chunk);
     }
   } catch (error) {
+    if (error instanceof CodedError) throw error;
     throw new CodedError('Cancelled', 'The client went away before it had sent all of the body.', { cause: error });
+  } finally {
+    unfinished.add(bearer, -bytes);
   }
-  if (bytes > maxBodyBytes) throw tooLarge();
   return Buffer.concat(chunks).toString('utf8');
+}
+
+function tooMuchAtOnce(): CodedError {
+  const message = 'Too much of bodies that are not complete waits for this token. Send fewer of them at once.';
+  return new CodedError('ResourceLimit', message);
 }
 
 function tooLarge(): CodedError {

@@ -10,6 +10,7 @@ import type { Client } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Router } from '../rpc/router.ts';
 import { AnswerLimits } from './answerLimits.ts';
+import { ByteBudget, type ByteLimits } from './byteBudget.ts';
 import { ConnectionBudget } from './connectionBudget.ts';
 import { doorRequestOf, targetOf, upgradeRequestOf, type Exchange, type Guard } from './door.ts';
 import { EventStreams } from './eventStreams.ts';
@@ -50,6 +51,12 @@ export interface HttpTransportOptions {
   readonly times?: ClientTimes;
 }
 
+const mib = 1024 * 1024;
+/** What may come of a connection on which an upgrade waits for the answers before it, until nothing more is read. */
+const maxEarlyBytes = 64 * 1024;
+/** What is held of bodies and messages that have not come to their end. */
+const unfinishedLimits: ByteLimits = { ofOwner: 256 * mib, ofGuest: 32 * mib, ofGuests: 128 * mib };
+
 /** What a path answers to somebody who has been let in. */
 type Route = (exchange: Exchange, bearer: Bearer) => Promise<void> | void;
 
@@ -62,6 +69,7 @@ export class HttpTransport implements Disposable {
   private readonly server: Listener;
   private readonly store = new DisposableStore();
   private readonly budget: ConnectionBudget;
+  private readonly unfinished = new ByteBudget(unfinishedLimits);
   private readonly answers: AnswerLimits;
   private readonly webSockets: WebSocketTransport;
   private readonly eventStreams: EventStreams;
@@ -73,7 +81,7 @@ export class HttpTransport implements Disposable {
     const shared = { router, clients, clock, logger, watch: guard.watch.bind(guard) };
     this.budget = new ConnectionBudget(clock);
     this.answers = new AnswerLimits(times.unreadAnswerMs);
-    this.webSockets = new WebSocketTransport(shared);
+    this.webSockets = new WebSocketTransport({ ...shared, unfinished: this.unfinished });
     this.eventStreams = new EventStreams(shared);
     this.routes = this.createRoutes();
     this.server = createListener(options.tls?.identity, times);
@@ -201,7 +209,7 @@ export class HttpTransport implements Disposable {
     const isCall = path.startsWith('/api/') && request.method === 'POST';
     if (isCall) {
       // The router counts it, since some methods are free.
-      await callMethod(exchange, bearer, this.options);
+      await callMethod(exchange, bearer, { ...this.options, unfinished: this.unfinished });
       return;
     }
     this.admit(bearer, path);
@@ -224,15 +232,34 @@ export class HttpTransport implements Disposable {
     // Node has taken its own listener off, and an error that nobody hears ends the process.
     const onError = (): void => void socket.destroy();
     socket.on('error', onError);
-    await this.answers.allSent(socket);
+    const rest = this.answers.allSent(socket) ? head : await this.waitForAnswers(socket, head);
     if (socket.destroyed) return;
+    // The parser that has read the request leaves the time that it gives a client for the next one.
+    socket.setTimeout(0);
     const asksForMore = request.method === 'CONNECT' || request.headers.upgrade?.toLowerCase() === 'websocket';
     if (asksForMore) {
-      await this.openWebSocket(request, head);
+      await this.openWebSocket(request, rest);
       return;
     }
     socket.off('error', onError);
-    serveWithoutUpgrade(this.server, request, head);
+    serveWithoutUpgrade(this.server, request, rest);
+  }
+
+  /** Gives what has come meanwhile, behind `head`. Who goes away while answers are made is noticed, as at any other time. */
+  private async waitForAnswers(socket: Socket, head: Buffer): Promise<Buffer> {
+    const pieces = [head];
+    let bytes = head.length;
+    const onData = (piece: Buffer): void => {
+      pieces.push(piece);
+      bytes += piece.length;
+      if (bytes > maxEarlyBytes) socket.pause();
+    };
+    const onEnd = (): void => void socket.destroy();
+    socket.on('data', onData).once('end', onEnd);
+    await this.answers.untilAllSent(socket);
+    socket.off('data', onData).off('end', onEnd);
+    socket.pause();
+    return Buffer.concat(pieces);
   }
 
   private async openWebSocket(request: http.IncomingMessage, head: Buffer): Promise<void> {
@@ -241,8 +268,10 @@ export class HttpTransport implements Disposable {
       const shown = upgradeRequestOf(request);
       const refusal = this.options.guard.checkAddress(shown) ?? (await this.authenticate(request, shown));
       if ('reason' in refusal) refuseUpgrade(request, refusal);
-      else if (targetOf(request).path === '/ws') this.webSockets.accept(request, socket, head, refusal);
-      else {
+      else if (targetOf(request).path === '/ws') {
+        this.webSockets.accept(request, socket, head, refusal);
+        socket.resume();
+      } else {
         this.admit(refusal, targetOf(request).path);
         const nothing = { reason: 'NotFound', message: 'WebSockets are opened at /ws.' } as const;
         refuseUpgrade(request, request.method === 'CONNECT' ? useMethod('GET') : nothing);

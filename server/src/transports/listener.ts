@@ -60,4 +60,5 @@ export function serveWithoutUpgrade(listener: Listener, request: http.IncomingMe
   socket.unshift(Buffer.concat([again, head]));
   const stream: Duplex = socket;
   listener.emit(listener instanceof https.Server ? 'secureConnection' : 'connection', stream);
+  socket.resume();
 }

@@ -3,18 +3,10 @@ import type { WebSocket } from 'ws';
 import type { Clock } from '../base/clock.ts';
 import { toDisposable, type Disposable } from '../base/disposable.ts';
 import type { Bearer } from '../base/door.ts';
+import type { ByteBudget } from './byteBudget.ts';
 
-/** How much of messages may wait for their rest, and for how long. */
-export interface UnfinishedLimits {
-  /** As long as a body. */
-  readonly ms: number;
-  /** Of all WebSockets of the owner's token. */
-  readonly bytesOfOwner: number;
-  /** Of all WebSockets of any other one. */
-  readonly bytesOfGuest: number;
-}
-
-const defaultLimits: UnfinishedLimits = { ms: 30_000, bytesOfOwner: 256 * 1024 * 1024, bytesOfGuest: 32 * 1024 * 1024 };
+/** As long as a body. */
+const maxMs = 30_000;
 /** A ping or pong has two bytes and a mask of four before its data. */
 const controlHeaderBytes = 6;
 
@@ -24,12 +16,11 @@ const controlHeaderBytes = 6;
  */
 export class UnfinishedMessages {
   private readonly clock: Clock;
-  private readonly limits: UnfinishedLimits;
-  private readonly bytesByToken = new Map<string, number>();
+  private readonly budget: ByteBudget;
 
-  constructor(clock: Clock, limits = defaultLimits) {
+  constructor(clock: Clock, budget: ByteBudget) {
     this.clock = clock;
-    this.limits = limits;
+    this.budget = budget;
   }
 
   /** Calls `onExceeded` where `socket`, which is spoken over `stream`, has gone over a limit, until it is disposed. */
@@ -37,14 +28,13 @@ export class UnfinishedMessages {
     { stream, socket, bearer }: { readonly stream: Socket; readonly socket: WebSocket; readonly bearer: Bearer },
     onExceeded: (why: string) => void,
   ): Disposable {
-    const max = bearer.isOwner ? this.limits.bytesOfOwner : this.limits.bytesOfGuest;
     let finished = stream.bytesRead;
     let counted = 0;
     let timer: Disposable | undefined;
     const count = (bytes: number): void => {
-      this.add(bearer.tokenId, bytes - counted);
+      this.budget.add(bearer, bytes - counted);
       counted = bytes;
-      if (bytes > 0) timer ??= this.clock.after(this.limits.ms, () => onExceeded('A message took too long to arrive.'));
+      if (bytes > 0) timer ??= this.clock.after(maxMs, () => onExceeded('A message took too long to arrive.'));
       else {
         timer?.dispose();
         timer = undefined;
@@ -52,8 +42,7 @@ export class UnfinishedMessages {
     };
     const onData = (): void => {
       count(Math.max(0, stream.bytesRead - finished));
-      const ofToken = this.bytesByToken.get(bearer.tokenId) ?? 0;
-      if (counted > 0 && ofToken > max) {
+      if (counted > 0 && this.budget.isExceededBy(bearer)) {
         onExceeded('Too much of messages that are not complete waits for this token.');
       }
     };
@@ -73,11 +62,5 @@ export class UnfinishedMessages {
       socket.off('message', onMessage).off('ping', onControl).off('pong', onControl);
       count(0);
     });
-  }
-
-  private add(tokenId: string, bytes: number): void {
-    const sum = (this.bytesByToken.get(tokenId) ?? 0) + bytes;
-    if (sum > 0) this.bytesByToken.set(tokenId, sum);
-    else this.bytesByToken.delete(tokenId);
   }
 }

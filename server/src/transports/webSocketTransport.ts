@@ -10,43 +10,55 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import { CodedError, type ErrorReason } from '../../protocol/errors.ts';
 import type { ParamsOf } from '../../protocol/contract.ts';
 import { ClosedEvent } from '../base/closedEvent.ts';
-import type { Clock } from '../base/clock.ts';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import type { Bearer } from '../base/door.ts';
 import type { Client } from '../base/handlers.ts';
 import type { Router } from '../rpc/router.ts';
+import { ByteBudget, type ByteLimits } from './byteBudget.ts';
+import { closeCodes } from './closeCodes.ts';
 import type { StayingClientsOptions } from './door.ts';
+import { Heartbeat } from './heartbeat.ts';
 import { abortControllerOf, asResponse, requestOf } from './jsonRpcPeer.ts';
 import { encodeOutputFrame } from './terminalFrame.ts';
 import { UnfinishedMessages } from './unfinishedMessages.ts';
 import { handshakeRefusal, refuseUpgrade } from './upgradeRefusal.ts';
-import { closeCodes, WebSocketReader, WebSocketWriter } from './webSocketChannel.ts';
+import { WebSocketReader } from './webSocketReader.ts';
+import { WebSocketWriter } from './webSocketWriter.ts';
 import { bytesToBase64 } from './wireBytes.ts';
 
 /** What a browser names among its subprotocols beside `bearer.<token>`; the one that is answered. */
 export const subprotocol = 'ai-dev-assistant.v1';
 
-const maxMessageBytes = 4 * 1024 * 1024;
-const pingEveryMs = 20_000;
+const mib = 1024 * 1024;
+const maxMessageBytes = 4 * mib;
 /** Who is sent away has this long to answer. */
 const goodbyeMs = 1_000;
 const tokenHasEnded = 'The token does not hold any more.';
 /** Requests of one client that are being answered; the next one is refused. */
 const maxInFlight = 256;
 
+/** What may wait for the clients of each token. */
+const waitingLimits: ByteLimits = { ofOwner: 512 * mib, ofGuest: 64 * mib, ofGuests: 256 * mib };
+
+export interface WebSocketTransportOptions extends StayingClientsOptions {
+  /** What is held of messages that are not complete. */
+  readonly unfinished: ByteBudget;
+}
+
 /**
  * JSON-RPC 2.0 over WebSocket: one text frame a message, terminal output as binary frames. Nothing is compressed, since a
  * small frame can unpack to a large one. Who does not answer a ping until the next one is cut off.
  */
 export class WebSocketTransport implements Disposable {
-  private readonly options: StayingClientsOptions;
+  private readonly options: WebSocketTransportOptions;
   private readonly server: WebSocketServer;
   private readonly unfinished: UnfinishedMessages;
+  private readonly waiting = new ByteBudget(waitingLimits);
   private nextClient = 0;
 
-  constructor(options: StayingClientsOptions) {
+  constructor(options: WebSocketTransportOptions) {
     this.options = options;
-    this.unfinished = new UnfinishedMessages(options.clock);
+    this.unfinished = new UnfinishedMessages(options.clock, options.unfinished);
     this.server = new WebSocketServer({
       noServer: true,
       clientTracking: true,
@@ -85,9 +97,13 @@ export class WebSocketTransport implements Disposable {
     const { router, clients, watch } = this.options;
     const id = `webSocket-${++this.nextClient}`;
     const logger = this.options.logger.child({ client: id });
-    const writer = new WebSocketWriter(socket, logger);
-    const admitsCancellation = (): boolean => router.admitsNotification(client, '$/cancelRequest');
-    const reader = new WebSocketReader({ socket, writer, admitsCancellation });
+    const writer = new WebSocketWriter({ socket, bearer, waiting: this.waiting, logger });
+    const reader = new WebSocketReader({
+      socket,
+      writer,
+      admitsText: (chars) => bearer.isOwner || router.admitsText(client, chars),
+      admitsNotification: (method) => router.admitsNotification(client, method),
+    });
     const connection = createMessageConnection(reader, writer, silent);
     const closed = new ClosedEvent((error) => logger.error('A listener for a closed client failed', { error }));
     const client = createClient({ id, bearer, connection, writer, closed });
@@ -99,7 +115,7 @@ export class WebSocketTransport implements Disposable {
       connection.dispose();
     };
     socket.on('ping', (data) => writer.pong(data));
-    socket.on('error', (error) => logger.info('A WebSocket failed', { detail: error.message }));
+    socket.on('error', (error) => logger.debug('A WebSocket failed', { detail: error.message }));
     socket.once('close', (code) => {
       logger.debug('A WebSocket was closed', { code });
       leave();
@@ -177,37 +193,6 @@ function answerRequests(connection: MessageConnection, { router, client, mayCall
 
 /** The library's own log lines say nothing that is not told otherwise. */
 const silent = { error: () => undefined, warn: () => undefined, info: () => undefined, log: () => undefined };
-
-/** Ends a connection whose other end does not answer. */
-class Heartbeat implements Disposable {
-  private readonly socket: WebSocket;
-  private readonly clock: Clock;
-  private hasAnswered = true;
-  private timer: Disposable;
-
-  constructor(socket: WebSocket, clock: Clock) {
-    this.socket = socket;
-    this.clock = clock;
-    for (const sign of ['pong', 'message']) socket.on(sign, () => (this.hasAnswered = true));
-    this.timer = this.schedule();
-  }
-
-  dispose(): void {
-    this.timer.dispose();
-  }
-
-  private schedule(): Disposable {
-    return this.clock.after(pingEveryMs, () => {
-      if (!this.hasAnswered) {
-        this.socket.terminate();
-        return;
-      }
-      this.hasAnswered = false;
-      this.socket.ping();
-      this.timer = this.schedule();
-    });
-  }
-}
 
 function createClient(parts: {
   readonly id: string;

@@ -4,6 +4,7 @@ const guard = 'The guard of the doors';
 const tokens = 'The tokens of a data folder';
 const router = 'The router';
 const staying = 'test/security/stayingClients.test.ts';
+const pipelined = 'test/security/pipelinedCalls.test.ts';
 const tokenEnd = "stream.end('Unauthenticated', 'The token does not hold any more.')";
 const secret = '!record || !isRight || this.hasEnded(record)';
 
@@ -69,7 +70,8 @@ export const doorCanaries: readonly GuardCanary[] = [
       'const timer = this.clock.after(2 ** 31,',
       'answers TimedOut',
     ],
-    ['namePattern.test(what) ? what :', 'what ||', 'control characters'],
+    ['namePattern.test(what) ? what :', 'what ||', 'no name of a method'],
+    ["text.replace(/[\\p{Cc}\\p{Cf}]/gu, '\\u{fffd}')", 'text', 'control characters'],
   ]),
   ...guardsOf('server/src/rpc/paramsGuard.ts', 'test/unit/rpc/router.test.ts', [
     ['if (depth > maxNesting) throw', 'if (depth > 1e9) throw', 'could harm'],
@@ -98,6 +100,7 @@ export const doorCanaries: readonly GuardCanary[] = [
     ['|| this.open.size > all', '', 'all places are taken'],
     ['this.strangers.size > strangers ||', '', 'strangers are too many'],
     ['&& all < this.limits.ofGuests', '', 'all guests together'],
+    ['this.leave(connection);\n    connection.bearer = bearer;', 'connection.bearer = bearer;', 'shown last'],
   ]),
   ...guardsOf('server/src/transports/httpTransport.ts', 'test/security/doorLimits.test.ts', [
     ['this.admit(bearer, path);', '', 'count'],
@@ -107,23 +110,67 @@ export const doorCanaries: readonly GuardCanary[] = [
   ]),
   ...guardsOf('server/src/transports/unfinishedMessages.ts', 'test/unit/transports/unfinishedMessages.test.ts', [
     ["onExceeded('A message took too long to arrive.')", 'undefined', 'half a minute'],
-    ['ofToken > max', 'ofToken < 0', 'all WebSockets of a guest'],
-    ['bearer.isOwner ? this.limits.bytesOfOwner :', 'bearer.isOwner ? Infinity :', 'all WebSockets of a guest'],
+    ['this.budget.isExceededBy(bearer)', 'false', 'all WebSockets of a guest'],
     ['finished += controlHeaderBytes + data.length;', 'finished = stream.bytesRead;', 'between pings'],
   ]),
   ...guardsOf('server/src/transports/webSocketTransport.ts', 'test/security/doorLimits.test.ts', [
     ['this.sendAway(socket, closeCodes.tryAgainLater, why)', 'undefined', 'unfinished messages'],
   ]),
   ...guardsOf('server/src/transports/webSocketTransport.ts', staying, [
-    ['if (!this.hasAnswered) {', 'if (this.hasAnswered === undefined) {', 'are pinged'],
     ['if (inFlight >= maxInFlight) {', 'if (inFlight < 0) {', 'may have 256'],
     ['reader.stop();', '', 'behind the end'],
     ["if (!mayCall()) return refuse('Unauthenticated', tokenHasEnded);", '', 'behind the end'],
-    ["router.admitsNotification(client, '$/cancelRequest')", 'true', 'take calls back'],
+    ['bearer.isOwner || router.admitsText(client, chars)', 'true', 'so many long messages'],
+    ['router.admitsNotification(client, method)', 'true', 'take calls back'],
   ]),
-  ...guardsOf('server/src/transports/webSocketChannel.ts', staying, [
-    ['if (socket.bufferedAmount > maxBufferedBytes) {', 'if (socket.bufferedAmount < 0) {', 'lose their WebSocket'],
-    ['&& !writer.takeAsked(message.id)', '&& writer.takeAsked(message.id)', 'what nobody asked'],
+  ...guardsOf('server/src/transports/heartbeat.ts', staying, [
+    ['if (!this.hasAnswered) {', 'if (this.hasAnswered === undefined) {', 'are pinged'],
+  ]),
+  ...guardsOf('server/src/transports/webSocketWriter.ts', staying, [
+    ['bufferedAmount > maxBufferedBytes ||', '', 'lose their WebSocket'],
+    ['waiting.isExceededBy(bearer)', 'false', 'fill the memory'],
+    ['if (this.pongWaits) {', 'if (this.pongWaits === undefined) {', 'of the pings'],
+  ]),
+  ...guardsOf('server/src/transports/webSocketReader.ts', staying, [
+    [
+      'if (writer.asked.end(id)) callback(message);',
+      'if (method === undefined) callback(message);',
+      'what nobody asked',
+    ],
+    [
+      'if (writer.requests.begin(id)) callback(message);',
+      'if (id !== undefined) callback(message);',
+      'one answer for each',
+    ],
+    ["(admitsNotification(method) && method === '$/cancelRequest')", 'true', 'whatever they notify'],
+  ]),
+  ...guardsOf('server/src/transports/jsonRpcMessage.ts', staying, [
+    [
+      "id !== undefined && typeof id !== 'string' && !Number.isFinite(id)",
+      "typeof id === 'object' && id",
+      'id of null',
+    ],
+    [
+      "if (method !== undefined && typeof method !== 'string') return 'A method must be a string.';",
+      '',
+      'that is no name',
+    ],
+  ]),
+  ...guardsOf('server/src/transports/byteBudget.ts', 'test/unit/transports/unfinishedMessages.test.ts', [
+    ['if (isOwner) return sum > this.limits.ofOwner;', 'if (isOwner) return false;', 'all WebSockets of a guest'],
+    ['|| (sum > 0 && this.ofGuests > this.limits.ofGuests)', '', 'all guests'],
+  ]),
+  ...guardsOf('server/src/transports/httpCalls.ts', pipelined, [
+    ['if (unfinished.isExceededBy(bearer)) throw tooMuchAtOnce();', '', 'hold 32 MiB'],
+    ['unfinished.add(bearer, -bytes);', '', 'hold 32 MiB'],
+  ]),
+  ...guardsOf('server/src/transports/httpTransport.ts', pipelined, [
+    ["socket.on('data', onData).once('end', onEnd);", "socket.on('data', onData);", 'end with their client'],
+    ['if (bytes > maxEarlyBytes) socket.pause();', '', 'far ahead'],
+    ['socket.setTimeout(0);', '', 'offers another protocol, behind'],
+  ]),
+  ...guardsOf('server/src/transports/answerLimits.ts', pipelined, [
+    ["response.prependOnceListener('finish', () => socket.setTimeout(0));", '', 'takes long behind another'],
   ]),
   ...guardsOf('server/src/transports/eventStream.ts', staying, [
     [

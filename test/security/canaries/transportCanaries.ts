@@ -15,11 +15,7 @@ export const transportCanaries: readonly GuardCanary[] = [
       'await this.authenticate(request, shown)',
       'before there is a WebSocket',
     ],
-    [
-      "if (targetOf(request).path === '/ws') this.webSockets",
-      "if (targetOf(request).path !== '') this.webSockets",
-      'before there is a WebSocket',
-    ],
+    ["if (targetOf(request).path === '/ws') {", "if (targetOf(request).path !== '') {", 'before there is a WebSocket'],
   ]),
   ...guardsOf('server/src/transports/httpTransport.ts', 'test/security/scopes.test.ts', [
     [
@@ -34,7 +30,7 @@ export const transportCanaries: readonly GuardCanary[] = [
     ],
   ]),
   ...guardsOf('server/src/transports/httpTransport.ts', http, [
-    ['await this.answers.allSent(socket);', '', 'in its order'],
+    ['this.answers.allSent(socket) ? head :', 'head.length >= 0 ? head :', 'in its order'],
   ]),
   ...guardsOf('server/src/transports/door.ts', http, [
     ['subprotocols: [],', "subprotocols: [String(request.headers['sec-websocket-protocol'])],", 'only from who asks'],
@@ -63,20 +59,13 @@ export const transportCanaries: readonly GuardCanary[] = [
     ['maxPayload: maxMessageBytes,', '', 'above 4 MiB'],
     ['leave();\n          this.sendAway(socket, closeCodes.policy, tokenHasEnded);', '', 'revoked'],
   ]),
-  ...guardsOf('server/src/transports/webSocketChannel.ts', 'test/security/crowdedDoor.test.ts', [
-    ['if (socket.bufferedAmount <= maxBufferedBytes) {', 'if (socket.bufferedAmount >= 0) {', 'a small ping'],
-  ]),
-  ...guardsOf('server/src/transports/webSocketChannel.ts', webSocket, [
+  ...guardsOf('server/src/transports/webSocketReader.ts', webSocket, [
     [
       "if (isBinary) socket.close(closeCodes.unsupportedData, 'Send messages as text.');\n      else",
       '',
       'binary frames',
     ],
-    [
-      'if (this.malformed <= maxMalformed) return false;',
-      'if (this.malformed > 0) return false;',
-      'closes when it is too much',
-    ],
+    ['if (this.malformed > maxMalformed) {', 'if (this.malformed < 0) {', 'closes when it is too much'],
   ]),
   ...guardsOf('server/src/transports/eventStreams.ts', events, [
     ["stream.end('Unauthenticated', 'The token does not hold any more.')", 'undefined', 'revoked'],

@@ -256,12 +256,25 @@ describe('The router', () => {
     }
   });
 
-  it('gives a name that is not known back with its control characters replaced, and not more of it than helps', async () => {
+  it('says nothing of what looks like no name of a method, and gives a name back', async () => {
     const { router } = createRouter({});
+    for (const name of ['no/such', '$/no.such', 'a-b_c/d1']) {
+      const answer = await router.request(client, name, {}, never);
+      assert.ok('error' in answer && answer.error.message.includes(`"${name}"`), name);
+    }
     const answer = await router.request(client, `a\x1b]0;b\x07\u202ec${'d'.repeat(1_000)}`, {}, never);
     assert.ok('error' in answer);
-    assert.doesNotMatch(answer.error.message, /[\p{Cc}\p{Cf}]/u);
+    assert.doesNotMatch(answer.error.message, /[\p{Cc}\p{Cf}]|dd/u);
     assert.ok(answer.error.message.length < 200);
+  });
+
+  it('names a key that is too many with its control characters replaced, and not more of it than helps', async () => {
+    const { router } = createRouter({ 'server/capabilities': () => ({ methods: [] }) });
+    const params = { [`a\x1b]0;b\x07\u202ec${'d'.repeat(1_000)}`]: 1 };
+    const answer = await router.request(client, 'server/capabilities', params, never);
+    assert.ok('error' in answer);
+    assert.match(answer.error.message, /"a\ufffd]0;b\ufffd\ufffdcdd/);
+    assert.ok(answer.error.message.length < 600);
   });
 
   it('counts what it does not know, so that to guess names is not free', async () => {

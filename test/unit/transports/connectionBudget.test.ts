@@ -74,6 +74,17 @@ describe('The budget of connections', () => {
     await openAs(guest('a'));
   });
 
+  it('leaves a connection with the token that it was let in with where another one has no room', async () => {
+    const shared = await openAs(guest('a'));
+    await openAs(guest('b'));
+    await openAs(guest('b'));
+    for (let round = 0; round < 3; round++) assert.equal(budget.recognize(shared, guest('b')), false);
+    assert.equal(budget.strangerOn(shared), undefined);
+    // All places of guests are taken, and that of the first one is still its own.
+    assert.equal(budget.recognize(await open(), guest('c')), false);
+    assert.equal(budget.recognize(shared, guest('a')), true);
+  });
+
   it('counts a connection for the token that was shown last', async () => {
     const socket = await openAs(guest('a'));
     await openAs(guest('a'));

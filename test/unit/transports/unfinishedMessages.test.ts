@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { Bearer } from '../../../server/src/base/door.ts';
 import type { Disposable } from '../../../server/src/base/disposable.ts';
+import { ByteBudget } from '../../../server/src/transports/byteBudget.ts';
 import { UnfinishedMessages } from '../../../server/src/transports/unfinishedMessages.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
 import { waitFor } from '../../support/waitFor.ts';
@@ -25,13 +26,15 @@ describe('What waits of unfinished messages', () => {
   let clock: FakeClock;
   let listener: Server;
   let webSockets: WebSocketServer;
+  let budget: ByteBudget;
   let unfinished: UnfinishedMessages;
   const pairs: Pair[] = [];
   const watches: Disposable[] = [];
 
   beforeEach(async () => {
     clock = new FakeClock();
-    unfinished = new UnfinishedMessages(clock, { ms: 30_000, bytesOfOwner: 10_000, bytesOfGuest: 1_000 });
+    budget = new ByteBudget({ ofOwner: 10_000, ofGuest: 1_000, ofGuests: 2_500 });
+    unfinished = new UnfinishedMessages(clock, budget);
     listener = createServer();
     webSockets = new WebSocketServer({ noServer: true });
     listener.listen(0, '127.0.0.1');
@@ -103,6 +106,20 @@ describe('What waits of unfinished messages', () => {
     assert.equal(own.exceeded.length, 0);
     await part(own, 200);
     assert.equal(own.exceeded.length, 1);
+  });
+
+  it('counts for all guests together, too', async () => {
+    const pairs = [await open(guest), await open(other), await open({ ...guest, tokenId: 'third' }), await open(owner)];
+    for (const pair of pairs.slice(0, 2)) await part(pair, 900);
+    assert.deepEqual(
+      pairs.map(({ exceeded }) => exceeded.length),
+      [0, 0, 0, 0],
+    );
+    for (const pair of pairs.slice(2)) await part(pair, 900);
+    assert.deepEqual(
+      pairs.map(({ exceeded }) => exceeded.length),
+      [0, 0, 1, 0],
+    );
   });
 
   it('counts between pings, which are no part of it', async () => {

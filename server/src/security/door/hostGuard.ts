@@ -16,7 +16,7 @@ export interface GuardRules {
 }
 
 const loopbackHosts = ['127.0.0.1', 'localhost', '[::1]'];
-const hostPattern = /^(\[[\da-f:.]+\]|[\w.-]+?)\.?(?::(\d{1,5}))?$/i;
+const hostPattern = /^(\[[\da-f:.]+\]|[\w.-]+?)\.?(?::(0|[1-9]\d{0,4}))?$/i;
 const defaultPorts = { http: 80, https: 443 };
 
 /**
