@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { AbstractMessageReader, type DataCallback, type Disposable, type Message } from 'vscode-jsonrpc/node';
+import { AbstractMessageReader, type DataCallback, type Disposable } from 'vscode-jsonrpc/node';
 import type { Logger } from '../base/logger.ts';
 import { readFrames } from '../rpc/frameReader.ts';
 import type { FrameWriter } from './frameWriter.ts';
@@ -48,7 +48,7 @@ export class GuardedMessageReader extends AbstractMessageReader {
     const isRepeated =
       message.method !== undefined && message.id !== undefined && !this.writer.requests.begin(message.id);
     if (isRepeated) void this.refuse(repeatedId());
-    else callback(message as Message);
+    else callback(message);
   }
 
   /** Never rejects: a peer that has gone cannot be told anything. */

@@ -52,6 +52,7 @@ describe('The server on stdin and stdout', () => {
     ['a method that is no string', '{"jsonrpc":"2.0","id":42,"method":5}', 42, 'InvalidRequest'],
     ['another version of JSON-RPC', '{"jsonrpc":"1.0","id":43,"method":"server/health"}', 43, 'InvalidRequest'],
     ['an id that is an object', '{"jsonrpc":"2.0","id":{},"method":"server/health"}', null, 'InvalidRequest'],
+    ['an id of null', '{"jsonrpc":"2.0","id":null,"method":"server/health","params":{}}', null, 'InvalidRequest'],
     ['an unknown method', '{"jsonrpc":"2.0","id":44,"method":"nosuch/method","params":{}}', 44, 'UnknownMethod'],
     ['an extra key', '{"jsonrpc":"2.0","id":45,"method":"server/health","params":{"x":1}}', 45, 'InvalidParams'],
     [
@@ -96,6 +97,25 @@ describe('The server on stdin and stdout', () => {
     server.child.stdin?.end();
     await server.exit();
     assert.equal(server.child.exitCode, 0);
+  });
+
+  it('answers one request for each id, says so of the others, and nothing to an error that answers nothing', async () => {
+    await server.initialize();
+    // In one piece, so that none is answered before all have come.
+    const frames = [70, '70', 70].map((id) => {
+      const body = JSON.stringify({ jsonrpc: '2.0', id, method: 'server/health', params: {} });
+      return `Content-Length: ${body.length}\r\n\r\n${body}`;
+    });
+    server.sendBytes(frames.join(''));
+    server.sendBody('{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"what was that?"}}');
+    assert.equal((await server.answerTo(70)).error, undefined);
+    assert.equal((await server.request('server/health', {})).error, undefined);
+    const others = server.messages.filter(({ id }) => id === null);
+    assert.deepEqual(
+      others.map(({ error }) => error?.data?.reason),
+      ['InvalidRequest', 'InvalidRequest'],
+    );
+    assert.equal(server.messages.filter(({ id }) => String(id) === '70').length, 1);
   });
 
   it('ends where more than 64 MiB wait for a client that does not read', async () => {
