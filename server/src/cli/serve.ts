@@ -124,9 +124,6 @@ async function openTlsFiles(
   return TlsFiles.open({ certFile: tlsCert, keyFile: tlsKey, hosts, clock: systemClock, logger });
 }
 
-/** What a stranger sends is looked through for secrets before it is kept, which takes time. */
-const maxTextChars = 256;
-
 /** What the audit log is told of a request that did not come in. Whatever token it showed is not told. */
 function refusalEvent(reason: ErrorReason, request: DoorRequest): AuditEvent {
   const { hosts, origins, remoteAddress, method, path } = request;
@@ -135,12 +132,8 @@ function refusalEvent(reason: ErrorReason, request: DoorRequest): AuditEvent {
     kind: isAddress ? 'request.refused' : 'authentication.failed',
     outcome: reason,
     by: { kind: 'client', via: 'http', client: remoteAddress },
-    details: {
-      method,
-      path: path.slice(0, maxTextChars),
-      host: hosts.join(', ').slice(0, maxTextChars),
-      origin: origins.join(', ').slice(0, maxTextChars),
-    },
+    details: { method, path, host: hosts.join(', '), origin: origins.join(', ') },
+    isForeign: true,
   };
 }
 

@@ -4,8 +4,9 @@ import type { Disposable } from '../base/disposable.ts';
 import { FloodGate } from '../base/floodGate.ts';
 import type { Logger } from '../base/logger.ts';
 
-/** Of each reason: a client can cause as many refusals as it likes. */
+/** Of each reason and kind of client: a client can cause as many refusals as it likes. */
 const maxRefusalsPerMinute = 10;
+const maxRefusalKinds = 128;
 
 /** An error as it crosses: a code and a sentence that are safe to show, and the data a client acts on. */
 export interface WireError {
@@ -21,23 +22,35 @@ export interface FailedRequest {
   readonly client?: string;
 }
 
+/** Refusals that are counted together where there are many. */
+interface Refused {
+  readonly reason: ErrorReason;
+  /** `http`; undefined where they came from several. */
+  readonly clients: string | undefined;
+}
+
 /** Turns what handlers throw into what may cross the boundary, and writes the log about it. */
 export class ErrorBoundary implements Disposable {
   private readonly logger: Logger;
-  private readonly refusals: FloodGate<ErrorReason>;
+  private readonly refusals: FloodGate<Refused>;
 
   constructor({ logger, clock }: { readonly logger: Logger; readonly clock: Clock }) {
     this.logger = logger;
-    this.refusals = new FloodGate<ErrorReason>({
+    this.refusals = new FloodGate<Refused>({
       maxPerMinute: maxRefusalsPerMinute,
+      maxKinds: maxRefusalKinds,
+      nameOf: ({ reason, clients = '' }) => ({ name: `${reason} ${clients}`, group: reason }),
+      joined: (one, other) => (one.clients === other.clients ? one : { ...one, clients: undefined }),
       clock,
-      tell: ({ kind, more, withinMs }) => logger.info('More requests were refused', { reason: kind, more, withinMs }),
+      tell: ({ kind: { reason, clients }, more, withinMs }) =>
+        logger.info('More requests were refused', { reason, more, withinMs, clients }),
     });
   }
 
   /**
    * A `CodedError` crosses as it is; everything else is written to the log, with its stack, and crosses as `Internal` with
-   * nothing but the correlation id. Of refusals the first ten of a reason in a minute are logged, and how many more there were.
+   * nothing but the correlation id. Of refusals the first ten of a
+   * reason and a kind of client in a minute are logged, and how many more there were.
    */
   toWireError(error: unknown, request: FailedRequest): WireError {
     if (!(error instanceof CodedError)) {
@@ -46,7 +59,7 @@ export class ErrorBoundary implements Disposable {
     }
     const { reason, message, retryable, args, cause } = error;
     if (reason === 'Cancelled') this.logger.debug('Request cancelled', { ...request });
-    else if (this.refusals.admits(reason)) {
+    else if (this.refusals.admits({ reason, clients: kindOf(request.client) })) {
       this.logger.info('Request refused', { ...request, reason, detail: message, error: cause });
     }
     const data = { reason, retryable, correlationId: request.correlationId, ...(args === undefined ? {} : { args }) };
@@ -57,6 +70,11 @@ export class ErrorBoundary implements Disposable {
   dispose(): void {
     this.refusals.dispose();
   }
+}
+
+/** Of `http-12`, which is a client for one call, `http`. */
+function kindOf(client: string | undefined): string | undefined {
+  return client?.replace(/-\d+$/, '');
 }
 
 function internal(correlationId: string): WireError {

@@ -211,6 +211,23 @@ describe('The audit log of a real server', function () {
     for (const secret of [token, server.token]) assert.equal(everything().includes(secret), false);
   });
 
+  it('has it that the token of the folder was replaced, because others could read it, while the server ran', async () => {
+    const server = await HttpServer.start(dataFolder, ['--log-level', 'off']);
+    assert.equal((await server.call('server/health', {})).status, 200);
+    chmodSync(server.tokenFile, 0o644);
+    await waitFor('the old one to hold no more', async () => (await server.call('server/health', {})).status === 401);
+    await server.stop();
+    const told = everything()
+      .split('\n')
+      .filter((line) => line.includes('"kind":"token.changed"'))
+      .map((line) => JSON.parse(line) as AuditEntry);
+    assert.deepEqual(
+      told.map(({ outcome, actor }) => [outcome, actor]),
+      [['replaced', { kind: 'server' }]],
+    );
+    assert.match(String(told[0]?.details['why']), /Other users could read the token’s file/);
+  });
+
   it('is checked by the command line, which names the first bad record and exits with 1', async () => {
     assert.equal((await cli('audit', 'verify')).code, 0, 'nothing was recorded yet');
     const server = await HttpServer.start(dataFolder, ['--log-level', 'off']);

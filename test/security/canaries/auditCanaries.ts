@@ -45,14 +45,14 @@ export const auditCanaries: readonly GuardCanary[] = [
   ]),
   ...guardsOf('server/src/security/audit/auditedText.ts', 'test/unit/security/audit/auditService.test.ts', [
     [
-      'const clean = redactEagerly(text, known).toWellFormed();',
-      'const clean = text.toWellFormed();',
+      'const redacted = redactEagerly(text, known).toWellFormed();',
+      'const redacted = text.toWellFormed();',
       'keeps secrets out',
     ],
     ["if (isSecretKey(key)) return '[redacted]';", '', 'keeps secrets out'],
   ]),
   ...guardsOf('server/src/security/audit/auditChain.ts', 'test/unit/security/audit/auditService.test.ts', [
-    ['...auditedDetails(details, secrets), ...facts', '...details, ...facts', 'keeps secrets out'],
+    ['...auditedDetails(details, { known, isForeign }), ...facts', '...details, ...facts', 'keeps secrets out'],
     ['details: { setting: this.options.setting() } }', 'details: {} }', 'of what it tells of itself'],
   ]),
   ...guardsOf('server/src/security/tokens/tokenHandlers.ts', 'test/unit/security/tokens/tokenHandlers.test.ts', [
@@ -64,8 +64,26 @@ export const auditCanaries: readonly GuardCanary[] = [
     ["if (depth >= maxDepth) return '(too deep)';", '', ''],
     ['if (json.length <= maxDetailsChars) return kept;', 'return kept;', ''],
   ]),
+  ...guardsOf('server/src/security/audit/auditedText.ts', 'test/unit/security/audit/auditedText.test.ts', [
+    ['isForeign ? withoutLongRuns(redacted) : redacted', 'redacted', 'of a stranger'],
+    ['isForeign ? Math.min(maxChars, maxForeignChars) : maxChars', 'maxChars', 'of a stranger'],
+    ['${cutBetweenRuns(clean, most).toWellFormed()}…', '${clean.slice(0, most).toWellFormed()}…', 'that nobody knows'],
+  ]),
+  ...guardsOf('server/src/security/audit/auditService.ts', 'test/unit/security/audit/auditService.test.ts', [
+    ["name: `${group} ${actor.token ?? ''}`", 'name: group', 'with a token of its own'],
+    ['const group = `${kind} ${outcome}`;', 'const group: string = kind;', 'with a token of its own'],
+  ]),
+  {
+    file: 'server/src/cli/serve.ts',
+    guard: 'isForeign: true,',
+    without: '',
+    isBundled: true,
+    tests: 'test/security/strayedToken.test.ts',
+    grep: 'in part',
+  },
   ...guardsOf('server/src/base/floodGate.ts', 'test/unit/security/audit/auditService.test.ts', [
     ['if (window.admitted < this.options.maxPerMinute) {', 'if (window.admitted >= 0) {', 'by the thousand'],
+    ['this.windows.size < maxKinds ?', 'this.windows.size < Infinity ?', 'more tokens than'],
   ]),
   ...guardsOf('server/src/security/audit/appendedFile.ts', 'test/unit/security/audit/appendedFile.test.ts', [
     ['if (durable) await this.file.datasync();', '', ''],

@@ -42,7 +42,7 @@ export const doorCanaries: readonly GuardCanary[] = [
   ...guardsOf('server/src/security/tokens/tokenFile.ts', 'test/unit/security/tokens/tokenFile.test.ts', [
     ['constants.O_NOFOLLOW | constants.O_NONBLOCK', 'constants.O_NONBLOCK', 'a link'],
     [
-      "return 'Other users could read the token file, so there is a new token; clients must read it again.';",
+      "return 'Other users could read the token’s file, so there is a new token; clients must read it again.';",
       'return undefined;',
       'others could read',
     ],
@@ -84,7 +84,7 @@ export const doorCanaries: readonly GuardCanary[] = [
       'message: String(error)',
       'masks a handler',
     ],
-    ['this.refusals.admits(reason)', 'true', 'logs ten refusals'],
+    ['this.refusals.admits({ reason, clients: kindOf(request.client) })', 'true', 'logs ten refusals'],
   ]),
   ...guardsOf('server/src/rpc/rateLimiter.ts', 'test/unit/rpc/rateLimiter.test.ts', [
     ["if (client.kind === 'http') budgets.push(httpCalls);", '', 'over HTTP'],

@@ -31,4 +31,10 @@ export const tokenCanaries: readonly GuardCanary[] = [
   ...guardsOf('server/src/security/tokens/recordReader.ts', 'test/unit/security/tokens/tokenStore.test.ts', [
     ['onRepaired(repair);', '', 'told and said once'],
   ]),
+  ...guardsOf('server/src/base/redaction.ts', 'test/unit/base/redaction.test.ts', [
+    ['.replace(ownToken, replacement)', '', 'of our own form'],
+  ]),
+  ...guardsOf('server/src/rpc/errorBoundary.ts', 'test/unit/rpc/errorBoundary.test.ts', [
+    ['name: `${reason} ${clients}`', 'name: reason', 'one kind of client'],
+  ]),
 ];

@@ -44,6 +44,13 @@ describe('What is kept out of texts', () => {
     });
   }
 
+  it('is a token of our own form, also in the middle of a word', () => {
+    const token = `ada_0123456789abcdef_${'Zq3-_Vt8L'.repeat(5).slice(0, 43)}`;
+    for (const before of ['', ' ', 'x', '-', '_', 'é']) {
+      assert.equal(redact(`${before}${token}`), `${before}[redacted]`);
+    }
+  });
+
   it('is what was hidden by its value, in a log line too and in those of a child', () => {
     const lines: string[] = [];
     const hidden = new HiddenValues();

@@ -32,6 +32,7 @@ export interface RecordSource {
   readonly correlationId?: string | undefined;
   /** From wherever they come: secrets are taken out, and what is too long is cut. */
   readonly details?: Readonly<Record<string, unknown>>;
+  readonly isForeign?: boolean;
   /** What the chain makes of itself, such as hashes and names of its files, and must stand there unchanged. */
   readonly facts?: OpeningDetails | WitnessDetails;
 }
@@ -76,10 +77,11 @@ export class AuditChain {
   }
 
   /** The one way to make a record: whatever comes from elsewhere is cleaned of secrets here. */
-  draft({ kind, at, outcome, actor = serverActor, correlationId, details = {}, facts }: RecordSource): RecordDraft {
-    const secrets = this.options.knownSecrets();
-    const kept = { ...auditedDetails(details, secrets), ...facts };
-    return { at, kind, outcome, actor: keptActor(actor, secrets), correlationId, details: kept };
+  draft({ kind, at, outcome, actor = serverActor, correlationId, ...source }: RecordSource): RecordDraft {
+    const { details = {}, isForeign = false, facts } = source;
+    const known = this.options.knownSecrets();
+    const kept = { ...auditedDetails(details, { known, isForeign }), ...facts };
+    return { at, kind, outcome, actor: keptActor(actor, known), correlationId, details: kept };
   }
 
   /** Appends records; they are durable once this resolves. Never called again before it has settled. */
@@ -170,11 +172,11 @@ export class AuditChain {
   }
 }
 
-function keptActor(actor: AuditActor, secrets: readonly string[]): AuditActor {
+function keptActor(actor: AuditActor, known: readonly string[]): AuditActor {
   const entries = Object.entries(actor) as [string, string][];
   return {
     ...actor,
-    ...Object.fromEntries(entries.map(([key, value]) => [key, auditedText(value, secrets, maxNameChars)])),
+    ...Object.fromEntries(entries.map(([key, value]) => [key, auditedText(value, { known }, maxNameChars)])),
   };
 }
 

@@ -46,6 +46,8 @@ export interface AuditEvent {
   readonly by?: AuditActor;
   /** Facts, as JSON. Secrets are taken out, and what is too long is cut, before anything is kept. */
   readonly details?: Readonly<Record<string, unknown>>;
+  /** The details are the words of somebody who was not let in: less of them is kept, and nothing that could be a token. */
+  readonly isForeign?: boolean;
 }
 
 /** Who did it: a person or a program by way of `via`, an agent on behalf of one, or the server by itself. */

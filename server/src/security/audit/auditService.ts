@@ -16,8 +16,10 @@ const maxBatch = 256;
 const waitLimitMs = 10_000;
 const closeLimitMs = 10_000;
 const probeEveryMs = 5_000;
-/** Of each kind that a stranger can cause. */
+/** Of what a stranger can cause, with one outcome and one token. */
 const maxAlikePerMinute = 20;
+/** Far more than there are tokens; strangers, who show none, are counted as one. */
+const maxFloods = 512;
 
 interface Waiting {
   readonly draft: RecordDraft;
@@ -30,6 +32,9 @@ interface Missed {
   readonly kinds: Set<AuditKind>;
   readonly since: number;
 }
+
+/** Events that are counted together where there are many. */
+type Alike = Pick<AuditEvent, 'kind' | 'outcome'> & { readonly actor: AuditActor };
 
 export interface AuditServiceOptions {
   readonly chain: AuditChain;
@@ -44,7 +49,7 @@ export interface AuditServiceOptions {
  */
 export class AuditService {
   private readonly options: AuditServiceOptions;
-  private readonly floods: FloodGate<AuditKind>;
+  private readonly floods: FloodGate<Alike>;
   private waiting: Waiting[] = [];
   private draining: Promise<void> | undefined;
   private missed: Missed | undefined;
@@ -56,9 +61,16 @@ export class AuditService {
     this.options = options;
     this.floods = new FloodGate({
       maxPerMinute: maxAlikePerMinute,
+      maxKinds: maxFloods,
+      nameOf: ({ kind, outcome = '', actor }) => {
+        const group = `${kind} ${outcome}`;
+        return { name: `${group} ${actor.token ?? ''}`, group };
+      },
+      joined: (one, other) => ({ ...one, actor: commonActor(one.actor, other.actor) }),
       clock: options.clock,
-      tell: ({ kind, more, withinMs }) => {
-        void this.keep(options.chain.draft({ kind, at: options.clock.now(), details: { alike: more, withinMs } }));
+      tell: ({ kind: alike, more, withinMs }) => {
+        const details = { alike: more, withinMs };
+        void this.keep(options.chain.draft({ ...alike, at: options.clock.now(), details }));
       },
     });
   }
@@ -69,10 +81,18 @@ export class AuditService {
    * resolves at once; where it cannot be kept it is counted, and that is told later.
    */
   async record(event: AuditEvent): Promise<void> {
-    const { waits, floods } = auditKinds[event.kind];
+    const { kind, outcome } = event;
+    const { waits, floods } = auditKinds[kind];
+    const request = currentRequest();
+    const actor = event.by ?? actorOf(request, event.agent);
     // Before anything else: to look through what a stranger has sent costs more than to count it.
-    if (floods && !this.floods.admits(event.kind)) return;
-    const draft = this.draft(event);
+    if (floods && !this.floods.admits({ kind, actor, ...(outcome !== undefined && { outcome }) })) return;
+    const draft = this.options.chain.draft({
+      ...event,
+      at: this.options.clock.now(),
+      actor,
+      correlationId: request?.correlationId,
+    });
     if (waits) await this.within(this.enqueue(draft));
     else void this.keep(draft);
   }
@@ -109,15 +129,6 @@ export class AuditService {
       this.isClosed = true;
       timer.dispose();
     }
-  }
-
-  private draft({ kind, outcome, agent, by, details = {} }: AuditEvent): RecordDraft {
-    const request = currentRequest();
-    return this.options.chain.draft({
-      ...{ at: this.options.clock.now(), kind, outcome, details },
-      actor: by ?? actorOf(request, agent),
-      correlationId: request?.correlationId,
-    });
   }
 
   /** Rejects where the record could not be kept; that is counted already. */
@@ -243,6 +254,14 @@ function actorOf(request: RequestOrigin | undefined, agent: ActingAgent | undefi
     ...(persona !== undefined && { persona }),
     ...(toolCallId !== undefined && { toolCallId }),
   };
+}
+
+/** What is true of both; of two that are nothing alike, that somebody did it. */
+function commonActor(one: AuditActor, other: AuditActor): AuditActor {
+  if (one === other) return one;
+  const facts = Object.entries(other) as [keyof AuditActor, string][];
+  const common = Object.fromEntries(facts.filter(([fact, value]) => one[fact] === value));
+  return { kind: 'client', ...common };
 }
 
 function clientActor({ id, kind, tokenId }: RequestOrigin['client']): AuditActor {

@@ -93,7 +93,7 @@ async function readToken(file: string, repairs: string[]): Promise<string | unde
     const code = errorCode(error);
     if (code === 'ENOENT') return undefined;
     if (code !== 'ELOOP' && code !== 'EACCES' && code !== 'ENXIO') throw error;
-    await discard(file, 'The token file was a link or could not be read, so there is a new token.', repairs);
+    await discard(file, 'The token’s file was a link or could not be read, so there is a new token.', repairs);
     return undefined;
   }
   try {
@@ -102,7 +102,7 @@ async function readToken(file: string, repairs: string[]): Promise<string | unde
     const { bytesRead } = problem === undefined ? await handle.read(buffer, 0, maxFileBytes, 0) : { bytesRead: 0 };
     const token = buffer.toString('latin1', 0, bytesRead).trim();
     if (problem === undefined && tokenPattern.test(token)) return token;
-    await discard(file, problem ?? 'The token file held no token, so there is a new one.', repairs);
+    await discard(file, problem ?? 'The token’s file held no token, so there is a new one.', repairs);
     return undefined;
   } finally {
     await handle.close();
@@ -110,11 +110,11 @@ async function readToken(file: string, repairs: string[]): Promise<string | unde
 }
 
 function problemOf(stats: { isFile(): boolean; uid: number; mode: number }): string | undefined {
-  if (!stats.isFile()) return 'The token file was no regular file, so there is a new token.';
+  if (!stats.isFile()) return 'The token’s file was no regular file, so there is a new token.';
   if (process.platform === 'win32') return undefined;
-  if (stats.uid !== process.geteuid?.()) return 'The token file belonged to another user, so there is a new token.';
+  if (stats.uid !== process.geteuid?.()) return 'The token’s file belonged to another user, so there is a new token.';
   if ((stats.mode & othersMask) === 0) return undefined;
-  return 'Other users could read the token file, so there is a new token; clients must read it again.';
+  return 'Other users could read the token’s file, so there is a new token; clients must read it again.';
 }
 
 async function discard(file: string, why: string, repairs: string[]): Promise<void> {

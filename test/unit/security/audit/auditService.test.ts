@@ -272,6 +272,54 @@ describe('The audit log', () => {
     assert.equal(told.at(-1)?.details['alike'], 4_980);
   });
 
+  it('tells what is refused to somebody with a token of its own, whatever strangers cause', async () => {
+    const clock = new FakeClock(Date.now());
+    const service = audit.server({ clock });
+    const stranger = { kind: 'client', via: 'http', client: '127.0.0.1' } as const;
+    const forbidden = { kind: 'request.refused', outcome: 'Forbidden' } as const;
+    const asked = (tokenId: string) => () =>
+      inRequest({ client: client('http', tokenId), correlationId: 'abc-1' }, () => service.record(forbidden));
+    for (let index = 0; index < 50; index += 1) {
+      await service.record({ kind: 'request.refused', outcome: 'BadHost', by: stranger });
+      await asked('noisy')();
+    }
+    await service.record({ kind: 'request.refused', outcome: 'BadOrigin', by: { ...stranger, client: '::1' } });
+    await asked('quiet')();
+    clock.advance(60_000);
+    await service.dispose();
+    const told = ofKind('request.refused');
+    const of = (outcome: string, token?: string) =>
+      told.filter(
+        (one) => (one as { outcome?: string }).outcome === outcome && (one.actor as { token?: string }).token === token,
+      );
+    assert.deepEqual([of('BadHost').length, of('Forbidden', 'noisy').length], [21, 21]);
+    assert.deepEqual([of('BadOrigin').length, of('Forbidden', 'quiet').length], [1, 1]);
+    const summaries = told.filter(({ details }) => 'alike' in details);
+    assert.deepEqual(
+      summaries.map(({ actor, details }) => [actor, details['alike']]),
+      [
+        [stranger, 30],
+        [{ kind: 'client', via: 'http', client: 'http-1', token: 'noisy' }, 30],
+      ],
+    );
+  });
+
+  it('counts more tokens than it can tell apart together, and says only what is true of all', async () => {
+    const clock = new FakeClock(Date.now());
+    const service = audit.server({ clock });
+    const forbidden = { kind: 'request.refused', outcome: 'Forbidden' } as const;
+    for (let index = 0; index < 600; index += 1) {
+      const by = { kind: 'client', via: 'http', client: `http-${index}`, token: `token${index}` } as const;
+      await service.record({ ...forbidden, by });
+    }
+    clock.advance(60_000);
+    await service.dispose();
+    const told = ofKind('request.refused');
+    assert.equal(told.length, 512 + 20 + 1);
+    assert.deepEqual([told.at(-1)?.actor, told.at(-1)?.details['alike']], [{ kind: 'client', via: 'http' }, 68]);
+    assert.equal((told.at(-1) as { outcome?: string } | undefined)?.outcome, 'Forbidden');
+  });
+
   it('counts a flood before it looks through what was sent', async () => {
     const clock = new FakeClock();
     let looked = 0;

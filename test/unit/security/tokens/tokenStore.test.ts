@@ -116,7 +116,7 @@ describe('The tokens of a data folder', () => {
     assert.equal(await store.authenticate(token), undefined);
     await store.authenticate(token);
     assert.equal(repairs.length, 1);
-    assert.match(repairs.join(), /Other users could read the token file/);
+    assert.match(repairs.join(), /Other users could read the token’s file/);
     assert.equal(lines.filter((line) => line.includes('Other users could read')).length, 1);
   });
 
