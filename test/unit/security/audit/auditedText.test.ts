@@ -34,7 +34,10 @@ describe('What the audit log keeps of a fact', () => {
     const unknown = 'Zq3-_Vt8Lk2Wn5Rb7Yc4Xd9Hf6Gj1Ps0Mo8Ui3Ty5Ea';
     for (let kept = 1; kept < unknown.length; kept++) {
       for (const before of [
-        'x '.repeat(2_048).slice(0, 4_096 - kept).replace(/.$/, ' '),
+        'x '
+          .repeat(2_048)
+          .slice(0, 4_096 - kept)
+          .replace(/.$/, ' '),
         'x'.repeat(4_096 - kept),
       ]) {
         const text = auditedText(`${before}${unknown} and more`, none);
