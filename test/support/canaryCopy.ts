@@ -52,8 +52,8 @@ export class CanaryCopy {
     this.folder.remove();
   }
 
-  /** How many of the tests in `files` whose name holds `grep` fail. */
-  async failures(files: readonly string[], grep: string): Promise<number> {
+  /** Which of the tests in `files` whose name holds `grep` fail, by their names. */
+  async failures(files: readonly string[], grep: string): Promise<string[]> {
     const mocha = path.join(projectFolder, 'node_modules/mocha/bin/mocha.js');
     const args = [mocha, '--reporter', 'json', '--grep', grep, ...files];
     const { stdout } = await run(process.execPath, args, {
@@ -62,13 +62,16 @@ export class CanaryCopy {
       // A test that fails in its preparations may leave its folder.
       env: { ...process.env, TMPDIR: path.join(this.folder.path, temporary) },
     }).catch((error: unknown) => error as { stdout: string });
-    const { stats } = JSON.parse(stdout.slice(stdout.indexOf('{'))) as { stats: { tests: number; failures: number } };
+    const { stats, failures } = JSON.parse(stdout.slice(stdout.indexOf('{'))) as {
+      stats: { tests: number };
+      failures: { fullTitle: string }[];
+    };
     assert.ok(stats.tests > 0, `no test of ${files.join(', ')} is named "${grep}"`);
-    return stats.failures;
+    return failures.map(({ fullTitle }) => fullTitle);
   }
 
   /** As `failures`, with the guard taken out. */
-  async failuresWithout(canary: Canary, tests: string, grep: string): Promise<number> {
+  async failuresWithout(canary: Canary, tests: string, grep: string): Promise<string[]> {
     const use = () => this.failures([tests], grep);
     if (canary.isBundled !== true) return this.without(canary, use);
     const name = canary.file.startsWith('webview-ui/') ? 'webview/agentPanel' : 'commandLine';

@@ -1,19 +1,18 @@
 const secretKey = /(?:api[-_]?key|token|secret|password|passwd|passphrase|authorization|cookie|private[-_]?key)$/i;
 const replacement = '[redacted]';
 
-/** Keys of the well-known providers and forges, bearer tokens, private keys in PEM. */
+/**
+ * Keys of the well-known providers and forges, bearer tokens, private keys in PEM. Each has an end: a run of ten million
+ * characters is more than the engine of the patterns can go back over, and it throws.
+ */
 const secretValue =
-  /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)|\b(?:sk-[\w-]{16,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}|npm_\w{30,}|xox[abeoprs]-[\w-]{10,}|AKIA[0-9A-Z]{16}|AIza[\w-]{35}|Bearer\s+[\w.~+/-]{16,}=*)/g;
+  /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)|\b(?:sk-[\w-]{16,1024}|gh[pousr]_\w{20,1024}|github_pat_\w{20,1024}|glpat-[\w-]{20,1024}|npm_\w{30,1024}|xox[abeoprs]-[\w-]{10,1024}|AKIA[0-9A-Z]{16}|AIza[\w-]{35}|Bearer\s{1,64}[\w.~+/-]{16,8192}=*)/g;
 
 /** Our own, wherever they begin: one may stand in the middle of a word. */
 const ownToken = /ada_[0-9a-f]{16}_[\w-]{43}/g;
 
-/**
- * What may hold a JSON web token: three parts in base64url with dots between them, the first of which encodes `{"`. Longer than any token, since
- * a run of millions that has no end takes the engine's whole stack.
- */
-const dottedRun = /[\w.-]{30,100000}/g;
-const webTokenStart = /(?<![A-Za-z\d])eyJ/;
+/** Where a JSON web token may begin: `{"` in base64url. Each of its three parts has so many characters at least. */
+const webTokenStart = 'eyJ';
 const webTokenChars = { header: 13, payload: 10, signature: 5 };
 
 /** What a command line gives beside a word that names a secret: `TOKEN=…`, `--password …`, `"apiKey": "…"`. */
@@ -33,32 +32,48 @@ export function isSecretKey(key: string): boolean {
  */
 export function redact(text: string, known: readonly string[] = []): string {
   const withoutKnown = known.reduce((rest, secret) => rest.replaceAll(secret, replacement), text);
-  return withoutKnown
-    .replace(ownToken, replacement)
-    .replace(secretValue, replacement)
-    .replace(dottedRun, withoutWebTokens);
+  return withoutWebTokens(withoutKnown.replace(ownToken, replacement).replace(secretValue, replacement));
 }
 
 /**
- * The parts are looked at one by one: a pattern for the whole would read a hostile text anew from each `-eyJ` in it, for a
- * time that grows with its square.
+ * Without JSON web tokens. A pattern would read a hostile text anew from each `-eyJ` in it, for a time that grows with its
+ * square; here what was read as the first part of one is not read as that of another.
  */
-function withoutWebTokens(run: string): string {
-  if (!run.includes('eyJ')) return run;
-  const parts = run.split('.');
-  const kept: string[] = [];
-  for (let index = 0; index < parts.length; index++) {
-    const [header = '', payload = '', signature = ''] = parts.slice(index, index + 3);
-    const start = header.search(webTokenStart);
-    const isToken =
-      start !== -1 &&
-      header.length - start >= webTokenChars.header &&
-      payload.length >= webTokenChars.payload &&
-      signature.length >= webTokenChars.signature;
-    kept.push(isToken ? header.slice(0, start) + replacement : header);
-    if (isToken) index += 2;
+function withoutWebTokens(text: string): string {
+  let kept = '';
+  let keptTo = 0;
+  for (let at = text.indexOf(webTokenStart); at !== -1;) {
+    let next = at + webTokenStart.length;
+    if (at === 0 || !/[A-Za-z\d]/.test(text.charAt(at - 1))) {
+      const headerEnd = partEnd(text, at);
+      const payloadEnd = text[headerEnd] === '.' ? partEnd(text, headerEnd + 1) : headerEnd;
+      const end = text[payloadEnd] === '.' ? partEnd(text, payloadEnd + 1) : payloadEnd;
+      const isToken =
+        headerEnd - at >= webTokenChars.header &&
+        payloadEnd - headerEnd > webTokenChars.payload &&
+        end - payloadEnd > webTokenChars.signature;
+      if (isToken) {
+        kept += text.slice(keptTo, at) + replacement;
+        keptTo = end;
+      }
+      next = isToken ? end : headerEnd;
+    }
+    at = text.indexOf(webTokenStart, next);
   }
-  return kept.join('.');
+  return kept + text.slice(keptTo);
+}
+
+/** Where the characters of base64url end that begin at `start`. */
+function partEnd(text: string, start: number): number {
+  let end = start;
+  while (isBase64url(text.charCodeAt(end))) end++;
+  return end;
+}
+
+function isBase64url(code: number): boolean {
+  const isDigit = code >= 0x30 && code <= 0x39;
+  const isLetter = (code >= 0x41 && code <= 0x5a) || (code >= 0x61 && code <= 0x7a);
+  return isDigit || isLetter || code === 0x2d || code === 0x5f;
 }
 
 /**

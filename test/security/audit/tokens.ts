@@ -51,10 +51,6 @@ function wrongTokens(server: AttackedServer): Attack[] {
       'x-api-key': token,
       'proxy-authorization': `Bearer ${token}`,
     },
-    'a right token beside one among the subprotocols': {
-      authorization: `Bearer ${token}`,
-      'sec-websocket-protocol': 'bearer.wrong',
-    },
     'a path as the id of a token': { authorization: 'Bearer ada_../../../token_AAAA' },
     'a token of 10,000 characters': { authorization: `Bearer ${'A'.repeat(10_000)}` },
   };

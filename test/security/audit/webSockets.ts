@@ -34,6 +34,19 @@ function handshakes(server: AttackedServer): Attack[] {
     { attack: 'a WebSocket at a call', expected: '404 NotFound', run: open('/api/server/health', {}) },
     { attack: 'an upgrade to something else', expected: '404 NotFound', run: open('/ws', { upgrade: 'h2c' }) },
     {
+      attack: 'a right token beside one among the subprotocols',
+      expected: '401 Unauthenticated',
+      run: open('/ws', { 'sec-websocket-protocol': 'bearer.wrong' }),
+    },
+    {
+      attack: 'the right token among the subprotocols of what asks for no WebSocket',
+      expected: '401 Unauthenticated',
+      run: () => {
+        const headers = { authorization: null, 'sec-websocket-protocol': `bearer.${server.http.token}` };
+        return server.outcomeOf({ path: '/api', method: 'GET', headers });
+      },
+    },
+    {
       attack: 'a WebSocket with the token in its address',
       expected: '401 Unauthenticated',
       run: open(`/ws?token=${server.http.token}`, { authorization: null }),

@@ -51,6 +51,26 @@ describe('What is kept out of texts', () => {
     }
   });
 
+  for (const start of [
+    'eyJ',
+    'sk-',
+    'ghp_',
+    'github_pat_',
+    'glpat-',
+    'npm_',
+    'xoxb-',
+    'Bearer ',
+    'Bearer',
+    'token=',
+    'a://b:',
+  ]) {
+    it(`is looked for in twelve million characters behind "${start}", too`, () => {
+      for (const character of ['x', '-', '.', ' ']) {
+        assert.equal(typeof redactEagerly(start + character.repeat(12_000_000)), 'string');
+      }
+    });
+  }
+
   it('is what was hidden by its value, in a log line too and in those of a child', () => {
     const lines: string[] = [];
     const hidden = new HiddenValues();
