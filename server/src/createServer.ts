@@ -51,6 +51,7 @@ import { HealthService } from './health/healthService.ts';
 import { InstallationWatch } from './health/installationWatch.ts';
 import { readMemory } from './health/memoryGauges.ts';
 import { MemoryWatch } from './health/memoryWatch.ts';
+import { CostlyCalls } from './rpc/costlyCalls.ts';
 import { RateLimiter } from './rpc/rateLimiter.ts';
 import { Router } from './rpc/router.ts';
 import { SecretService } from './settings/secretService.ts';
@@ -317,6 +318,7 @@ export function createServer(options: ServerOptions): Server {
   backups.start();
   const automaticBackups = makesBackups ? new AutomaticBackups({ ...backupSystem, backups }) : undefined;
 
+  const costly = new CostlyCalls();
   const router: Router = new Router({
     handlers: {
       ...createHealthHandlers({ health, version, instanceId, dataFolder, methods: (scope) => router.methods(scope) }),
@@ -329,11 +331,15 @@ export function createServer(options: ServerOptions): Server {
       }),
       ...createCommandHandlers(runner, outputs, workspace),
       ...createModelHandlers(catalog),
-      ...createSessionHandlers(sessions),
-      ...createConversationHandlers({ index, conversations: sessions, exchange, workspace }),
+      ...costly.bound(createSessionHandlers(sessions), ['session/list']),
+      ...costly.bound(createConversationHandlers({ index, conversations: sessions, exchange, workspace }), [
+        'conversation/search',
+        'conversation/usage',
+        'conversation/export',
+      ]),
       ...createCacheHandlers(cache),
       ...createTokenHandlers(tokens, audit.trail),
-      ...createBackupHandlers(backups, systemClock),
+      ...costly.bound(createBackupHandlers(backups, systemClock), ['backup/list']),
       ...audit.handlers,
     },
     limiter: new RateLimiter(settings, systemClock),

@@ -3,7 +3,7 @@ import type { CacheNamespaceStats } from '../../protocol/cache.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { DiskLevel, StoredEntry } from './diskLevel.ts';
-import { Flights } from './flights.ts';
+import { Flights } from '../base/flights.ts';
 
 /** How long an answer is good for. */
 export interface Lifetime {

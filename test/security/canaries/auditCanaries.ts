@@ -69,6 +69,9 @@ export const auditCanaries: readonly GuardCanary[] = [
     ['isForeign ? Math.min(maxChars, maxForeignChars) : maxChars', 'maxChars', 'of a stranger'],
     ['${cutBetweenRuns(clean, most).toWellFormed()}…', '${clean.slice(0, most).toWellFormed()}…', 'that nobody knows'],
   ]),
+  ...guardsOf('server/src/security/audit/auditHandlers.ts', 'test/unit/security/audit/auditHandlers.test.ts', [
+    ["await verifications.join('all', verify, signal)", 'await verify(signal)', 'once for all'],
+  ]),
   ...guardsOf('server/src/security/audit/auditService.ts', 'test/unit/security/audit/auditService.test.ts', [
     ["name: `${group} ${actor.token ?? ''}`", 'name: group', 'with a token of its own'],
     ['const group = `${kind} ${outcome}`;', 'const group: string = kind;', 'with a token of its own'],

@@ -37,4 +37,9 @@ export const tokenCanaries: readonly GuardCanary[] = [
   ...guardsOf('server/src/rpc/errorBoundary.ts', 'test/unit/rpc/errorBoundary.test.ts', [
     ['name: `${reason} ${clients}`', 'name: reason', 'one kind of client'],
   ]),
+  ...guardsOf('server/src/rpc/costlyCalls.ts', 'test/unit/rpc/costlyCalls.test.ts', [
+    ['if (calls.running < maxRunning) calls', 'if (calls.running >= 0) calls', 'two at a time'],
+    ['if (waiting.length >= maxWaiting) {', 'if (waiting.length < 0) {', 'two at a time'],
+    ['waiting.splice(waiting.indexOf(take), 1);', '', 'their caller goes'],
+  ]),
 ];

@@ -5,6 +5,7 @@ import type { Settings, SettingKey } from '../../../protocol/settings.ts';
 import type { Clock } from '../../base/clock.ts';
 import { DisposableStore, type Disposable } from '../../base/disposable.ts';
 import { nodeFileSystem } from '../../base/fileSystem.ts';
+import { Flights } from '../../base/flights.ts';
 import type { Handlers } from '../../base/handlers.ts';
 import type { HiddenValues } from '../../base/hiddenValues.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -15,6 +16,7 @@ import { auditChanges, ownSettings } from './auditedChanges.ts';
 import { createAuditHandlers } from './auditHandlers.ts';
 import { AuditRetention } from './auditRetention.ts';
 import { AuditService } from './auditService.ts';
+import type { AuditVerdict } from './auditVerifier.ts';
 import type { HealthReport, SecretStore } from './ports.ts';
 import { loadSigningKey } from './signingKey.ts';
 
@@ -77,9 +79,10 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
   const retention = store.add(
     new AuditRetention({ folder, service: trail, settings, processes, fileSystem, clock, logger }),
   );
+  const verifications = store.add(new Flights<AuditVerdict>());
   return {
     trail,
-    handlers: createAuditHandlers({ folder, fileSystem, retention }),
+    handlers: createAuditHandlers({ folder, fileSystem, retention, verifications }),
     dispose() {
       store.dispose();
       return trail.dispose();
