@@ -96,3 +96,8 @@ export function readSettings(input: unknown): { settings: Settings; warnings: st
 function firstIssue(error: z.ZodError): string {
   return error.issues[0]?.message ?? 'invalid';
 }
+
+/** A setting as a message names it, which is read in VS Code and elsewhere. */
+export function settingName(key: SettingKey): string {
+  return `${key} (in VS Code: aiDevAssistant.${key})`;
+}

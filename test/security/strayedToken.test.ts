@@ -81,4 +81,28 @@ describe('A token that went astray into an address', function () {
       for (const at of [0, 8, 16, 24, 34]) assertUnwritten(secret.slice(at, at + 9));
     }
   });
+
+  it('stands in no answer to a call in which it is an id, a name, a key, a folder or a program', async () => {
+    const asked: [method: string, params: (token: string) => object][] = [
+      ['session/attach', (token) => ({ sessionId: token })],
+      ['session/attach', (token) => ({ [token]: token })],
+      ['session/new', (token) => ({ cwd: `/no/${token}\x1b]0;title\x07`, mcpServers: [] })],
+      ['session/new', (token) => ({ cwd: token, mcpServers: [] })],
+      ['terminal/create', (token) => ({ cwd: `/no/${token}\x1b]0;title\x07` })],
+      ['terminal/create', (token) => ({ shell: `/no/${token}` })],
+      ['terminal/write', (token) => ({ sessionId: token, data: '' })],
+      ['security/revoke', (token) => ({ tokenId: token })],
+      ['backup/verify', (token) => ({ id: token })],
+      ['audit/query', (token) => ({ before: token })],
+    ];
+    for (const token of tokens) {
+      for (const [method, params] of asked) {
+        const { status, text } = await server.call(method, params(token));
+        assert.notEqual(status, 200, method);
+        assert.ok(!text.includes(token), `${method}: ${text.replaceAll(token, 'TOKEN')}`);
+        assert.doesNotMatch(text, /\\u001b|\\u0007/, method);
+      }
+    }
+    for (const token of tokens) assertUnwritten(token);
+  });
 });

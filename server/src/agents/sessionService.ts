@@ -381,8 +381,11 @@ async function untilAbandoned<T>(
 
 async function requireFolder(cwd: string): Promise<void> {
   const problem = await findProblem(cwd);
-  if (problem)
-    throw new CodedError('InvalidCwd', `A conversation cannot start in "${cwd}": ${problem}.`, { args: { cwd } });
+  if (problem === undefined) return;
+  const shown = cwd.slice(0, 500);
+  throw new CodedError('InvalidCwd', `A conversation cannot start in "${shown}": ${problem}.`, {
+    args: { cwd: shown },
+  });
 }
 
 async function findProblem(cwd: string): Promise<string | undefined> {

@@ -19,6 +19,8 @@ export interface Logger {
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
   child(fields: LogFields): Logger;
+  /** `text` without the secrets that are kept out of the lines, for what leaves this process by another way. */
+  redacted(text: string): string;
 }
 
 /** Where finished lines go: the language client's output channel, stderr, or a rotated file. */
@@ -32,23 +34,25 @@ const nothing: Pick<HiddenValues, 'values'> = { values: [] };
  * names one, strings of the well-known shapes (OpenAI, GitHub, bearer tokens, JSON web tokens), and what is `hidden`.
  */
 export function createLogger(sink: LogSink, level: LogLevel | (() => LogLevel), hidden = nothing): Logger {
-  return boundLogger({}, (at, message, fields) => {
+  const write: Write = (at, message, fields) => {
     const least = typeof level === 'string' ? level : level();
     if (logLevels.indexOf(at) < logLevels.indexOf(least)) return;
     sink(at, formatLine(message, fields, hidden.values));
-  });
+  };
+  return boundLogger({}, write, (text) => redact(text, hidden.values));
 }
 
 type Write = (at: Exclude<LogLevel, 'off'>, message: string, fields: LogFields) => void;
 
-function boundLogger(bound: LogFields, write: Write): Logger {
+function boundLogger(bound: LogFields, write: Write, redacted: Logger['redacted']): Logger {
   return {
     trace: (message, fields) => write('trace', message, { ...bound, ...fields }),
     debug: (message, fields) => write('debug', message, { ...bound, ...fields }),
     info: (message, fields) => write('info', message, { ...bound, ...fields }),
     warn: (message, fields) => write('warn', message, { ...bound, ...fields }),
     error: (message, fields) => write('error', message, { ...bound, ...fields }),
-    child: (fields) => boundLogger({ ...bound, ...fields }, write),
+    child: (fields) => boundLogger({ ...bound, ...fields }, write, redacted),
+    redacted,
   };
 }
 

@@ -1,8 +1,15 @@
-import { CodedError, errorTable, type ErrorData, type ErrorReason } from '../../protocol/errors.ts';
+import {
+  CodedError,
+  errorTable,
+  type ErrorArguments,
+  type ErrorData,
+  type ErrorReason,
+} from '../../protocol/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Disposable } from '../base/disposable.ts';
 import { FloodGate } from '../base/floodGate.ts';
 import type { Logger } from '../base/logger.ts';
+import { printable } from '../base/printable.ts';
 
 /** Of each reason and kind of client: a client can cause as many refusals as it likes. */
 const maxRefusalsPerMinute = 10;
@@ -48,7 +55,8 @@ export class ErrorBoundary implements Disposable {
   }
 
   /**
-   * A `CodedError` crosses as it is; everything else is written to the log, with its stack, and crosses as `Internal` with
+   * A `CodedError` crosses as it is, less secrets that a client has put where they do not belong and what would move the
+   * cursor of whoever reads it; everything else is written to the log, with its stack, and crosses as `Internal` with
    * nothing but the correlation id. Of refusals the first ten of a
    * reason and a kind of client in a minute are logged, and how many more there were.
    */
@@ -62,8 +70,20 @@ export class ErrorBoundary implements Disposable {
     else if (this.refusals.admits({ reason, clients: kindOf(request.client) })) {
       this.logger.info('Request refused', { ...request, reason, detail: message, error: cause });
     }
-    const data = { reason, retryable, correlationId: request.correlationId, ...(args === undefined ? {} : { args }) };
-    return { code: errorTable[reason].code, message, data };
+    const shown = args === undefined ? {} : { args: this.shownArguments(args) };
+    const data = { reason, retryable, correlationId: request.correlationId, ...shown };
+    return { code: errorTable[reason].code, message: this.shown(message), data };
+  }
+
+  private shown(text: string): string {
+    return printable(this.logger.redacted(text));
+  }
+
+  private shownArguments(args: ErrorArguments): ErrorArguments {
+    const entries = Object.entries(args);
+    return Object.fromEntries(
+      entries.map(([name, value]) => [name, typeof value === 'string' ? this.shown(value) : value]),
+    );
   }
 
   /** Tells how many refusals were not logged so far. */

@@ -1,6 +1,6 @@
 import { CodedError } from '../../protocol/errors.ts';
 import type { Limit } from '../../protocol/declaration.ts';
-import type { SettingKey, Settings } from '../../protocol/settings.ts';
+import { settingName, type SettingKey, type Settings } from '../../protocol/settings.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Client } from '../base/handlers.ts';
 import { SlidingWindow } from '../base/slidingWindow.ts';
@@ -92,7 +92,7 @@ export class RateLimiter {
 function refusal(method: string, { setting, what }: Budget, max: number, retryAfterMs: number): CodedError {
   return new CodedError(
     'RateLimited',
-    `${method} was not run: the setting aiDevAssistant.${setting} allows ${max} ${what}. Try again in ${retryAfterMs} ms.`,
+    `${method} was not run: the setting ${settingName(setting)} allows ${max} ${what}. Try again in ${retryAfterMs} ms.`,
     { args: { max, retryAfterMs } },
   );
 }

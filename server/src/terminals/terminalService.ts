@@ -1,6 +1,7 @@
 import * as os from 'node:os';
 import type { ParsedParamsOf } from '../../protocol/contract.ts';
 import { CodedError } from '../../protocol/errors.ts';
+import { settingName } from '../../protocol/settings.ts';
 import type { TerminalCommand, TerminalId, TerminalInfo, TerminalOwner } from '../../protocol/terminal.ts';
 import type { Clock } from '../base/clock.ts';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
@@ -325,7 +326,7 @@ export class TerminalService implements Disposable {
     if (active < max) return;
     throw new CodedError(
       'ResourceLimit',
-      `${active} terminals are open, and the setting aiDevAssistant.terminals.max allows ${max}. Close one, or raise the setting.`,
+      `${active} terminals are open, and the setting ${settingName('terminals.max')} allows ${max}. Close one, or raise the setting.`,
       { args: { active, max } },
     );
   }

@@ -42,4 +42,9 @@ export const tokenCanaries: readonly GuardCanary[] = [
     ['if (waiting.length >= maxWaiting) {', 'if (waiting.length < 0) {', 'two at a time'],
     ['waiting.splice(waiting.indexOf(take), 1);', '', 'their caller goes'],
   ]),
+  ...guardsOf('server/src/rpc/errorBoundary.ts', 'test/unit/rpc/errorBoundary.test.ts', [
+    ['printable(this.logger.redacted(text))', 'printable(text)', 'no secret across'],
+    ['return printable(', 'return String(', 'no secret across'],
+    ["typeof value === 'string' ? this.shown(value) : value", 'value', 'no secret across'],
+  ]),
 ];

@@ -4,6 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import initSqlJs from 'sql.js';
 import { errorCode, nodeFileSystem } from '../../base/fileSystem.ts';
 import type { Logger } from '../../base/logger.ts';
+import { redact } from '../../base/redaction.ts';
 import { IndexEngine, type IndexChanges } from './indexEngine.ts';
 import type { IndexMessage, IndexRequest, IndexWorkerData } from './indexMessages.ts';
 
@@ -147,6 +148,7 @@ function postingLogger(): Logger {
     warn: write('warn'),
     error: write('warn'),
     child: () => logger,
+    redacted: (text) => redact(text),
   };
   return logger;
 }

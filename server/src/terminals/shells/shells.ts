@@ -64,11 +64,11 @@ async function isExecutableFile(file: string): Promise<boolean> {
 }
 
 function invalidShell(shell: string, why: string): CodedError {
-  const shown = shell.slice(0, 200).replace(/\p{Cc}/gu, '\u{fffd}');
+  const shown = shell.slice(0, 200);
   return new CodedError('InvalidShell', `The shell "${shown}" cannot be started: ${why}.`, { args: { shell: shown } });
 }
 
 function invalidCwd(cwd: string, why: string): CodedError {
-  const shown = cwd.slice(0, 500).replace(/\p{Cc}/gu, '\u{fffd}');
+  const shown = cwd.slice(0, 500);
   return new CodedError('InvalidCwd', `The terminal cannot start in "${shown}": ${why}.`, { args: { cwd: shown } });
 }
