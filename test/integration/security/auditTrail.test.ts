@@ -211,6 +211,32 @@ describe('The audit log of a real server', function () {
     for (const secret of [token, server.token]) assert.equal(everything().includes(secret), false);
   });
 
+  it('has what was refused to a token, whatever strangers were refused in the same minute', async () => {
+    const server = await HttpServer.start(dataFolder, ['--log-level', 'off']);
+    for (let count = 0; count < 25; count++) {
+      await server.send({ path: '/api/terminal/list', headers: { host: 'evil.example' } });
+    }
+    const reader = await server.call('security/issue', { name: 'reader', scope: 'read', hours: 1 });
+    const headers = { authorization: `Bearer ${String(reader.body['token'])}` };
+    assert.equal((await server.send({ path: '/api/terminal/create', body: '{}', headers })).status, 403);
+    const refused = await records(server, { kind: 'request.refused', limit: 100 });
+    assert.equal(refused.filter(({ outcome }) => outcome === 'BadHost').length, 20);
+    const ofToken = refused.filter(({ actor }) => actor['token'] === reader.body['tokenId']);
+    assert.deepEqual(
+      ofToken.map(({ outcome, details }) => [outcome, details]),
+      [['Forbidden', { method: 'terminal/create' }]],
+    );
+    await server.stop();
+    const alike = everything()
+      .split('\n')
+      .filter((line) => line.includes('"alike":'))
+      .map((line) => JSON.parse(line) as AuditEntry);
+    assert.deepEqual(
+      alike.map(({ outcome, actor, details }) => [outcome, actor, details['alike']]),
+      [['BadHost', { kind: 'client', via: 'http', client: '127.0.0.1' }, 5]],
+    );
+  });
+
   it('has it that the token of the folder was replaced, because others could read it, while the server ran', async () => {
     const server = await HttpServer.start(dataFolder, ['--log-level', 'off']);
     assert.equal((await server.call('server/health', {})).status, 200);

@@ -19,6 +19,8 @@ describe('The rate limit of new terminals and commands', () => {
       } catch (error) {
         assert.ok(error instanceof CodedError);
         assert.equal(error.reason, 'RateLimited');
+        // As it stands in `settings.json`, and as VS Code names it.
+        assert.match(error.message, /the setting (limits\.\w+) \(in VS Code: aiDevAssistant\.\1\) allows/);
         return error.args?.['retryAfterMs'] as number;
       }
     };
