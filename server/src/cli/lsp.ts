@@ -10,6 +10,7 @@ import { serveIpc, serveStdio, type ClientIntroduction } from '../transports/lan
 import { prepareDataFolder, resolveDataFolder } from './dataFolder.ts';
 import { exitCodes } from './exitCodes.ts';
 import { createProcessLogger } from './processLogger.ts';
+import { SettingsFile } from './settingsFile.ts';
 
 export interface LspOptions {
   readonly stdio?: true;
@@ -26,20 +27,29 @@ export function runLsp(options: LspOptions): void {
   const { logger, setLevel, hidden } = createProcessLogger(options.logLevel ?? 'info');
   const dataFolder = resolveDataFolder(options.dataDir);
   prepareDataFolder(dataFolder);
-  const server = createServer({ dataFolder, logger, hidden, environment: { ...process.env }, makesBackups: true });
+  const environment = { ...process.env };
+  const server = createServer({ dataFolder, logger, hidden, environment, makesBackups: true });
   // What the command line says wins over the setting.
   if (options.logLevel === undefined) server.settings.onChanged((settings) => setLevel(settings['log.level']));
+  const settingsFile = new SettingsFile(dataFolder, environment, logger);
   const serve = options.nodeIpc === true ? serveIpc : serveStdio;
   serve({
     router: server.router,
     logger,
-    initialize: (client, params) => initialize(server, client, params, logger),
+    initialize: (client, params) => {
+      // An editor that knows of us says what the settings are, and says it again when they change.
+      const isKnowing = params.initializationOptions !== undefined && params.initializationOptions !== null;
+      const introduction = isKnowing ? params.initializationOptions : defaultOptions(params, settingsFile.read());
+      const answer = initialize(server, client, introduction, logger);
+      if (!isKnowing) settingsFile.watch((read) => server.settings.replace(read));
+      return answer;
+    },
     shutdown: () => server.dispose(),
   });
 }
 
-function initialize(server: Server, client: Client, params: ClientIntroduction, logger: Logger): HandshakeAnswer {
-  const handshake = initializationOptions.safeParse(params.initializationOptions ?? defaultOptions(params));
+function initialize(server: Server, client: Client, introduction: unknown, logger: Logger): HandshakeAnswer {
+  const handshake = initializationOptions.safeParse(introduction);
   if (!handshake.success) {
     const detail = handshake.error.issues[0]?.message ?? 'invalid';
     throw new CodedError('InvalidParams', `initializationOptions cannot be used: ${detail}.`, {
@@ -65,8 +75,11 @@ function initialize(server: Server, client: Client, params: ClientIntroduction, 
   return server.connect(client, options);
 }
 
-/** What an editor that knows nothing of us is taken to have said: its folders, which nobody has called trusted. */
-function defaultOptions(params: ClientIntroduction): unknown {
+/**
+ * What an editor that knows nothing of us is taken to have said: its folders, which nobody has called trusted, and the
+ * settings outside an editor.
+ */
+function defaultOptions(params: ClientIntroduction, settings: object): unknown {
   const folders = (params.workspaceFolders ?? [])
     .filter((folder) => folder.uri.startsWith('file:'))
     .map((folder) => ({ path: fileURLToPath(folder.uri), name: folder.name }));
@@ -74,7 +87,7 @@ function defaultOptions(params: ClientIntroduction): unknown {
     contractVersion: { major: contractVersion.major, minor: 0 },
     correlationId: 'startup-lsp',
     workspace: { folders, trusted: false },
-    settings: {},
+    settings,
     restarts: 0,
   };
 }

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { rmSync, writeFileSync } from 'node:fs';
+import * as path from 'node:path';
 import { StdioServer } from '../../support/stdioServer.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 import { waitFor } from '../../support/waitFor.ts';
@@ -30,6 +32,20 @@ describe('The server on stdin and stdout', () => {
   it('serves an editor that knows nothing of it', async () => {
     const answer = await server.request('initialize', { processId: null, rootUri: null, capabilities: {} });
     assert.equal(answer.error, undefined);
+  });
+
+  it('has the settings of the data folder where the editor brings none, also after they change', async () => {
+    const file = path.join(folder.path, 'settings.json');
+    const listModels = async (): Promise<unknown> => (await server.result('model/status', {}))['providers'];
+    try {
+      writeFileSync(file, '{"providers.ollama.baseUrl": "http://127.0.0.1:9/first"}');
+      await server.request('initialize', { processId: null, rootUri: null, capabilities: {} });
+      assert.match(JSON.stringify(await listModels()), /127\.0\.0\.1:9\/first/);
+      writeFileSync(file, '{"providers.ollama.baseUrl": "http://127.0.0.1:9/the-second"}');
+      await waitFor('the change', async () => JSON.stringify(await listModels()).includes('the-second'));
+    } finally {
+      rmSync(file);
+    }
   });
 
   it('refuses a client of another major version of the contract with both versions named', async () => {
