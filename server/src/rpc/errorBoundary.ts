@@ -57,8 +57,8 @@ export class ErrorBoundary implements Disposable {
   /**
    * A `CodedError` crosses as it is, less secrets that a client has put where they do not belong and what would move the
    * cursor of whoever reads it; everything else is written to the log, with its stack, and crosses as `Internal` with
-   * nothing but the correlation id. Of refusals the first ten of a
-   * reason and a kind of client in a minute are logged, and how many more there were.
+   * nothing but the correlation id. Of refusals the first ten of a reason and a kind of client in a minute are logged, and
+   * how many more there were.
    */
   toWireError(error: unknown, request: FailedRequest): WireError {
     if (!(error instanceof CodedError)) {
