@@ -4,7 +4,7 @@ import type { HandlerTable } from './router.ts';
 
 /** Of one token, at one time. */
 const maxRunning = 2;
-const maxWaiting = 16;
+const maxWaiting = 64;
 
 type AnyHandler = (params: never, context: RequestContext) => unknown;
 
@@ -17,7 +17,7 @@ interface Calls {
 
 /**
  * Bounds methods whose work grows with what is stored, so that a client that asks for many at once keeps nobody else
- * waiting: of each token two run at one time and sixteen wait. Who has shown no token has started this process, and is not
+ * waiting: of each token two run at one time and 64 wait. Who has shown no token has started this process, and is not
  * bounded.
  */
 export class CostlyCalls {

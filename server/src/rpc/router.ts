@@ -275,13 +275,16 @@ export class Router implements Disposable {
   }
 }
 
+const maxDescribedChars = 500;
+
 /** The first few problems in words: `cols: expected number`. */
 function describe(error: z.ZodError): string {
   const problems = error.issues.slice(0, 3).map((issue) => {
     const where = issue.path.map(String).join('.');
     return where === '' ? issue.message : `${where}: ${issue.message}`;
   });
-  return printable(problems.join('; '), 500);
+  const text = problems.join('; ');
+  return text.length <= maxDescribedChars ? text : `${text.slice(0, maxDescribedChars)}…`;
 }
 
 const countedChars = 64 * 1024;
@@ -292,10 +295,4 @@ const namePattern = /^\/?(?:[\w$.-]{1,32}\/){0,3}[\w$.-]{0,32}$/;
 /** What a stranger has asked for, as it may stand in a message or a log line; what looks like no name may be a secret. */
 function nameOf(what: string): string {
   return namePattern.test(what) ? what : '…';
-}
-
-/** A stranger's string, bounded and without control characters, so that it may stand in a message or a log line. */
-function printable(text: string, maxChars = 100): string {
-  const clean = text.replace(/[\p{Cc}\p{Cf}]/gu, '\u{fffd}');
-  return clean.length <= maxChars ? clean : `${clean.slice(0, maxChars)}…`;
 }

@@ -8,7 +8,7 @@ const handlers = 'test/unit/security/tokens/tokenHandlers.test.ts';
 export const tokenCanaries: readonly GuardCanary[] = [
   ...guardsOf(store, races, [
     ["if (code === 'ENOENT') return false;", "if (code === 'ENOENT') return true;", 'never both'],
-    ['if (former) await this.remove(', 'if (former) await this.removeIfThere(', 'to one'],
+    ['if (!wasThere) throw notFound(tokenId);', '', 'to one'],
     ['if (!(await this.areMoreThan(maxTokens))) return made;', 'return made;', 'more than a hundred'],
   ]),
   ...guardsOf(store, 'test/unit/security/tokens/tokenStore.test.ts', [

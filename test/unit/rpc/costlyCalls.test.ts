@@ -43,12 +43,12 @@ describe('Calls that cost much', () => {
     assert.equal(running.length, 0);
   };
 
-  it('run two at a time for a token, and sixteen wait; one more is refused', async () => {
-    const accepted = Array.from({ length: 18 }, () => call('reader'));
+  it('run two at a time for a token, and 64 wait; one more is refused', async () => {
+    const accepted = Array.from({ length: 66 }, () => call('reader'));
     await assert.rejects(call('reader'), { reason: 'ResourceLimit', message: /^session\/list was not run/ });
     assert.equal(running.length, 2);
-    await endAll(18);
-    assert.equal((await Promise.all(accepted)).length, 18);
+    await endAll(66);
+    assert.equal((await Promise.all(accepted)).length, 66);
     assert.equal(most, 2);
     const again = call('reader');
     await endAll(1);
@@ -66,7 +66,7 @@ describe('Calls that cost much', () => {
   it('give up their place where their caller goes while they wait', async () => {
     const gone = new AbortController();
     const first = [call('reader'), call('reader')];
-    const left = Array.from({ length: 16 }, () => call('reader', gone.signal));
+    const left = Array.from({ length: 64 }, () => call('reader', gone.signal));
     const settled = Promise.allSettled(left);
     gone.abort();
     assert.deepEqual([...new Set((await settled).map(({ status }) => status))], ['rejected']);

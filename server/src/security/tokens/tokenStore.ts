@@ -141,7 +141,13 @@ export class TokenStore implements Disposable {
       return { tokenId };
     }
     const former = await this.existing(tokenId);
-    return this.create(recordOf(former, drawn), drawn, { tokenId, record: former });
+    return this.ending(tokenId, former.digest, (isGone) =>
+      this.create(recordOf(former, drawn), drawn, async () => {
+        const wasThere = await removeFile(this.reader.file(tokenId));
+        isGone();
+        if (!wasThere) throw notFound(tokenId);
+      }),
+    );
   }
 
   /**
@@ -149,26 +155,27 @@ export class TokenStore implements Disposable {
    * once and is first, and with `Unsupported` for the data folder's own token.
    */
   async revoke(tokenId: string): Promise<void> {
-    await this.remove(tokenId, await this.revocable(tokenId));
+    // Of several who remove one token at once, one hears that it was there.
+    if (!(await this.removeIfThere(tokenId, await this.revocable(tokenId)))) throw notFound(tokenId);
   }
 
   dispose(): void {
     this.watching.dispose();
   }
 
-  /** Writes the record of a new token; where that takes the place of `former`, ends this one first. */
+  /** Writes the record of a new token; where that takes the place of another one, `removeFormer` comes first. */
   private async create(
     record: TokenRecord,
     { id, token }: DrawnToken,
-    former?: { readonly tokenId: string; readonly record: TokenRecord },
+    removeFormer?: () => Promise<void>,
   ): Promise<NewToken> {
     const file = this.reader.file(id);
     const progress: { isFormerGone: boolean } = { isFormerGone: false };
     try {
       await fs.mkdir(path.dirname(file), { recursive: true, mode: folderMode });
       await writeFileAtomic(file, JSON.stringify(record), nodeFileSystem, async () => {
-        if (former) await this.remove(former.tokenId, former.record);
-        progress.isFormerGone = former !== undefined;
+        await removeFormer?.();
+        progress.isFormerGone = removeFormer !== undefined;
       });
     } catch (error) {
       if (error instanceof CodedError) throw error;
@@ -180,41 +187,44 @@ export class TokenStore implements Disposable {
 
   private async rotateMain(): Promise<void> {
     const former = digestOf((await this.open()).token);
-    await this.ending(mainId, former, async () => {
+    await this.ending(mainId, former, async (isGone) => {
       await replaceToken(this.options.dataFolder);
+      isGone();
       await this.open();
     });
   }
 
-  /** Rejects with `NotFound` where somebody else has removed it before. */
-  private async remove(tokenId: string, record: TokenRecord): Promise<void> {
-    if (!(await this.removeIfThere(tokenId, record))) throw notFound(tokenId);
-  }
-
-  /** Whether it was there: of several who remove one token at once, one hears that it was. */
   private removeIfThere(tokenId: string, { digest }: TokenRecord): Promise<boolean> {
-    return this.ending(tokenId, digest, () => removeFile(this.reader.file(tokenId)));
+    return this.ending(tokenId, digest, async (isGone) => {
+      const wasThere = await removeFile(this.reader.file(tokenId));
+      isGone();
+      return wasThere;
+    });
   }
 
   /**
-   * Ends a token in this process even before the disk knows of it, whatever is being read of it at the moment. If the disk
-   * fails, it holds again.
+   * Ends a token in this process even before the disk knows of it, whatever is being read of it at the moment. If `change`
+   * ends before it has said that the token is gone from the disk, the token holds again. Who came in with it is sent away at
+   * the end of `change`, so that somebody who rotates his own token is answered.
    */
-  private async ending<T>(tokenId: string, digest: string, change: () => Promise<T>): Promise<T> {
+  private async ending<T>(tokenId: string, digest: string, change: (isGone: () => void) => Promise<T>): Promise<T> {
     this.ended.add(digest);
     const [oldest] = this.ended;
     if (this.ended.size > maxEnded && oldest !== undefined) this.ended.delete(oldest);
-    let changed: T;
+    let hasEnded = false;
     try {
-      changed = await change();
-    } catch (error) {
-      this.ended.delete(digest);
-      throw error;
+      return await change(() => {
+        hasEnded = true;
+      });
+    } finally {
+      if (hasEnded) {
+        this.reader.forget(tokenId);
+        this.known.delete(tokenId);
+        this.watching.end(tokenId, (shown) => shown === digest);
+      } else {
+        this.ended.delete(digest);
+      }
     }
-    this.reader.forget(tokenId);
-    this.known.delete(tokenId);
-    this.watching.end(tokenId, (shown) => shown === digest);
-    return changed;
   }
 
   private async existing(tokenId: string): Promise<TokenRecord> {
