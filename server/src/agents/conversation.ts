@@ -13,6 +13,7 @@ import type { Clock } from '../base/clock.ts';
 import { toDisposable, type Disposable } from '../base/disposable.ts';
 import type { Client } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
+import { titleOfText } from '../base/title.ts';
 import { Audience, type Attachment } from './audience.ts';
 import { CommandFollower } from './commandFollower.ts';
 import { ConversationState } from './conversationState.ts';
@@ -30,7 +31,6 @@ import type {
   ToolBox,
   WorkspaceSource,
 } from './ports.ts';
-import { titleOf } from './promptTitle.ts';
 import { Turn, type TurnPlace, type TurnResult } from './turn.ts';
 
 /** What a conversation works with. */
@@ -209,7 +209,7 @@ export class Conversation {
       content,
     }));
     return this.startTurn(client, () => {
-      const title = this.state.title === '' ? titleOf(blocks) : '';
+      const title = this.state.title === '' ? titleOfBlocks(blocks) : '';
       return title === '' ? updates : [...updates, { sessionUpdate: 'session_info_update', title }];
     });
   }
@@ -360,4 +360,13 @@ export class Conversation {
     });
     return toDisposable(() => [stale, appended].forEach((listening) => listening.dispose()));
   }
+}
+
+/** A title for a conversation that begins with this prompt; empty if that has no text. */
+function titleOfBlocks(blocks: readonly ContentBlock[]): string {
+  for (const block of blocks) {
+    const title = block.type === 'text' ? titleOfText(block.text) : '';
+    if (title !== '') return title;
+  }
+  return '';
 }

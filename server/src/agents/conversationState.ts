@@ -1,5 +1,6 @@
 import type { PermissionOption, SessionEvent, SessionUpdate, StopReason } from '../../protocol/sessionEvents.ts';
 import type { TerminalId } from '../../protocol/terminal.ts';
+import { givenTitle, titleOfText } from '../base/title.ts';
 import type { ConversationJournal } from './ports.ts';
 
 type ToolCallUpdate = Extract<SessionUpdate, { sessionUpdate: 'tool_call_update' }>;
@@ -68,7 +69,11 @@ export class ConversationState {
         this.lastStopReason = update.stopReason;
         break;
       case 'session_info_update':
-        this.title = update.title;
+        this.title = givenTitle(update.title);
+        break;
+      case 'user_message_chunk':
+        // Where the title was not written any more, or is not held in memory: by what it is listed, too.
+        if (this.title === '' && update.content.type === 'text') this.title = titleOfText(update.content.text);
         break;
       case 'config_option_update':
         if (update.configId === 'model') this.model = update.value;

@@ -1,11 +1,11 @@
 import type { SessionEvent } from '../../protocol/sessionEvents.ts';
 import type { FileSystem } from '../base/fileSystem.ts';
+import { givenTitle, titleOfText } from '../base/title.ts';
 import type { JournalHeader } from './conversationJournal.ts';
 import { JournalFold } from './journalFormat.ts';
 import { limitedTo, scanRecords } from './recordCodec.ts';
 
 const windowBytes = 64 * 1024;
-const maxTitleChars = 80;
 
 /** What the list shows of a journal. */
 export interface JournalSummary {
@@ -61,22 +61,13 @@ export function hasOpenTurn(newest: readonly SessionEvent[], withinTurn: boolean
 /** The title given last, else the beginning of the first message, else `fallback`. */
 export function titleOf(events: readonly SessionEvent[], fallback: string): string {
   for (const { update } of events.toReversed()) {
-    if (update.sessionUpdate === 'session_info_update') return oneLine(update.title);
+    if (update.sessionUpdate === 'session_info_update') return givenTitle(update.title);
   }
   if (fallback !== '') return fallback;
   for (const { update } of events) {
     if (update.sessionUpdate !== 'user_message_chunk' || update.content.type !== 'text') continue;
-    const line = oneLine(update.content.text);
-    if (line !== '') return line;
+    const title = titleOfText(update.content.text);
+    if (title !== '') return title;
   }
   return '';
-}
-
-/** The beginning of a text as one line of at most 80 characters. */
-export function oneLine(text: string): string {
-  const line = text
-    .slice(0, maxTitleChars * 4)
-    .replace(/\s+/g, ' ')
-    .trim();
-  return line.length <= maxTitleChars ? line : `${line.slice(0, maxTitleChars - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
 }

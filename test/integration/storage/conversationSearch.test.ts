@@ -82,6 +82,15 @@ describe('searching conversations over HTTP', function () {
     assert.deepEqual(await search('"'), []);
   });
 
+  it('calls one whose title was never written the same while it is open', async () => {
+    const titles = async () =>
+      ((await server.call('session/list', {})).body as { sessions: Hit[] }).sessions.map(({ title }) => title).sort();
+    const before = await titles();
+    assert.deepEqual(before, ['List it', 'Why is the gizmo red?']);
+    assert.equal((await server.call('session/attach', { sessionId: ids[0] })).body['title'], 'Why is the gizmo red?');
+    assert.deepEqual(await titles(), before);
+  });
+
   it('gives a conversation another title, by which it is then found', async () => {
     assert.equal((await server.call('conversation/rename', { sessionId: ids[0], title: ' Colours ' })).status, 200);
     assert.deepEqual(

@@ -320,7 +320,7 @@ describe('journal store', () => {
     );
     assert.deepEqual(
       list.map(({ title }) => title),
-      ['x', 'a first message in two lines'],
+      ['x', 'a first message'],
     );
     assert.equal(reads, 2);
     await store.list([fixture.folder]);

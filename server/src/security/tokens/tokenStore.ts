@@ -211,13 +211,13 @@ export class TokenStore implements Disposable {
     this.ended.add(digest);
     const [oldest] = this.ended;
     if (this.ended.size > maxEnded && oldest !== undefined) this.ended.delete(oldest);
-    let hasEnded = false;
+    const end: { isDone: boolean } = { isDone: false };
     try {
       return await change(() => {
-        hasEnded = true;
+        end.isDone = true;
       });
     } finally {
-      if (hasEnded) {
+      if (end.isDone) {
         this.reader.forget(tokenId);
         this.known.delete(tokenId);
         this.watching.end(tokenId, (shown) => shown === digest);

@@ -1,9 +1,10 @@
 import type { SessionEvent } from '../../../protocol/sessionEvents.ts';
 import type { OpenFile } from '../../base/fileSystem.ts';
+import { givenTitle } from '../../base/title.ts';
 import type { JournalHeader } from '../conversationJournal.ts';
 import { unreadableHeader } from '../errors.ts';
 import { eventStart, JournalFold } from '../journalFormat.ts';
-import { oneLine, titleOf } from '../journalSummary.ts';
+import { titleOf } from '../journalSummary.ts';
 import type { TurnCompactor } from '../ports.ts';
 import { limitedTo, scanRecords, type DamagedRange } from '../recordCodec.ts';
 import { portable } from './exportFormat.ts';
@@ -54,7 +55,7 @@ export async function readFacts(options: ReadingOptions): Promise<ConversationFa
     }
     for (const event of fold.events.splice(0)) {
       const { update } = event;
-      if (update.sessionUpdate === 'session_info_update') title = oneLine(update.title);
+      if (update.sessionUpdate === 'session_info_update') title = givenTitle(update.title);
       else if (update.sessionUpdate === 'turn_started') chosen.model = update.model;
       else if (update.sessionUpdate === 'config_option_update') {
         if (update.configId === 'model' || update.configId === 'persona') chosen[update.configId] = update.value;

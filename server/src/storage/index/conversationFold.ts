@@ -1,5 +1,5 @@
 import type { SessionEvent, SessionUpdate } from '../../../protocol/sessionEvents.ts';
-import { oneLine } from '../journalSummary.ts';
+import { givenTitle, titleOfText } from '../../base/title.ts';
 import type { DocumentKind, IndexedState } from './indexedConversation.ts';
 
 /** Longer messages become several documents, so that a growing one never costs more than this to be written again. */
@@ -105,7 +105,7 @@ export class ConversationFold {
         this.takeFiles(update.locations, { sequence, at });
         break;
       case 'session_info_update':
-        this.state.title = oneLine(update.title);
+        this.state.title = givenTitle(update.title);
         this.add({ kind: 'title', text: update.title, sequence, at });
         break;
       case 'config_option_update':
@@ -139,7 +139,8 @@ export class ConversationFold {
       if (content.type === 'resource_link') return;
     }
     const text = content.type === 'text' ? content.text : content.resource.text;
-    if (kind === 'user' && content.type === 'text' && this.state.firstText === '') this.state.firstText = oneLine(text);
+    if (kind === 'user' && content.type === 'text' && this.state.firstText === '')
+      this.state.firstText = titleOfText(text);
     const { growing } = this.state;
     const isSame = growing?.messageId === messageId && growing.kind === kind;
     for (let start = 0; start < text.length; start += maxDocumentChars) {
