@@ -105,6 +105,19 @@ describe('Clients that stay', () => {
     assert.ok(deaf.notifications.length >= 16 && deaf.notifications.length < 30, `${deaf.notifications.length} MiB`);
   });
 
+  it('lose their WebSocket where too much waits of messages that they do not end', async () => {
+    const all: WebSocketClient[] = [];
+    for (let count = 0; count < 12; count++) all.push(await open());
+    // Of 32 MiB.
+    const part = Buffer.alloc(3 * mib, ' ');
+    for (const { socket } of all) socket.send(part, { fin: false, binary: false });
+    const codes = (): number[] => all.flatMap(({ closeCode }) => closeCode ?? []);
+    // What those hold that are being closed counts until they are.
+    await waitFor('some to be closed', () => codes().length >= 2);
+    assert.deepEqual([...new Set(codes())], [1013]);
+    assert.ok(door.transport.connections().webSockets >= 4);
+  });
+
   /** A client of `GET /events` that was answered. */
   async function openEvents(): Promise<RawConnection> {
     const connection = await RawConnection.open(door);

@@ -209,7 +209,7 @@ export class Router implements Disposable {
     guardParams(params);
     const parsed = declaration.params.safeParse(params ?? {});
     if (parsed.success) return parsed.data;
-    throw new CodedError('InvalidParams', `${method} was not run: ${describe(parsed.error)}.`);
+    throw new CodedError('InvalidParams', `${method} was not run: ${this.describe(parsed.error)}.`);
   }
 
   /** Races the handler against its time limit and the caller's signal; the loser's late outcome is only logged. */
@@ -267,7 +267,18 @@ export class Router implements Disposable {
   private checkResult(declaration: RequestDeclaration, result: unknown): unknown {
     const checked = declaration.result.safeParse(result);
     if (checked.success) return checked.data;
-    throw new Error(`A handler returned what the contract does not allow: ${describe(checked.error)}`);
+    throw new Error(`A handler returned what the contract does not allow: ${this.describe(checked.error)}`);
+  }
+
+  /** The first few problems in words: `cols: expected number`. */
+  private describe(error: z.ZodError): string {
+    const problems = error.issues.slice(0, 3).map((issue) => {
+      const where = issue.path.map(String).join('.');
+      return where === '' ? issue.message : `${where}: ${issue.message}`;
+    });
+    // Half of a secret would not be known as one any more.
+    const text = this.logger.redacted(problems.join('; '));
+    return text.length <= maxDescribedChars ? text : `${text.slice(0, maxDescribedChars)}…`;
   }
 
   private nextCorrelationId(): string {
@@ -275,18 +286,8 @@ export class Router implements Disposable {
   }
 }
 
+/** Of what is wrong with params. */
 const maxDescribedChars = 500;
-
-/** The first few problems in words: `cols: expected number`. */
-function describe(error: z.ZodError): string {
-  const problems = error.issues.slice(0, 3).map((issue) => {
-    const where = issue.path.map(String).join('.');
-    return where === '' ? issue.message : `${where}: ${issue.message}`;
-  });
-  const text = problems.join('; ');
-  return text.length <= maxDescribedChars ? text : `${text.slice(0, maxDescribedChars)}…`;
-}
-
 const countedChars = 64 * 1024;
 
 /** Words short enough to be no token of ours, as in `terminal/create` and `/openapi.json`. */

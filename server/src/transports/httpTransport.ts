@@ -267,12 +267,16 @@ export class HttpTransport implements Disposable {
     try {
       const shown = upgradeRequestOf(request);
       const refusal = this.options.guard.checkAddress(shown) ?? (await this.authenticate(request, shown));
-      if ('reason' in refusal) refuseUpgrade(request, refusal);
-      else if (targetOf(request).path === '/ws') {
+      if ('reason' in refusal) {
+        refuseUpgrade(request, refusal);
+        return;
+      }
+      const { path } = targetOf(request);
+      this.admit(refusal, path);
+      if (path === '/ws') {
         this.webSockets.accept(request, socket, head, refusal);
         socket.resume();
       } else {
-        this.admit(refusal, targetOf(request).path);
         const nothing = { reason: 'NotFound', message: 'WebSockets are opened at /ws.' } as const;
         refuseUpgrade(request, request.method === 'CONNECT' ? useMethod('GET') : nothing);
       }

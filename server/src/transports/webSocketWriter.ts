@@ -55,7 +55,7 @@ export class WebSocketWriter extends AbstractMessageWriter {
       );
       return;
     }
-    const bytes = frame.length;
+    const bytes = Buffer.byteLength(frame);
     waiting.add(bearer, bytes);
     await new Promise<void>((resolve) => socket.send(frame, () => resolve()));
     waiting.add(bearer, -bytes);

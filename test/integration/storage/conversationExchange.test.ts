@@ -91,7 +91,8 @@ describe('conversations that are exported and imported, from the command line an
   it('are read by a person, from stdout, with nothing in it that a terminal would obey', async () => {
     const { exitCode, stdout } = await run(['conversations', 'export', id]);
     assert.equal(exitCode, 0);
-    assert.match(stdout, /^# The gizmo a ä␛\\\[2J\?\n\n- Begun /);
+    assert.match(stdout, /^# The gizmo a ä \\\[2J\?\n\n- Begun /);
+    assert.match(stdout, /\nThe gizmo a ä␛\[2J\?\n/);
     assert.ok(stdout.length > 2_500_000, 'more than a page');
     assert.equal(stdout.match(/^## You$/gm)?.length, 3);
     // eslint-disable-next-line no-control-regex -- this is what must not be there

@@ -71,6 +71,7 @@ export const doorCanaries: readonly GuardCanary[] = [
       'answers TimedOut',
     ],
     ['namePattern.test(what) ? what :', 'what ||', 'no name of a method'],
+    ["this.logger.redacted(problems.join('; '))", "problems.join('; ')", 'no half of a secret'],
     ['text.length <= maxDescribedChars ? text :', 'text !== null ? text :', 'not more of it than helps'],
   ]),
   ...guardsOf('server/src/rpc/paramsGuard.ts', 'test/unit/rpc/router.test.ts', [
@@ -104,6 +105,7 @@ export const doorCanaries: readonly GuardCanary[] = [
   ]),
   ...guardsOf('server/src/transports/httpTransport.ts', 'test/security/doorLimits.test.ts', [
     ['this.admit(bearer, path);', '', 'count'],
+    ['this.admit(refusal, path);', '', 'count WebSockets'],
     ['this.options.router.admit(stranger, path);', '', 'a stranger'],
     ['if (this.budget.strangerOn(request.socket)) this.answers.endWith({ request, response });', '', 'foreign host'],
     ["if (path !== '/events') this.endWithToken(exchange, bearer);", '', 'end with its token'],
@@ -113,10 +115,8 @@ export const doorCanaries: readonly GuardCanary[] = [
     ['this.budget.isExceededBy(bearer)', 'false', 'all WebSockets of a guest'],
     ['finished += controlHeaderBytes + data.length;', 'finished = stream.bytesRead;', 'between pings'],
   ]),
-  ...guardsOf('server/src/transports/webSocketTransport.ts', 'test/security/doorLimits.test.ts', [
-    ['this.sendAway(socket, closeCodes.tryAgainLater, why)', 'undefined', 'unfinished messages'],
-  ]),
   ...guardsOf('server/src/transports/webSocketTransport.ts', staying, [
+    ['this.sendAway(socket, closeCodes.tryAgainLater, why)', 'undefined', 'they do not end'],
     ['if (inFlight >= maxInFlight) {', 'if (inFlight < 0) {', 'may have 256'],
     ['reader.stop();', '', 'behind the end'],
     ["if (!mayCall()) return refuse('Unauthenticated', tokenHasEnded);", '', 'behind the end'],
@@ -125,6 +125,10 @@ export const doorCanaries: readonly GuardCanary[] = [
   ]),
   ...guardsOf('server/src/transports/heartbeat.ts', staying, [
     ['if (!this.hasAnswered) {', 'if (this.hasAnswered === undefined) {', 'are pinged'],
+  ]),
+  ...guardsOf('server/src/transports/webSocketWriter.ts', 'test/unit/transports/webSocketWriter.test.ts', [
+    ['bufferedAmount > fairShareBytes &&', '', 'one MiB on each'],
+    ['Buffer.byteLength(frame)', 'frame.length', 'counts in bytes'],
   ]),
   ...guardsOf('server/src/transports/webSocketWriter.ts', staying, [
     ['bufferedAmount > maxBufferedBytes ||', '', 'lose their WebSocket'],

@@ -15,7 +15,7 @@ export const transportCanaries: readonly GuardCanary[] = [
       'await this.authenticate(request, shown)',
       'before there is a WebSocket',
     ],
-    ["if (targetOf(request).path === '/ws') {", "if (targetOf(request).path !== '') {", 'before there is a WebSocket'],
+    ["if (path === '/ws') {", "if (path !== '') {", 'before there is a WebSocket'],
   ]),
   ...guardsOf('server/src/transports/httpTransport.ts', 'test/security/scopes.test.ts', [
     [
@@ -24,8 +24,8 @@ export const transportCanaries: readonly GuardCanary[] = [
       'HTTP',
     ],
     [
-      "if ('reason' in refusal) refuseUpgrade(request, refusal);\n      else if",
-      "if ('reason' in refusal) Object.assign(refusal, { scope: 'admin', tokenId: 'x' });\n      if",
+      'refuseUpgrade(request, refusal);\n        return;',
+      "Object.assign(refusal, { scope: 'admin', tokenId: 'x', reason: undefined });",
       'out of reach of strangers',
     ],
   ]),

@@ -277,6 +277,17 @@ describe('The router', () => {
     assert.ok(answer.error.message.length < 600);
   });
 
+  it('leaves no half of a secret where it cuts off what is wrong', async () => {
+    const { router } = createRouter({ 'server/capabilities': () => ({ methods: [] }) });
+    const secret = `sk-${'x'.repeat(40)}`;
+    for (let before = 440; before < 500; before += 5) {
+      const params = { [`${'d'.repeat(before)} ${secret}`]: 1 };
+      const answer = await router.request(client, 'server/capabilities', params, never);
+      assert.ok('error' in answer);
+      assert.doesNotMatch(answer.error.message, /x{8}/);
+    }
+  });
+
   it('counts what it does not know, so that to guess names is not free', async () => {
     const { router } = createRouter({});
     const guesser: Client = { ...client, kind: 'webSocket', tokenId: 'one' };
