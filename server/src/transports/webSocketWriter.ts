@@ -43,9 +43,9 @@ export class WebSocketWriter extends AbstractMessageWriter {
   }
 
   /** As `write`; `frame` must be nobody else's. */
-  async send(frame: string | Buffer): Promise<void> {
+  send(frame: string | Buffer): Promise<void> {
     const { socket, bearer, waiting, logger } = this.options;
-    if (socket.readyState !== socket.OPEN) return;
+    if (socket.readyState !== socket.OPEN) return Promise.resolve();
     const { bufferedAmount } = socket;
     if (bufferedAmount > maxBufferedBytes || (bufferedAmount > fairShareBytes && waiting.isExceededBy(bearer))) {
       logger.warn('A WebSocket is closed: its client does not read', { bufferedBytes: bufferedAmount });
@@ -53,12 +53,16 @@ export class WebSocketWriter extends AbstractMessageWriter {
         closeCodes.tryAgainLater,
         'Too much waits for you: attach again from the last number you have seen.',
       );
-      return;
+      return Promise.resolve();
     }
     const bytes = Buffer.byteLength(frame);
     waiting.add(bearer, bytes);
-    await new Promise<void>((resolve) => socket.send(frame, () => resolve()));
-    waiting.add(bearer, -bytes);
+    return new Promise((resolve) => {
+      socket.send(frame, () => {
+        waiting.add(bearer, -bytes);
+        resolve();
+      });
+    });
   }
 
   /** Answers a ping; of those that come while an answer waits only the last one (RFC 6455, 5.5.3). */
