@@ -59,27 +59,34 @@ describe('Conversations as files and backups', function () {
     workbench.page.locator('.pane', { hasText: 'History' }).locator('.monaco-list-row', { hasText: text });
   const dialogButton = (name: string) => workbench.page.locator('.monaco-dialog-box .monaco-button', { hasText: name });
 
-  /** Names a file in VS Code's own dialog. */
+  /**
+   * Names a file in VS Code's own dialog.
+   * The dialog proposes a name a moment after it has opened, and goes into the folder that is marked
+   * if it is accepted before it has looked at what was typed, so the name is given until it is taken.
+   */
   async function chooseFile(file: string): Promise<void> {
-    const input = workbench.page.locator('.quick-input-widget input.input');
-    await input.waitFor();
-    // It proposes a name a moment after it has opened, and looks into the folder that was typed before it takes a file there.
-    const folder = workbench.page.locator('.quick-input-list .monaco-list-row', { hasText: 'project' });
-    await waitFor('the folder to be listed', async () => {
-      if ((await input.inputValue()) !== file) await input.fill(file);
-      return (await folder.count()) > 0;
-    });
-    const accept = workbench.page
-      .locator('.quick-input-widget .monaco-button', { hasText: /^(OK|Import|Save)$/ })
-      .first();
+    const dialog = workbench.page.locator('.quick-input-widget');
+    const input = dialog.locator('input.input');
+    const folder = dialog.locator('.quick-input-list .monaco-list-row', { hasText: 'project' });
+    const accept = dialog.locator('.monaco-button', { hasText: /^(OK|Import|Save)$/ }).first();
+    await accept.waitFor();
     await waitFor('the dialog to take the file', async () => {
       if (!(await accept.isVisible())) return true;
-      // It may go away between the look and the click.
-      await accept.click({ timeout: 1_000 }).catch((error: unknown) => {
-        if (!(error instanceof errors.TimeoutError)) throw error;
+      // Each of the two may be gone by now.
+      await unlessGone(async () => {
+        if ((await input.inputValue({ timeout: 1_000 })) !== file) await input.fill(file, { timeout: 1_000 });
+        else if ((await folder.count()) > 0) await accept.click({ timeout: 1_000 });
       });
       return false;
     });
+  }
+
+  async function unlessGone(act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      if (!(error instanceof errors.TimeoutError)) throw error;
+    }
   }
 
   it('go to a file from the menu of their line', async () => {
