@@ -228,6 +228,7 @@ export function createServer(options: ServerOptions): Server {
     new TokenStore({
       dataFolder,
       hidden,
+      fileSystem: nodeFileSystem,
       clock: systemClock,
       logger,
       onRepaired: (why) => audit.trail.tell({ kind: 'token.changed', outcome: 'replaced', details: { why } }),

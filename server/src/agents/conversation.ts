@@ -13,7 +13,7 @@ import type { Clock } from '../base/clock.ts';
 import { toDisposable, type Disposable } from '../base/disposable.ts';
 import type { Client } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
-import { titleOfText } from '../base/title.ts';
+import { givenTitle, titleOfText } from '../base/title.ts';
 import { Audience, type Attachment } from './audience.ts';
 import { CommandFollower } from './commandFollower.ts';
 import { ConversationState } from './conversationState.ts';
@@ -247,7 +247,11 @@ export class Conversation {
     await this.append([{ sessionUpdate: 'config_option_update', configId: 'model', value: model }]);
   }
 
+  /** Rejects with `InvalidParams` where there is nothing in it to see. */
   async rename(title: string): Promise<void> {
+    if (givenTitle(title) === '') {
+      throw new CodedError('InvalidParams', 'title: expected a title with something to see.');
+    }
     await this.takeWriteAccess();
     await this.append([{ sessionUpdate: 'session_info_update', title }]);
   }

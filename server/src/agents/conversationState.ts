@@ -69,7 +69,7 @@ export class ConversationState {
         this.lastStopReason = update.stopReason;
         break;
       case 'session_info_update':
-        this.title = givenTitle(update.title);
+        this.title = givenTitle(update.title) || this.title;
         break;
       case 'user_message_chunk':
         // Where the title was not written any more, or is not held in memory: by what it is listed, too.

@@ -8,7 +8,7 @@ import { storageFailed } from './errors.ts';
 import type { ConversationIndex } from './index/conversationIndex.ts';
 import type { IndexedConversation } from './index/indexedConversation.ts';
 import { conversationOf, journalSuffix } from './journalFormat.ts';
-import { hasOpenTurn, summarize, titleOf, type JournalSummary } from './journalSummary.ts';
+import { hasOpenTurn, summarize, titled, type JournalSummary } from './journalSummary.ts';
 import type { JournalSystem } from './journalSystem.ts';
 
 /** Of a workspace with more conversations, the index is asked: looking at each journal takes too long. */
@@ -42,7 +42,7 @@ interface Folder {
   readonly own: ReadonlyMap<string, ConversationJournal>;
 }
 
-interface Listable extends Pick<JournalSummary, 'updatedAt' | 'title'> {
+interface Listable extends Pick<JournalSummary, 'updatedAt' | 'title' | 'titledAt'> {
   /** A row of the index tells by itself when it was imported. */
   readonly header: Pick<JournalSummary['header'], 'conversationId' | 'cwd' | 'createdAt' | 'imported'>;
   readonly hasOpenTurn?: boolean;
@@ -163,17 +163,25 @@ export class ConversationList {
     { fileName, facts }: Entry,
     journal: ConversationJournal | undefined,
   ): Promise<JournalSummary | CodedError | undefined> {
+    const journalPath = path.join(folder, fileName);
     if (journal !== undefined) {
       const events = journal.events();
       const updatedAt = events.at(-1)?.at ?? journal.header.createdAt;
-      return { header: journal.header, updatedAt, title: titleOf(events, ''), hasOpenTurn: hasOpenTurn(events, false) };
+      const summary = {
+        header: journal.header,
+        updatedAt,
+        ...titled(events),
+        hasOpenTurn: hasOpenTurn(events, false),
+      };
+      // Its title may lie in a part that is not read once it is closed.
+      this.keep(journalPath, { sizeBytes: -1, modifiedAt: -1, summary });
+      return summary;
     }
-    const journalPath = path.join(folder, fileName);
     const cached = this.cache.get(journalPath);
     if (cached?.sizeBytes === facts.sizeBytes && cached.modifiedAt === facts.modifiedAt) return cached.summary;
     try {
       const former = cached?.summary instanceof CodedError ? undefined : cached?.summary;
-      const summary = await summarize(journalPath, fileName, this.system.fileSystem, former);
+      const summary = titledLately(await summarize(journalPath, fileName, this.system.fileSystem), former);
       this.keep(journalPath, { ...facts, summary });
       return summary;
     } catch (error) {
@@ -193,14 +201,22 @@ export class ConversationList {
   }
 }
 
+/** `summary`, with the title that was seen before where that was given later than the one read now. */
+function titledLately(summary: JournalSummary, former: JournalSummary | undefined): JournalSummary {
+  const { title, titledAt = 0 } = former ?? {};
+  return title === undefined || titledAt <= (summary.titledAt ?? 0) ? summary : { ...summary, title, titledAt };
+}
+
 function toSummary(
-  { header, updatedAt, title, hasOpenTurn: isOpen = false }: Listable,
+  { header, updatedAt, title: read, titledAt = 0, hasOpenTurn: isOpen = false }: Listable,
   {
     lockedElsewhere = false,
     row,
   }: { readonly lockedElsewhere?: boolean; readonly row: IndexedConversation | undefined },
 ): ConversationSummary {
   const { conversationId, cwd, createdAt, imported } = header;
+  // The index has read what lies between the parts of a journal that are read here, up to its last event.
+  const title = row === undefined || row.title === '' || titledAt > row.updatedAt ? read : row.title;
   const importedAt = imported?.at ?? row?.importedAt;
   const place = { conversationId, cwd, createdAt, updatedAt, title, ...(importedAt !== undefined && { importedAt }) };
   const summary = { ...place, lockedElsewhere, runsElsewhere: lockedElsewhere && isOpen };

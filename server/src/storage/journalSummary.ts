@@ -12,20 +12,22 @@ export interface JournalSummary {
   readonly header: JournalHeader;
   /** Milliseconds since 1970, of the last event read; that of the creation if there is none. */
   readonly updatedAt: number;
+  /** The newest one given in what was read, else the beginning of the first message. */
   readonly title: string;
+  /** When that title was given, in milliseconds since 1970; undefined where none was. */
+  readonly titledAt?: number;
   /** A turn has begun and not ended, by a process that is at work or one that died. */
   readonly hasOpenTurn: boolean;
 }
 
 /**
  * Reads the beginning and the end of a journal, 64 KiB each, however long it is. A title that was given in between is
- * found through `former`, the summary made when the file was shorter. Throws as `JournalFold` does.
+ * not found; who saw it before, and the index, know it. Throws as `JournalFold` does.
  */
 export async function summarize(
   journalPath: string,
   fileName: string,
   fileSystem: FileSystem,
-  former?: JournalSummary,
 ): Promise<JournalSummary> {
   const { sizeBytes } = await fileSystem.stat(journalPath);
   const file = await fileSystem.open(journalPath, 'read');
@@ -44,7 +46,7 @@ export async function summarize(
     return {
       header,
       updatedAt: events.at(-1)?.at ?? header.createdAt,
-      title: titleOf(events, former?.title ?? ''),
+      ...titled(events),
       hasOpenTurn: hasOpenTurn(newest, sizeBytes > windowBytes),
     };
   } finally {
@@ -58,16 +60,16 @@ export function hasOpenTurn(newest: readonly SessionEvent[], withinTurn: boolean
   return last === undefined ? withinTurn : last.update.sessionUpdate === 'turn_started';
 }
 
-/** The title given last, else the beginning of the first message, else `fallback`. */
-export function titleOf(events: readonly SessionEvent[], fallback: string): string {
-  for (const { update } of events.toReversed()) {
-    if (update.sessionUpdate === 'session_info_update') return givenTitle(update.title);
+/** The title of the events of a journal, or of some of them, and when it was given. */
+export function titled(events: readonly SessionEvent[]): Pick<JournalSummary, 'title' | 'titledAt'> {
+  for (const { at, update } of events.toReversed()) {
+    const title = update.sessionUpdate === 'session_info_update' ? givenTitle(update.title) : '';
+    if (title !== '') return { title, titledAt: at };
   }
-  if (fallback !== '') return fallback;
   for (const { update } of events) {
     if (update.sessionUpdate !== 'user_message_chunk' || update.content.type !== 'text') continue;
     const title = titleOfText(update.content.text);
-    if (title !== '') return title;
+    if (title !== '') return { title };
   }
-  return '';
+  return { title: '' };
 }

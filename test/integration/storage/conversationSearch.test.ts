@@ -103,6 +103,7 @@ describe('searching conversations over HTTP', function () {
       ['Colours'],
     );
     assert.equal((await server.call('conversation/rename', { sessionId: ids[0], title: '  ' })).status, 400);
+    assert.equal((await server.call('conversation/rename', { sessionId: ids[0], title: '\u200b' })).status, 400);
     assert.equal((await server.call('conversation/rename', { sessionId: 'no-such-one', title: 'x' })).status, 404);
   });
 

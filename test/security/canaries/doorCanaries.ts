@@ -29,6 +29,9 @@ export const doorCanaries: readonly GuardCanary[] = [
     [secret, '!record || this.hasEnded(record)', tokens],
     [secret, '!record || !isRight', tokens],
     ['this.ended.has(record.digest) ? undefined : record', 'record', tokens],
+    ['const hold = this.watching.hold(tokenId);', 'const hold = { dispose: () => undefined };', 'tell nobody'],
+    ['end.isDone = true;\n    try', 'try', 'cannot say that this lasts'],
+    ['        this.ended.delete(digest);', '', 'a change that fails'],
     [
       "if (tokenId === mainId) {\n      throw new CodedError('Unsupported'",
       "if (tokenId === '') {\n      throw new CodedError('Unsupported'",
@@ -37,7 +40,8 @@ export const doorCanaries: readonly GuardCanary[] = [
   ]),
   ...guardsOf('server/src/security/tokens/tokenWatch.ts', 'test/unit/security/tokens/tokenStore.test.ts', [
     ['watcher.onEnded();', '', tokens],
-    ['!this.checking.has(tokenId)', 'this.checking.size === 0', 'of another one hangs'],
+    ['!this.looks.has(tokenId)', 'this.looks.size === 0', 'of another one hangs'],
+    [' && !this.held.has(tokenId)', '', 'tell nobody'],
   ]),
   ...guardsOf('server/src/security/tokens/tokenFile.ts', 'test/unit/security/tokens/tokenFile.test.ts', [
     ['constants.O_NOFOLLOW | constants.O_NONBLOCK', 'constants.O_NONBLOCK', 'a link'],

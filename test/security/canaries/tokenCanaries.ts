@@ -7,8 +7,12 @@ const handlers = 'test/unit/security/tokens/tokenHandlers.test.ts';
 /** What keeps a token from holding on, and more than a hundred from being made, where several change them at once. */
 export const tokenCanaries: readonly GuardCanary[] = [
   ...guardsOf(store, races, [
-    ["if (code === 'ENOENT') return false;", "if (code === 'ENOENT') return true;", 'never both'],
-    ['if (!wasThere) throw notFound(tokenId);', '', 'to one'],
+    ['end.isDone = true;\n      return false;', 'end.isDone = true;\n      return true;', 'never both'],
+    [
+      'if (!(await this.removeFile(tokenId, end))) throw notFound(tokenId);',
+      'await this.removeFile(tokenId, end);',
+      'to one',
+    ],
     ['if (!(await this.areMoreThan(maxTokens))) return made;', 'return made;', 'more than a hundred'],
   ]),
   ...guardsOf(store, 'test/unit/security/tokens/tokenStore.test.ts', [

@@ -18,7 +18,17 @@ describe('The title of a conversation', () => {
     assert.equal(givenTitle('x'.repeat(201)), `${'x'.repeat(199)}…`);
   });
 
-  it('takes no longer for a text of many megabytes', () => {
-    assert.equal(titleOfText(' '.repeat(50_000_000)), '');
+  it('keeps what joins letters and signs, and nothing that moves or hides them', () => {
+    for (const title of ['Family 👨‍👩‍👧 plan', 'می‌خواهم', 'क्‍ष', 'co\u00adoperate', '❤️'])
+      assert.equal(givenTitle(title), title);
+    assert.equal(givenTitle('a\u202egpj.exe\u2066\u001b[31mb\u2028c\ud800'), 'a gpj.exe [31mb c\ufffd');
+    for (const nothing of ['\u200b', '\u200d\ufe0f', '\u3164', ' \u00a0\u2060 ']) assert.equal(givenTitle(nothing), '');
+  });
+
+  it('is looked for in the first 16 Ki characters', () => {
+    assert.equal(titleOfText(`${' '.repeat(16 * 1024 - 4)}late`), 'late');
+    assert.equal(titleOfText(`${' '.repeat(16 * 1024 - 1)}late`), 'l');
+    assert.equal(titleOfText(`${' '.repeat(16 * 1024)}late`), '');
+    assert.equal(givenTitle(`${' '.repeat(16 * 1024)}late`), '');
   });
 });

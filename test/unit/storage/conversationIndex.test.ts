@@ -96,6 +96,23 @@ describe('conversation index', function () {
     assert.deepEqual(await search(index, 'gizmo'), []);
   });
 
+  it('knows a title that was given in the middle of a long conversation, and the list shows it', async () => {
+    const much = { question: 'Why?', answer: 'y'.repeat(100_000) };
+    const titled = (title: string) => [{ sessionUpdate: 'session_info_update', title }] as const;
+    const updates = [
+      ...titled('Why?'),
+      ...turnUpdates({ id: 'a', ...much }),
+      ...titled('Given later'),
+      ...turnUpdates({ id: 'b', ...much }),
+    ];
+    const at = 1_700_000_000_000;
+    writeConversations(fixture.dataFolder, fixture.folder, [{ updates, at, modifiedAt: at }]);
+    const index = fixture.index();
+    assert.equal((await search(index, 'why')).length > 0, true);
+    const [listed] = await fixture.store({ index }).list([fixture.folder]);
+    assert.equal(listed?.title, 'Given later');
+  });
+
   it('finds what another process wrote a moment ago', async () => {
     write(3);
     const index = fixture.index();

@@ -5,6 +5,7 @@ import type { ConversationId, SessionUpdate } from '../../../server/protocol/ses
 import { nodeFileSystem, type FileSystem } from '../../../server/src/base/fileSystem.ts';
 import { encodeRecord } from '../../../server/src/storage/recordCodec.ts';
 import { eventually } from '../../support/eventually.ts';
+import { FakeClock } from '../../support/fakeClock.ts';
 import { openFilesUnder } from '../../support/openFiles.ts';
 import { message, sequencesOf, StorageFixture, textsOf } from './storageFixture.ts';
 
@@ -338,6 +339,22 @@ describe('journal store', () => {
     fs.appendFileSync(file, encodeRecord(JSON.stringify({ sequence: 202, at: 5, update: title })));
     const [summary] = await fixture.store().list([fixture.folder]);
     assert.deepEqual([summary?.conversationId, summary?.title, summary?.updatedAt], [id, 'At the end', 5]);
+  });
+
+  it('keeps a title that was given in the middle of a long conversation, when that is closed', async () => {
+    const clock = new FakeClock();
+    const store = fixture.store({ clock });
+    const journal = await store.create({ cwd: fixture.folder, workspaceFolders: [fixture.folder] });
+    const title = async (): Promise<string | undefined> => (await store.list([fixture.folder]))[0]?.title;
+    const much = () => journal.append(Array.from({ length: 100 }, () => message('y'.repeat(1_000))));
+    await journal.append([message('Why?'), { sessionUpdate: 'session_info_update', title: 'Why?' }]);
+    await much();
+    clock.advance(1);
+    await journal.append([{ sessionUpdate: 'session_info_update', title: 'Given later' }]);
+    await much();
+    assert.equal(await title(), 'Given later');
+    await journal.close();
+    assert.equal(await title(), 'Given later');
   });
 
   it('finds a workspace again through a link and with its folders in another order', async () => {

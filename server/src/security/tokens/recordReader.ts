@@ -2,7 +2,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { CodedError } from '../../../protocol/errors.ts';
 import type { Clock } from '../../base/clock.ts';
-import { errorCode } from '../../base/fileSystem.ts';
+import { errorCode, type FileSystem } from '../../base/fileSystem.ts';
 import type { HiddenValues } from '../../base/hiddenValues.ts';
 import type { Logger } from '../../base/logger.ts';
 import { ensureTokenFile, type TokenFile } from './tokenFile.ts';
@@ -23,6 +23,8 @@ export interface RecordReaderOptions {
   readonly hidden: Pick<HiddenValues, 'hide'>;
   /** Called with a sentence about each thing that was not as it should be with the data folder's token, and was mended. */
   readonly onRepaired: (repair: string) => void;
+  /** Where tokens are written and ended. */
+  readonly fileSystem: FileSystem;
   readonly clock: Clock;
   readonly logger: Logger;
 }

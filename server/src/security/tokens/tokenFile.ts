@@ -4,7 +4,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { CodedError } from '../../../protocol/errors.ts';
 import { writeFileAtomic } from '../../base/atomicFile.ts';
-import { errorCode } from '../../base/fileSystem.ts';
+import { errorCode, type FileSystem } from '../../base/fileSystem.ts';
 
 const tokenBytes = 32;
 const tokenPattern = /^[\w-]{43}$/;
@@ -52,21 +52,38 @@ export async function ensureTokenFile(dataFolder: string): Promise<TokenFile> {
   );
 }
 
-/** Puts a new token into `<dataFolder>/token`; the old one is worth nothing from then on. */
-export async function replaceToken(dataFolder: string): Promise<void> {
+/** How far the end of a token has come. */
+export interface TokenEnd {
+  /** Called right before the disk is told: from then on nobody comes in with it. */
+  begin(): void;
+  /** Set once the disk no longer has it. */
+  isDone: boolean;
+}
+
+/**
+ * Puts a new token into `<dataFolder>/token`, which is the `end` of the old one. Rejects with `Unavailable`, which says
+ * which of the two holds.
+ */
+export async function replaceToken(
+  { dataFolder, fileSystem }: { readonly dataFolder: string; readonly fileSystem: FileSystem },
+  end: TokenEnd,
+): Promise<void> {
   const file = path.join(dataFolder, 'token');
+  const token = randomBytes(tokenBytes).toString('base64url');
   try {
-    await writeFileAtomic(file, `${randomBytes(tokenBytes).toString('base64url')}\n`);
+    await writeFileAtomic(file, `${token}\n`, fileSystem, () => {
+      end.begin();
+      return Promise.resolve();
+    });
+    end.isDone = true;
   } catch (error) {
     const code = errorCode(error) ?? 'unknown error';
-    throw new CodedError(
-      'Unavailable',
-      `The token file could not be written (${code}), so the old token still holds.`,
-      {
-        args: { code },
-        cause: error,
-      },
-    );
+    end.isDone = (await fs.readFile(file, 'utf8').catch(() => '')).trim() === token;
+    const consequence = end.isDone
+      ? 'for good, so the new one holds, but the old one may be back after a loss of power'
+      : 'so the old token still holds';
+    const message = `The token file could not be written (${code}), ${consequence}.`;
+    throw new CodedError('Unavailable', message, { args: { code }, cause: error });
   }
 }
 

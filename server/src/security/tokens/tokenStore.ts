@@ -6,9 +6,9 @@ import type { ListedToken } from '../../../protocol/security.ts';
 import { writeFileAtomic } from '../../base/atomicFile.ts';
 import type { Disposable } from '../../base/disposable.ts';
 import type { Bearer } from '../../base/door.ts';
-import { errorCode, nodeFileSystem } from '../../base/fileSystem.ts';
+import { errorCode } from '../../base/fileSystem.ts';
 import { mainId, RecordReader, type RecordReaderOptions } from './recordReader.ts';
-import { replaceToken, type TokenFile } from './tokenFile.ts';
+import { replaceToken, type TokenEnd, type TokenFile } from './tokenFile.ts';
 import { digestOf, drawToken, idInToken, isTokenOf, type DrawnToken, type TokenRecord } from './tokenRecord.ts';
 import { TokenWatch } from './tokenWatch.ts';
 
@@ -141,11 +141,9 @@ export class TokenStore implements Disposable {
       return { tokenId };
     }
     const former = await this.existing(tokenId);
-    return this.ending(tokenId, former.digest, (isGone) =>
+    return this.ending(tokenId, former.digest, (end) =>
       this.create(recordOf(former, drawn), drawn, async () => {
-        const wasThere = await removeFile(this.reader.file(tokenId));
-        isGone();
-        if (!wasThere) throw notFound(tokenId);
+        if (!(await this.removeFile(tokenId, end))) throw notFound(tokenId);
       }),
     );
   }
@@ -173,7 +171,7 @@ export class TokenStore implements Disposable {
     const progress: { isFormerGone: boolean } = { isFormerGone: false };
     try {
       await fs.mkdir(path.dirname(file), { recursive: true, mode: folderMode });
-      await writeFileAtomic(file, JSON.stringify(record), nodeFileSystem, async () => {
+      await writeFileAtomic(file, JSON.stringify(record), this.options.fileSystem, async () => {
         await removeFormer?.();
         progress.isFormerGone = removeFormer !== undefined;
       });
@@ -187,36 +185,54 @@ export class TokenStore implements Disposable {
 
   private async rotateMain(): Promise<void> {
     const former = digestOf((await this.open()).token);
-    await this.ending(mainId, former, async (isGone) => {
-      await replaceToken(this.options.dataFolder);
-      isGone();
+    await this.ending(mainId, former, async (end) => {
+      await replaceToken(this.options, end);
       await this.open();
     });
   }
 
   private removeIfThere(tokenId: string, { digest }: TokenRecord): Promise<boolean> {
-    return this.ending(tokenId, digest, async (isGone) => {
-      const wasThere = await removeFile(this.reader.file(tokenId));
-      isGone();
-      return wasThere;
-    });
+    return this.ending(tokenId, digest, (end) => this.removeFile(tokenId, end));
+  }
+
+  /** Removes the file of a token for good. Answers false where there is none. */
+  private async removeFile(tokenId: string, end: TokenEnd): Promise<boolean> {
+    const file = this.reader.file(tokenId);
+    const { fileSystem } = this.options;
+    end.begin();
+    try {
+      await fileSystem.remove(file);
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') {
+        throw notEnded(error, 'It still holds. Make the data folder writable for this user, and try again.');
+      }
+      end.isDone = true;
+      return false;
+    }
+    end.isDone = true;
+    try {
+      await fileSystem.syncFolder(path.dirname(file));
+    } catch (error) {
+      throw notEnded(
+        error,
+        'It is refused now, but may be back after a loss of power. Look after the disk of the data folder, and make another if you need one.',
+      );
+    }
+    return true;
   }
 
   /**
-   * Ends a token in this process even before the disk knows of it, whatever is being read of it at the moment. If `change`
-   * ends before it has said that the token is gone from the disk, the token holds again. Who came in with it is sent away at
-   * the end of `change`, so that somebody who rotates his own token is answered.
+   * Ends a token in this process from `begin` on, even before the disk knows of it and whatever is being read of it at the
+   * moment; where the disk then refuses, the token holds again. Who came in with it is sent away at the end of `change` and
+   * not before, so that somebody who rotates his own token is answered, and nobody goes for a change that failed.
    */
-  private async ending<T>(tokenId: string, digest: string, change: (isGone: () => void) => Promise<T>): Promise<T> {
-    this.ended.add(digest);
-    const [oldest] = this.ended;
-    if (this.ended.size > maxEnded && oldest !== undefined) this.ended.delete(oldest);
-    const end: { isDone: boolean } = { isDone: false };
+  private async ending<T>(tokenId: string, digest: string, change: (end: TokenEnd) => Promise<T>): Promise<T> {
+    const hold = this.watching.hold(tokenId);
+    const end = { begin: () => this.refuse(digest), isDone: false };
     try {
-      return await change(() => {
-        end.isDone = true;
-      });
+      return await change(end);
     } finally {
+      hold.dispose();
       if (end.isDone) {
         this.reader.forget(tokenId);
         this.known.delete(tokenId);
@@ -225,6 +241,12 @@ export class TokenStore implements Disposable {
         this.ended.delete(digest);
       }
     }
+  }
+
+  private refuse(digest: string): void {
+    this.ended.add(digest);
+    const [oldest] = this.ended;
+    if (this.ended.size > maxEnded && oldest !== undefined) this.ended.delete(oldest);
   }
 
   private async existing(tokenId: string): Promise<TokenRecord> {
@@ -279,21 +301,6 @@ function recordOf(
   return { version: 1, name, scope, createdAt, ...end, digest: digestOf(token) };
 }
 
-/** Removes a file for good. Answers false where there is none. */
-async function removeFile(file: string): Promise<boolean> {
-  try {
-    await fs.unlink(file);
-  } catch (error) {
-    const code = errorCode(error) ?? 'unknown error';
-    if (code === 'ENOENT') return false;
-    const message = `The token could not be ended (${code}), so it still holds. Make the data folder writable for this user, and try again.`;
-    throw new CodedError('Unavailable', message, { args: { code }, cause: error });
-  }
-  // Else what was revoked could be there again after a loss of power.
-  await nodeFileSystem.syncFolder(path.dirname(file));
-  return true;
-}
-
 function full(): CodedError {
   return new CodedError('ResourceLimit', `There are ${maxTokens} tokens already. Revoke one that nobody needs.`);
 }
@@ -301,6 +308,12 @@ function full(): CodedError {
 function notFound(tokenId: string): CodedError {
   const message = `There is no token ${tokenId}. It may have ended, or somebody has just revoked it or rotated it to another one: look at the list of tokens.`;
   return new CodedError('NotFound', message, { args: { tokenId } });
+}
+
+function notEnded(error: unknown, consequence: string): CodedError {
+  const code = errorCode(error) ?? 'unknown error';
+  const message = `The token could not be ended for good (${code}). ${consequence}`;
+  return new CodedError('Unavailable', message, { args: { code }, cause: error });
 }
 
 function notWritten(error: unknown, consequence: string): CodedError {

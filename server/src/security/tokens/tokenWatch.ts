@@ -27,7 +27,10 @@ export interface TokenWatchOptions {
 export class TokenWatch implements Disposable {
   private readonly options: TokenWatchOptions;
   private readonly watchers = new Map<string, Set<Watcher>>();
-  private readonly checking = new Set<string>();
+  /** One look at each at most. */
+  private readonly looks = new Map<string, object>();
+  /** Tokens that are being changed here, and how many changes of each there are. */
+  private readonly held = new Map<string, number>();
   /** Tokens that could not be looked at the last time, which was said. */
   private readonly unseen = new Set<string>();
   private timer: Disposable | undefined;
@@ -59,6 +62,18 @@ export class TokenWatch implements Disposable {
     }
   }
 
+  /** Looks at a token no more until that is disposed of: who changes it tells of its end. */
+  hold(tokenId: string): Disposable {
+    // What is seen while it changes says nothing of how that ends.
+    this.looks.delete(tokenId);
+    this.held.set(tokenId, (this.held.get(tokenId) ?? 0) + 1);
+    return toDisposable(() => {
+      const left = (this.held.get(tokenId) ?? 0) - 1;
+      if (left > 0) this.held.set(tokenId, left);
+      else this.held.delete(tokenId);
+    });
+  }
+
   dispose(): void {
     this.isDisposed = true;
     this.timer?.dispose();
@@ -73,7 +88,8 @@ export class TokenWatch implements Disposable {
 
   private schedule(): Disposable {
     return this.options.clock.after(checkEveryMs, () => {
-      for (const tokenId of this.watchers.keys()) if (!this.checking.has(tokenId)) void this.check(tokenId);
+      for (const tokenId of this.watchers.keys())
+        if (!this.looks.has(tokenId) && !this.held.has(tokenId)) void this.check(tokenId);
       this.timer = this.watchers.size === 0 || this.isDisposed ? undefined : this.schedule();
     });
   }
@@ -81,16 +97,17 @@ export class TokenWatch implements Disposable {
   /** Never rejects. */
   private async check(tokenId: string): Promise<void> {
     const { digestOf, logger } = this.options;
-    this.checking.add(tokenId);
+    const look = {};
+    this.looks.set(tokenId, look);
     try {
       const holds = await digestOf(tokenId);
       this.unseen.delete(tokenId);
-      if (!this.isDisposed) this.end(tokenId, (digest) => digest !== holds);
+      if (!this.isDisposed && this.looks.get(tokenId) === look) this.end(tokenId, (digest) => digest !== holds);
     } catch (error) {
       if (!this.unseen.has(tokenId)) logger.warn('Whether a token still holds could not be seen', { tokenId, error });
       this.unseen.add(tokenId);
     } finally {
-      this.checking.delete(tokenId);
+      if (this.looks.get(tokenId) === look) this.looks.delete(tokenId);
     }
   }
 }

@@ -10,7 +10,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { JournalHeader } from '../conversationJournal.ts';
 import { Pace } from '../../base/pace.ts';
 import { eventJson, headerJson, journalSuffix } from '../journalFormat.ts';
-import { titleOf } from '../journalSummary.ts';
+import { titled } from '../journalSummary.ts';
 import { encodeRecord, maxRecordBytes } from '../recordCodec.ts';
 import { realFolders, workspaceKey } from '../workspaceKey.ts';
 import type { LongWork } from './continuations.ts';
@@ -198,8 +198,9 @@ export class ConversationImport implements LongWork {
     if (kept === undefined) return;
     this.updatedAt = Math.max(this.updatedAt, at);
     const event = { sequence: this.eventCount, at, update: kept };
-    if (kept.sessionUpdate === 'session_info_update') this.givenTitle = titleOf([event], '');
-    else if (this.firstText === '') this.firstText = titleOf([event], '');
+    const { title, titledAt } = titled([event]);
+    if (titledAt !== undefined) this.givenTitle = title;
+    else if (this.firstText === '') this.firstText = title;
     await this.put(eventJson(this.eventCount, at, JSON.stringify(kept), firstEpoch));
   }
 

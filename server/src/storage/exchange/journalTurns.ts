@@ -1,10 +1,9 @@
 import type { SessionEvent } from '../../../protocol/sessionEvents.ts';
 import type { OpenFile } from '../../base/fileSystem.ts';
-import { givenTitle } from '../../base/title.ts';
 import type { JournalHeader } from '../conversationJournal.ts';
 import { unreadableHeader } from '../errors.ts';
 import { eventStart, JournalFold } from '../journalFormat.ts';
-import { titleOf } from '../journalSummary.ts';
+import { titled } from '../journalSummary.ts';
 import type { TurnCompactor } from '../ports.ts';
 import { limitedTo, scanRecords, type DamagedRange } from '../recordCodec.ts';
 import { portable } from './exportFormat.ts';
@@ -41,7 +40,7 @@ interface ReadingOptions {
 /** Goes through a journal once for what has to be known first. Throws as `JournalFold` does. */
 export async function readFacts(options: ReadingOptions): Promise<ConversationFacts> {
   const fold = new JournalFold(options.fileName);
-  let title: string | undefined;
+  let given: string | undefined;
   let [firstText, endBytes, updatedAt] = ['', 0, 0];
   const chosen: { persona?: string; model?: string } = {};
   for await (const { jsons, end, damaged } of slicesOf(options, Infinity)) {
@@ -55,18 +54,20 @@ export async function readFacts(options: ReadingOptions): Promise<ConversationFa
     }
     for (const event of fold.events.splice(0)) {
       const { update } = event;
-      if (update.sessionUpdate === 'session_info_update') title = givenTitle(update.title);
-      else if (update.sessionUpdate === 'turn_started') chosen.model = update.model;
+      const { title, titledAt } = titled([event]);
+      if (titledAt !== undefined) given = title;
+      else if (firstText === '') firstText = title;
+      if (update.sessionUpdate === 'turn_started') chosen.model = update.model;
       else if (update.sessionUpdate === 'config_option_update') {
         if (update.configId === 'model' || update.configId === 'persona') chosen[update.configId] = update.value;
-      } else if (firstText === '') firstText = titleOf([event], '');
+      }
     }
     endBytes = end;
   }
   const { header } = fold;
   return {
     header,
-    title: title ?? firstText,
+    title: given ?? firstText,
     persona: chosen.persona,
     model: chosen.model,
     updatedAt: Math.max(updatedAt, header.createdAt),

@@ -105,8 +105,7 @@ export class ConversationFold {
         this.takeFiles(update.locations, { sequence, at });
         break;
       case 'session_info_update':
-        this.state.title = givenTitle(update.title);
-        this.add({ kind: 'title', text: update.title, sequence, at });
+        this.takeTitle(update.title, { sequence, at });
         break;
       case 'config_option_update':
         if (update.configId === 'model') this.state.model = update.value;
@@ -127,6 +126,13 @@ export class ConversationFold {
       default:
         break;
     }
+  }
+
+  private takeTitle(text: string, place: { sequence: number; at: number }): void {
+    const title = givenTitle(text);
+    if (title === '') return;
+    this.state.title = title;
+    this.add({ kind: 'title', text, ...place });
   }
 
   private takeMessage(

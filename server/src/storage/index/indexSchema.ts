@@ -2,7 +2,7 @@
  * Raised whenever the tables, or what is folded into them, change: an index of another version is built anew from the
  * journals.
  */
-export const schemaVersion = 2;
+export const schemaVersion = 3;
 
 /** The index lives in memory and is saved as a whole, so nothing has to survive a crash in the middle of a change. */
 export const pragmas = `

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { nodeFileSystem } from '../../../../server/src/base/fileSystem.ts';
 import type { RequestContext } from '../../../../server/src/base/handlers.ts';
 import { HiddenValues } from '../../../../server/src/base/hiddenValues.ts';
 import { createTokenHandlers } from '../../../../server/src/security/tokens/tokenHandlers.ts';
@@ -29,6 +30,7 @@ describe('What the audit log is told of tokens', () => {
     tokens = new TokenStore({
       dataFolder: folder.path,
       hidden: new HiddenValues(),
+      fileSystem: nodeFileSystem,
       clock: new FakeClock(),
       logger,
       onRepaired: () => undefined,

@@ -1,5 +1,6 @@
 import { CodedError } from '../../../../server/protocol/errors.ts';
 import { systemClock } from '../../../../server/src/base/clock.ts';
+import { nodeFileSystem } from '../../../../server/src/base/fileSystem.ts';
 import { HiddenValues } from '../../../../server/src/base/hiddenValues.ts';
 import { createLogger } from '../../../../server/src/base/logger.ts';
 import { TokenStore } from '../../../../server/src/security/tokens/tokenStore.ts';
@@ -14,6 +15,7 @@ const [dataFolder = ''] = process.argv.slice(2);
 const store = new TokenStore({
   dataFolder,
   hidden: new HiddenValues(),
+  fileSystem: nodeFileSystem,
   clock: systemClock,
   logger: createLogger(() => undefined, 'off'),
   onRepaired: () => undefined,

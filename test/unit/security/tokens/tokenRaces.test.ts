@@ -3,6 +3,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import * as path from 'node:path';
 import { systemClock } from '../../../../server/src/base/clock.ts';
+import { nodeFileSystem } from '../../../../server/src/base/fileSystem.ts';
 import { HiddenValues } from '../../../../server/src/base/hiddenValues.ts';
 import { TokenStore } from '../../../../server/src/security/tokens/tokenStore.ts';
 import { recordingLogger } from '../../../support/recordingLogger.ts';
@@ -24,6 +25,7 @@ describe('Two processes that change the tokens of one folder at once', function 
     store = new TokenStore({
       dataFolder: folder.path,
       hidden: new HiddenValues(),
+      fileSystem: nodeFileSystem,
       clock: systemClock,
       logger: recordingLogger().logger,
       onRepaired: () => undefined,

@@ -3,6 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { readFile } from 'node:fs/promises';
+import { setImmediate as settled } from 'node:timers/promises';
+import { nodeFileSystem, type FileSystem } from '../../../../server/src/base/fileSystem.ts';
 import { HiddenValues } from '../../../../server/src/base/hiddenValues.ts';
 import { TokenStore } from '../../../../server/src/security/tokens/tokenStore.ts';
 import { FakeClock } from '../../../support/fakeClock.ts';
@@ -31,8 +33,8 @@ describe('The tokens of a data folder', () => {
   });
 
   /** As another process has it. */
-  function open(logger = recordingLogger().logger): TokenStore {
-    const store = new TokenStore({ dataFolder: folder.path, hidden, clock, logger, onRepaired });
+  function open(logger = recordingLogger().logger, fileSystem: FileSystem = nodeFileSystem): TokenStore {
+    const store = new TokenStore({ dataFolder: folder.path, hidden, fileSystem, clock, logger, onRepaired });
     stores.push(store);
     return store;
   }
@@ -179,6 +181,106 @@ describe('The tokens of a data folder', () => {
     await assert.rejects(store.rotate(tokenId), { reason: 'Unavailable', message: /Nothing was changed/ });
     chmodSync(path.join(folder.path, 'tokens'), 0o700);
     assert.ok(await store.authenticate(token));
+  });
+
+  describe('while they are changed', () => {
+    let store: TokenStore;
+    let disk: { -readonly [operation in keyof FileSystem]: FileSystem[operation] };
+    let told: number;
+
+    beforeEach(() => {
+      disk = { ...nodeFileSystem };
+      told = 0;
+      store = open(undefined, disk);
+    });
+    /** What the look of every second would find now, it has found. */
+    async function nextLook(): Promise<void> {
+      clock.advance(1_000);
+      await store.list();
+      await settled();
+    }
+    /** Two tokens, one of them the folder's own, and what is to be shown as them; who came in with them waits for their end. */
+    async function bothShown(): Promise<readonly { readonly tokenId: string; readonly token: string }[]> {
+      await store.open();
+      const made = await store.issue({ name: 'script', scope: 'agent', hours: 2 });
+      const both = [made, { tokenId: 'dataFolder', token: await mainToken() }];
+      for (const { token } of both) {
+        const bearer = await store.authenticate(token);
+        assert.ok(bearer);
+        store.watch(bearer, () => told++);
+      }
+      return both;
+    }
+    const failWith = (code: string) => () => Promise.reject(Object.assign(new Error(code), { code }));
+
+    it('tell nobody of their end before that is over, so that who rotates his own is answered', async () => {
+      const both = await bothShown();
+      const during: number[] = [];
+      const slowly = async (operation: Promise<void>): Promise<void> => {
+        await operation;
+        await nextLook();
+        during.push(told);
+      };
+      disk.remove = (file) => slowly(nodeFileSystem.remove(file));
+      disk.rename = (from, to) => slowly(nodeFileSystem.rename(from, to));
+      disk.syncFolder = (of) => slowly(nodeFileSystem.syncFolder(of));
+      for (const [index, { tokenId, token }] of both.entries()) {
+        await store.rotate(tokenId);
+        assert.deepEqual(new Set(during), new Set([index]));
+        assert.equal(told, index + 1);
+        assert.equal(await store.authenticate(token), undefined);
+        during.length = 0;
+        during.push(told);
+      }
+    });
+
+    it('tell nobody of what was seen of them at the beginning of a change that fails', async () => {
+      const both = await bothShown();
+      disk.remove = disk.rename = async () => {
+        await nextLook();
+        return failWith('EROFS')();
+      };
+      for (const { tokenId, token } of both) {
+        clock.advance(1_000);
+        await assert.rejects(store.rotate(tokenId), { reason: 'Unavailable' });
+        await nextLook();
+        assert.ok(await store.authenticate(token));
+      }
+      assert.equal(told, 0);
+    });
+
+    it('hold as long as nothing of them was changed, and after a change that failed', async () => {
+      const both = await bothShown();
+      disk.open = async () => {
+        for (const { token } of both) assert.ok(await store.authenticate(token));
+        await nextLook();
+        return failWith('ENOSPC')();
+      };
+      for (const { tokenId, token } of both) {
+        await assert.rejects(store.rotate(tokenId), {
+          reason: 'Unavailable',
+          message: /Nothing was changed|still holds/,
+        });
+        await nextLook();
+        assert.ok(await store.authenticate(token));
+      }
+      assert.equal(told, 0);
+    });
+
+    it('have ended even where the disk cannot say that this lasts, which is told', async () => {
+      const both = await bothShown();
+      const revoked = await store.issue({ name: 'another', scope: 'read', hours: 1 });
+      disk.syncFolder = failWith('EIO');
+      const mayBeBack = { reason: 'Unavailable', message: /EIO.* may be back after a loss of power/ };
+      await assert.rejects(store.revoke(revoked.tokenId), mayBeBack);
+      assert.equal(await store.authenticate(revoked.token), undefined);
+      for (const { tokenId, token } of both) {
+        await assert.rejects(store.rotate(tokenId), mayBeBack);
+        assert.equal(await store.authenticate(token), undefined);
+      }
+      assert.equal(told, 2);
+      assert.ok(await store.authenticate(await mainToken()));
+    });
   });
 
   it('cannot be revoked where it is the folder’s own or none', async () => {
