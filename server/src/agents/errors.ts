@@ -4,7 +4,8 @@ import { CodedError } from '../../protocol/errors.ts';
 export function heldElsewhere(): CodedError {
   return new CodedError(
     'Conflict',
-    'Another window holds this conversation, so here it can only be read. Go on there, or close it there.',
+    'Another window or program holds this conversation, so here it can only be read. Go on there, or close it there; ' +
+      'a `serve` lets go of it within six minutes of its last use.',
   );
 }
 

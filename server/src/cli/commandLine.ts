@@ -19,7 +19,14 @@ import {
   type ImportOptions,
   type ListConversationsOptions,
 } from './conversations.ts';
-import { deleteAuditLog, verifyAuditLog, type AuditDeleteOptions, type AuditVerifyOptions } from './audit.ts';
+import {
+  deleteAuditLog,
+  queryAuditLog,
+  verifyAuditLog,
+  type AuditDeleteOptions,
+  type AuditQueryOptions,
+  type AuditVerifyOptions,
+} from './audit.ts';
 import { DetachKey } from './detachKey.ts';
 import { exitCodes } from './exitCodes.ts';
 import { runLsp, type LspOptions } from './lsp.ts';
@@ -81,8 +88,8 @@ function createProgram(): Command {
 
   withDataFolder(program.command('serve'))
     .description('HTTP and WebSocket for scripts and other programs; the first line on stdout is JSON and says where')
-    .option('--host <address>', 'address to listen on; beyond 127.0.0.1 and ::1 only with TLS', '127.0.0.1')
-    .option('--port <number>', 'port to listen on; 0 takes a free one', parsePort, 0)
+    .option('--host <address>', 'address to listen on, else 127.0.0.1; beyond 127.0.0.1 and ::1 only with TLS')
+    .option('--port <number>', 'port to listen on, else a free one', parsePort)
     .option('--tls-cert <file>', 'certificate and those that vouch for it, in PEM; is read again when it changes')
     .option('--tls-key <file>', 'its private key, in PEM, for you alone')
     .option('--allowed-host <name...>', 'further name or address under which clients may come')
@@ -118,10 +125,22 @@ function createProgram(): Command {
 function addAudit(audit: Command): void {
   audit.helpCommand(false);
   withDataFolder(audit.command('verify'))
-    .description('check that no record was changed or taken out; exit code 1 names the first that does not hold')
+    .description(
+      'check that no record was changed or taken out; exit code 1 names the first that does not hold, 66: no log',
+    )
     .option('--public-key <file...>', 'believe only what these keys have signed (PEM)')
     .option('--json', 'print everything that was found, as one line of JSON')
     .action((options: AuditVerifyOptions) => verifyAuditLog(options));
+
+  withDataFolder(audit.command('query'))
+    .description('print records, the latest first')
+    .option('--kind <kind>', 'exactly this kind, such as command.run')
+    .option('--actor <text>', 'whose kind, client, token (its id) or conversation is this')
+    .option('--from <time>', 'the earliest, such as 2026-01-31T08:00:00Z')
+    .option('--to <time>', 'the latest')
+    .option('--limit <number>', 'most records to print, 1 to 10000', parseRecords, 50)
+    .option('--json', 'print them as one line of JSON')
+    .action((options: AuditQueryOptions) => queryAuditLog(options));
 
   withDataFolder(audit.command('delete'))
     .description('delete whole files whose last record is older than a day; that they were deleted is recorded')
@@ -261,7 +280,17 @@ function parseDate(text: string): Date {
   throw new CommanderError(
     exitCodes.usage,
     'commander.invalidArgument',
-    `error: "${text}" is no date: use 2026-01-31.`,
+    `error: "${text}" is no date: use 2026-01-31 or 2026-01-31T08:00:00Z.`,
+  );
+}
+
+function parseRecords(text: string): number {
+  const records = Number(text);
+  if (/^\d{1,5}$/.test(text) && records >= 1 && records <= 10_000) return records;
+  throw new CommanderError(
+    exitCodes.usage,
+    'commander.invalidArgument',
+    `error: "${text}" is no number of records: use 1 to 10000.`,
   );
 }
 

@@ -9,6 +9,8 @@ export const exitCodes = {
   budgetSpent: 3,
   /** The command line itself was wrong (EX_USAGE of sysexits.h). */
   usage: 64,
+  /** There is nothing of what was to be read (EX_NOINPUT of sysexits.h). */
+  noInput: 66,
 } as const;
 
 /** As shells have it: 128 and the number of the signal. */

@@ -71,7 +71,8 @@ class CommandLineTurn {
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       terminalOutput.tell(`ai-dev-assistant: ${error.message}\n`);
-      this.sayHowToGoOn(sessionId);
+      // Held elsewhere: the same call would fail in the same way.
+      if (error.reason !== 'Conflict') this.sayHowToGoOn(sessionId);
       return this.refused ? exitCodes.refused : exitCodes.failed;
     } finally {
       process.off('SIGINT', cancel);

@@ -14,26 +14,20 @@ import { HttpTransport } from '../transports/httpTransport.ts';
 import { prepareDataFolder, resolveDataFolder } from './dataFolder.ts';
 import { localHandshake } from './localClient.ts';
 import { createProcessLogger } from './processLogger.ts';
+import { choicesOf, defaultHost, refuseOtherWishes, type ServeWishes } from './serveChoices.ts';
 import { ServeRecord } from './serveRecord.ts';
 import { SettingsFile } from './settingsFile.ts';
 import { terminalOutput } from './terminalOutput.ts';
 
-export interface ServeOptions {
-  readonly host: string;
-  readonly port: number;
-  /** Names under which clients may come, beside the host itself. */
-  readonly allowedHost?: readonly string[];
-  /** Files in PEM; both or neither. */
-  readonly tlsCert?: string;
-  readonly tlsKey?: string;
-  readonly workspace?: string;
+export interface ServeOptions extends ServeWishes {
   readonly dataDir?: string;
   readonly logLevel?: LogLevel;
 }
 
 /**
  * Serves HTTP, with certificate and key over TLS, until SIGINT or SIGTERM. The first line on stdout is JSON and says where.
- * Where one serves this data folder already, its line is printed instead. Beyond loopback there is TLS or nothing.
+ * Where one serves this data folder already, its line is printed instead, or `Conflict` is thrown if it was not started with
+ * what is asked for here. Beyond loopback there is TLS or nothing.
  */
 export async function runServe(options: ServeOptions): Promise<void> {
   const hosts = hostsOf(options);
@@ -43,6 +37,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
   const record = new ServeRecord(dataFolder, createProcessTable());
   const former = await record.former();
   if (former.state === 'running') {
+    refuseOtherWishes(options, former);
     terminalOutput.printJson(former.address);
     return;
   }
@@ -81,13 +76,13 @@ export async function runServe(options: ServeOptions): Promise<void> {
     openApi: () => (openApi ??= JSON.stringify(openApiDocument())),
     host: hosts.host,
     servedHost: hosts.servedHost,
-    port: options.port,
+    port: options.port ?? 0,
     tls,
   });
   const url = await transport.listen();
   const webSocketUrl = `${url.replace(/^http/, 'ws')}/ws`;
   const address = { url, webSocketUrl, tokenFile: tokenFile.path, pid: process.pid, instanceId: server.instanceId };
-  await record.write(address);
+  await record.write(address, choicesOf(options));
   terminalOutput.printJson(address);
   await signalled();
   watching.dispose();
@@ -100,7 +95,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
 
 /** Where to listen and under which names. Throws where that is beyond this machine and would not be encrypted. */
 function hostsOf(options: ServeOptions): ServedHosts {
-  const { host, tlsCert, tlsKey } = options;
+  const { host = defaultHost, tlsCert, tlsKey } = options;
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
     throw new CodedError('InvalidParams', 'A certificate and its key go together: name both --tls-cert and --tls-key.');
   }

@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../base/atomicFile.ts';
 import type { ProcessTable } from '../base/processTable.ts';
+import { serveChoices, type ServeChoices } from './serveChoices.ts';
 
 /** What `serve` prints, and what a second `serve` on the same data folder prints in its place. Holds no secret. */
 const serveAddress = z.object({
@@ -14,11 +15,13 @@ const serveAddress = z.object({
 });
 export type ServeAddress = z.output<typeof serveAddress>;
 
-const serveRecord = z.object({ address: serveAddress, startedAt: z.string() });
+/** Early versions noted no choices. */
+const serveRecord = z.object({ address: serveAddress, choices: serveChoices.optional(), startedAt: z.string() });
 
 /** How the last `serve` of a data folder ended: not yet, without a word, or as it should (or there was none). */
 export type FormerServe =
-  { readonly state: 'running'; readonly address: ServeAddress } | { readonly state: 'crashed' | 'ended' };
+  | { readonly state: 'running'; readonly address: ServeAddress; readonly choices: ServeChoices | undefined }
+  | { readonly state: 'crashed' | 'ended' };
 
 /** The note that a running `serve` leaves in its data folder: where it listens, and that it has not ended yet. */
 export class ServeRecord {
@@ -39,13 +42,13 @@ export class ServeRecord {
     const record = parseRecord(text);
     if (!record) return { state: 'crashed' };
     const isAlive = await this.processes.isAlive({ pid: record.address.pid, startedAt: record.startedAt });
-    return isAlive ? { state: 'running', address: record.address } : { state: 'crashed' };
+    return isAlive ? { state: 'running', address: record.address, choices: record.choices } : { state: 'crashed' };
   }
 
-  async write(address: ServeAddress): Promise<void> {
+  async write(address: ServeAddress, choices: ServeChoices): Promise<void> {
     await fs.mkdir(path.dirname(this.file), { recursive: true, mode: 0o700 });
     const { startedAt } = await this.processes.self();
-    await writeFileAtomic(this.file, JSON.stringify({ address, startedAt }));
+    await writeFileAtomic(this.file, JSON.stringify({ address, choices, startedAt }));
   }
 
   async remove(): Promise<void> {

@@ -59,9 +59,8 @@ async function sayWhereItHolds({ dataDir }: TokensOptions): Promise<void> {
 export async function rotateToken(tokenId: string, options: TokensOptions): Promise<void> {
   await withServer(options, async (server) => {
     const { token, ...made } = await server.call('security/rotate', { tokenId });
-    terminalOutput.tell(
-      `The old token holds no more.${token === undefined ? ' The new one stands in its file.' : ''}\n`,
-    );
+    const where = token === undefined ? 'stands in its file' : `is ${made.tokenId}${endOf(made.expiresAt)}`;
+    terminalOutput.tell(`The old token holds no more. The new one ${where}.\n`);
     if (options.json === true) terminalOutput.printJson({ ...made, token });
     else if (token !== undefined) terminalOutput.print(`${token}\n`);
   });

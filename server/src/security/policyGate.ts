@@ -10,6 +10,9 @@ import { isInside, resolveRealPath } from './workspacePath.ts';
 /** Longer than any command that a person could judge. Linux takes 128 KiB in one argument. */
 const maxCommandBytes = 32_768;
 
+/** This server may be an editor's or a script's. */
+const noFolder = 'No folder is open. Open a folder in the editor, or start `serve` with `--workspace FOLDER`.';
+
 type ReadEffect = Extract<Effect, { kind: 'readFile' | 'listFiles' | 'searchFiles' }>;
 type CommandEffect = Extract<Effect, { kind: 'runCommand' }>;
 
@@ -39,7 +42,7 @@ export class PolicyGate {
   async check(effect: Effect, place: EffectPlace): Promise<Decision> {
     try {
       const folders = await realFoldersOf(place.workspaceFolders);
-      if (folders.length === 0) return deny('No folder is open. Open a folder in the editor first.');
+      if (folders.length === 0) return deny(noFolder);
       const ground: Ground = { folders, own: await realFoldersOf([this.ownFolder]) };
       switch (effect.kind) {
         case 'runCommand':

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { text } from 'node:stream/consumers';
+import { HttpServer } from '../../support/httpServer.ts';
 import { calls, says } from '../../support/modelScript.ts';
 import { ModelServer } from '../../support/modelServer.ts';
 import { endPtyHostsOf, ptyHostsOf } from '../../support/ptyHostOf.ts';
@@ -134,6 +135,25 @@ describe('ai-dev-assistant on the command line', function () {
     assert.ok(id, err);
     model.play({ models: ['small'], replies: [says('Now it works.')] });
     assert.equal((await run('again', '--conversation', id)).out, 'Now it works.\n');
+  });
+
+  it('names who holds a conversation that it cannot go on with, and not the call that has just failed', async () => {
+    model.play({ models: ['small'], replies: [{ ...says('Here.'), repeat: true }] });
+    const server = await HttpServer.start(folder.path, ['--log-level', 'off', '--workspace', workspace], {
+      environment: { OPENAI_BASE_URL: model.baseUrl },
+    });
+    const { sessionId } = (await server.call('session/new', { cwd: workspace })).body;
+    const prompt = [{ type: 'text', text: 'hello' }];
+    const turn = await server.call('session/prompt', { sessionId, prompt });
+    assert.equal(turn.status, 200, turn.text);
+    const { code, err } = await run('and now?', '--conversation', String(sessionId));
+    await server.stop();
+    assert.equal(code, 1);
+    assert.match(
+      err,
+      /^ai-dev-assistant: Another window or program holds this conversation.*`serve` lets go of it.*\n$/,
+    );
+    assert.equal((await run('and now?', '--conversation', String(sessionId))).code, 0);
   });
 
   it('takes the prompt from stdin for "-"', async () => {

@@ -34,11 +34,13 @@ describe('Tokens from the command line', () => {
       const [, id = ''] = /^([0-9a-f]{16}) +terminal +20\S+ +a script$/m.exec(listed.stdout) ?? [];
       assert.equal(listed.stdout.includes(token), false);
       const rotated = run('rotate', id);
+      assert.match(rotated.stderr, /The old token holds no more\. The new one is [0-9a-f]{16} until 20/);
       assert.equal(await client.closed(), 1008);
       await assert.rejects(WebSocketClient.open(server, { token }), /401/);
       const next = await WebSocketClient.open(server, { token: rotated.stdout.trim() });
       const { tokens } = JSON.parse(run('list', '--json').stdout) as { tokens: { tokenId: string; name: string }[] };
       const nextId = tokens.find(({ name }) => name === 'a script')?.tokenId ?? '';
+      assert.ok(rotated.stderr.includes(` ${nextId} `), rotated.stderr);
       assert.equal(run('revoke', nextId).stdout, `Revoked ${nextId}.\n`);
       assert.equal(await next.closed(), 1008);
     } finally {
@@ -56,6 +58,7 @@ describe('Tokens from the command line', () => {
 
   it('say what is wrong', () => {
     assert.match(run('revoke', '0123456789abcdef').stderr, /There is no token 0123456789abcdef/);
+    assert.match(run('revoke', 'nightly build').stderr, /expected the id of a token, as `tokens list` shows it/);
     assert.match(run('revoke', 'dataFolder').stderr, /only rotated/);
     assert.deepEqual([run('revoke', '../token').status, run('create', '--name', 'x', '--hours', '0').status], [1, 64]);
     assert.equal(run('create', '--name', 'x', '--scope', 'everything').status, 64);

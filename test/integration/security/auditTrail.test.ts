@@ -255,7 +255,6 @@ describe('The audit log of a real server', function () {
   });
 
   it('is checked by the command line, which names the first bad record and exits with 1', async () => {
-    assert.equal((await cli('audit', 'verify')).code, 0, 'nothing was recorded yet');
     const server = await HttpServer.start(dataFolder, ['--log-level', 'off']);
     for (const name of ['one', 'two']) await server.call('terminal/run', { command: `echo ${name}` });
     await server.stop();
@@ -270,6 +269,10 @@ describe('The audit log of a real server', function () {
     const broken = await cli('audit', 'verify');
     assert.equal(broken.code, 1);
     assert.ok(broken.stdout.includes(`First bad record: ${name}, line 3 (contradictsAnchor)`), broken.stdout);
+    assert.match(
+      broken.stdout,
+      /^BROKEN: \d+ records? in 1 file could be read\.\n[\s\S]*Keep a copy of the folder audit/,
+    );
     const parsed = JSON.parse((await cli('audit', 'verify', '--json')).stdout) as { firstBad: { line: number } };
     assert.equal(parsed.firstBad.line, 3);
     writeFileSync(file, whole);
@@ -280,6 +283,53 @@ describe('The audit log of a real server', function () {
     assert.equal(deleted.stdout, 'Deleted 1 file of the audit log.\n');
     assert.equal(chains().includes(name), false);
     assert.equal((await cli('audit', 'verify')).code, 0);
+  });
+
+  for (const command of ['verify', 'query']) {
+    it(`says that there is none, with an exit code of its own, where nothing was ever recorded: audit ${command}`, async () => {
+      const folderOfLog = path.join(dataFolder, 'audit');
+      for (const make of [() => undefined, () => mkdirSync(folderOfLog, { recursive: true })]) {
+        make();
+        const { code, stdout, stderr } = await cli('audit', command);
+        assert.deepEqual([code, stdout], [66, '']);
+        assert.ok(stderr.startsWith(`There is no audit log in ${folderOfLog}. `), stderr);
+      }
+    });
+  }
+
+  it('is read by the command line as by audit/query, beside a server or without one', async () => {
+    const server = await HttpServer.start(dataFolder, ['--log-level', 'off']);
+    for (const name of ['one', 'two', 'three']) await server.call('terminal/run', { command: `echo ${name}` });
+    const query = { kind: 'command.run' };
+    const expected = await records(server, query);
+    const read = async (...args: readonly string[]) =>
+      JSON.parse((await cli('audit', 'query', '--json', ...args)).stdout) as { records: AuditEntry[] };
+    assert.deepEqual((await read('--kind', 'command.run')).records, expected);
+    await server.stop();
+    assert.deepEqual((await read('--kind', 'command.run')).records, expected);
+    assert.equal(expected.length, 3);
+    assert.deepEqual((await read('--kind', 'command.run', '--limit', '2')).records, expected.slice(0, 2));
+    const [, second] = expected;
+    assert.ok(second);
+    const times = ['--from', second.at, '--to', second.at, '--actor', 'client'];
+    assert.deepEqual((await read('--kind', 'command.run', ...times)).records, [second]);
+
+    const shown = await cli('audit', 'query', '--kind', 'command.run', '--limit', '2');
+    assert.match(
+      shown.stdout,
+      /^TIME +KIND +.*\n\S+Z +command\.run .*echo three.*\n\S+Z +command\.run .*echo two.*\n$/,
+    );
+    assert.match(shown.stderr, /These are the last 2; there may be more/);
+    const none = await cli('audit', 'query', '--actor', 'nobody at all');
+    assert.deepEqual([none.code, none.stdout, none.stderr], [0, '', 'No record is like that.\n']);
+    assert.equal((await cli('audit', 'query', '--limit', '0')).code, 64);
+    for (const [option, value] of [
+      ['--kind', 'x'.repeat(65)],
+      ['--from', 'yesterday'],
+    ] as const) {
+      const { code, stderr } = await cli('audit', 'query', option, value);
+      assert.deepEqual([code, stderr.startsWith(`ai-dev-assistant: ${option} cannot be used: `)], [1, true], stderr);
+    }
   });
 
   it("signs with the window's own key in VS Code, which never stands in the data folder", async () => {

@@ -6,11 +6,7 @@ const gate = 'policy gate';
 export const policyCanaries: readonly GuardCanary[] = [
   ...guardsOf('server/src/security/policyGate.ts', 'test/unit/security/policyGate.test.ts', [
     ['if (!place.trusted) {', 'if (place.trusted === undefined) {', 'not trusted'],
-    [
-      "if (folders.length === 0) return deny('No folder is open. Open a folder in the editor first.');",
-      '',
-      'where none is open',
-    ],
+    ['if (folders.length === 0) return deny(noFolder);', '', 'where none is open'],
     ['if (named !== undefined) return denySecret(shown, named);', '', 'leads to an ordinary one'],
     ['if (held !== undefined) return denySecret(shown, held);', '', 'behind a link'],
     [

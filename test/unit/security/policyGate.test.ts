@@ -126,7 +126,10 @@ describe('policy gate', () => {
     assert.equal((await gate.check(read(path.join(beside, 'b.txt')), several)).outcome, 'allow');
     for (const workspaceFolders of [[], [path.join(base, 'gone')], ['relative']]) {
       const decision = await gate.check(read('src/a.ts'), { ...place, workspaceFolders });
-      assert.deepEqual(decision, { outcome: 'deny', message: 'No folder is open. Open a folder in the editor first.' });
+      assert.deepEqual(decision, {
+        outcome: 'deny',
+        message: 'No folder is open. Open a folder in the editor, or start `serve` with `--workspace FOLDER`.',
+      });
     }
   });
 

@@ -19,7 +19,9 @@ export async function queryAudit(
   signal: AbortSignal,
 ): Promise<Page> {
   const start = query.before === undefined ? undefined : parseCursor(query.before);
-  const names = (await listIfThere(folder, fileSystem)).filter((name) => start === undefined || name <= start.file);
+  const names = (await chainFilesIfThere(folder, fileSystem)).filter(
+    (name) => start === undefined || name <= start.file,
+  );
   const records: Page['records'] = [];
   let readBytes = 0;
   for (const name of names) {
@@ -58,7 +60,8 @@ function parseCursor(cursor: string): { readonly file: string; readonly offset: 
   throw new CodedError('InvalidParams', '"before" is not what an earlier page gave as "next". Leave it out to begin.');
 }
 
-async function listIfThere(folder: string, fileSystem: FileSystem): Promise<readonly string[]> {
+/** Names of the files of all chains, the latest first; none where there is no folder. */
+export async function chainFilesIfThere(folder: string, fileSystem: FileSystem): Promise<readonly string[]> {
   try {
     return await listChainFiles({ folder, fileSystem });
   } catch (error) {

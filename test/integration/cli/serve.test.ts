@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import * as path from 'node:path';
+import { HttpServer } from '../../support/httpServer.ts';
+import { serverBundle, serverEnvironment } from '../../support/stdioServer.ts';
+import { temporaryFolder } from '../../support/temporaryFolder.ts';
+
+describe('A second "serve" on a data folder', () => {
+  const folder = temporaryFolder();
+  const data = path.join(folder.path, 'data');
+  let first: HttpServer;
+
+  before(async () => {
+    mkdirSync(path.join(folder.path, 'work'));
+    const options = ['--workspace', path.join(folder.path, 'work'), '--allowed-host', 'box.example', 'desk.example'];
+    first = await HttpServer.start(data, [...options, '--log-level', 'off']);
+  });
+  after(async () => {
+    await first.stop();
+    folder.remove();
+  });
+
+  function second(...args: readonly string[]): SpawnSyncReturns<string> {
+    return spawnSync(process.execPath, [serverBundle, 'serve', ...args], {
+      cwd: folder.path,
+      env: serverEnvironment(data),
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
+  }
+
+  for (const same of [
+    [],
+    ['--log-level', 'error'],
+    ['--host', '127.0.0.1', '--port', '0'],
+    ['--workspace', 'work', '--allowed-host', 'Desk.example'],
+  ]) {
+    it(`prints the line of the first for: serve ${same.join(' ')}`, () => {
+      const { status, stdout, stderr } = second(...same, '--port', first.url.port);
+      assert.equal(status, 0, stderr);
+      assert.deepEqual(JSON.parse(stdout), first.record);
+    });
+  }
+
+  for (const [args, named] of [
+    [['--port', '1'], '--port says'],
+    [['--host', '::1'], '--host says'],
+    [['--workspace', '.', '--allowed-host', 'box.example', 'lap.example'], '--allowed-host and --workspace say'],
+    [['--tls-cert', 'box.cert.pem', '--tls-key', 'box.key.pem'], '--tls-cert and --tls-key say'],
+  ] as const) {
+    it(`is refused, and told what to do, for what the first was started without: serve ${args.join(' ')}`, () => {
+      const { status, stdout, stderr } = second(...args);
+      assert.deepEqual([status, stdout], [1, '']);
+      assert.ok(stderr.includes(`(process ${first.child.pid ?? 0}, ${first.url.origin})`), stderr);
+      assert.ok(stderr.includes(`without what ${named} here`), stderr);
+      assert.match(stderr, /stop that process first/);
+    });
+  }
+
+  it('is refused with an option where a first one of an early version noted none, and finds it without', () => {
+    const file = path.join(data, 'servers', 'serve.json');
+    const record = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+    writeFileSync(file, JSON.stringify({ ...record, choices: undefined }));
+    assert.equal(second('--workspace', 'work').status, 1);
+    assert.deepEqual(JSON.parse(second().stdout), first.record);
+    writeFileSync(file, JSON.stringify(record));
+  });
+});
