@@ -2,7 +2,9 @@ import { z } from 'zod';
 import { grantedScopes, request } from './declaration.ts';
 
 /** `dataFolder`: the token in the data folder's file `token`. Others: 16 hex digits. */
-const tokenId = z.string().regex(/^(?:dataFolder|[0-9a-f]{16})$/, 'expected the id of a token, as `tokens list` shows it');
+const tokenId = z
+  .string()
+  .regex(/^(?:dataFolder|[0-9a-f]{16})$/, 'expected the id of a token, as `tokens list` shows it');
 
 const grantedScope = z.enum(grantedScopes);
 

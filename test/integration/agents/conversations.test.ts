@@ -215,7 +215,10 @@ describe('Conversations', () => {
     await world.restart();
     const attached = await world.sessions.attach(sessionId, undefined, world.client);
     assert.equal(attached.access, 'read');
-    await assert.rejects(world.prompt(sessionId, 'two'), { reason: 'Conflict', message: /Another window or program holds this/ });
+    await assert.rejects(world.prompt(sessionId, 'two'), {
+      reason: 'Conflict',
+      message: /Another window or program holds this/,
+    });
     const before = world.client.events.length;
     await held.append([{ sessionUpdate: 'session_info_update', title: 'Named elsewhere' }]);
     await waitFor('the event of the other server', () => world.client.events.length > before);
