@@ -26,6 +26,13 @@ export interface ServeWishes {
   readonly workspace?: string;
 }
 
+/** Where the one that runs is, and what it was started with. */
+interface StartedServe {
+  readonly address: { readonly url: string; readonly pid: number };
+  readonly choices: ServeChoices | undefined;
+}
+
+/** Where nothing else is said. */
 export const defaultHost = '127.0.0.1';
 
 /** What is noted of a `serve` that was started with these options. */
@@ -44,13 +51,7 @@ export function choicesOf({ host = defaultHost, allowedHost = [], ...files }: Se
  * Throws `Conflict` where something was wished for that the one that runs was not started with. Nothing is known of the
  * `choices` of one of an early version.
  */
-export function refuseOtherWishes(
-  wishes: ServeWishes,
-  {
-    address,
-    choices,
-  }: { readonly address: { readonly url: string; readonly pid: number }; readonly choices: ServeChoices | undefined },
-): void {
+export function refuseOtherWishes(wishes: ServeWishes, { address, choices }: StartedServe): void {
   const asked = choicesOf(wishes);
   const { protocol, port } = new URL(address.url);
   const runningPort = port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
@@ -65,8 +66,8 @@ export function refuseOtherWishes(
   if (ignored.length === 0) return;
   throw new CodedError(
     'Conflict',
-    `A "serve" runs already on this data folder (process ${address.pid}, ${address.url}), which was started without what ` +
-      `${ignored.join(' and ')} ${ignored.length === 1 ? 'says' : 'say'} here. Nothing was changed: stop that process first, or leave the options away to use it as it is.`,
+    `A "serve" runs already on this data folder (process ${address.pid}, ${address.url}), but not with this ` +
+      `${ignored.join(' and ')}. Nothing was changed: stop that process first, or leave the option away to use it as it is.`,
   );
 }
 
