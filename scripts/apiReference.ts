@@ -71,10 +71,11 @@ function renderReference(): string {
 }
 
 function renderRequest(method: string, declaration: RequestDeclaration): string {
-  const { summary, scope, limit, errors, params, result } = declaration;
+  const { summary, scope, limit, errors, params, result, insteadOverHttp } = declaration;
   const facts = [
     `scope \`${scope}\``,
     ...(limit === 'none' ? ['not limited'] : limit === 'terminal' ? ['counts as a terminal'] : []),
+    ...(insteadOverHttp === undefined ? [] : [`over HTTP: \`${insteadOverHttp}\``]),
     ...(errors.length > 0 ? [`errors ${errors.map((reason) => `\`${reason}\``).join(' ')}`] : []),
   ];
   return [

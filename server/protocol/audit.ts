@@ -1,7 +1,36 @@
 import { z } from 'zod';
 import { request } from './declaration.ts';
 
-const moment = z.iso.datetime({ offset: true });
+/** Every kind of event of the audit log, those that it tells of itself last. */
+export const auditKinds = [
+  'authentication.failed',
+  'request.refused',
+  'permission.decided',
+  'permission.answered',
+  'command.run',
+  'terminal.created',
+  'file.written',
+  'token.changed',
+  'secret.changed',
+  'setting.changed',
+  'trust.changed',
+  'deployment.changed',
+  'conversation.deleted',
+  'conversation.imported',
+  'backup.created',
+  'backup.restored',
+  'chain.opened',
+  'chain.witnessed',
+  'chain.closed',
+  'audit.missed',
+  'audit.deleted',
+] as const;
+export type AuditKind = (typeof auditKinds)[number];
+
+const momentForm = 'expected a time, such as 2026-11-24T12:00:00Z';
+const moment = z.iso.datetime({ offset: true, error: momentForm });
+/** Of a day, as it is where the server runs, all of it counts. */
+const momentOrDay = z.union([moment, z.iso.date()], { error: `${momentForm}, or a day, such as 2026-11-24` });
 
 const auditEntry = z.object({
   /** File and number of the record: the two name it. */
@@ -24,12 +53,14 @@ const auditProblem = z.object({ file: z.string(), line: z.int(), reason: z.strin
 
 export const audit = {
   'audit/query': request({
-    summary: 'Gives a page of the audit log, the latest file first and the last record of each file first.',
+    summary:
+      'Gives a page of the audit log, the latest file first and the last record of each file first. Where `from` or `to` is ' +
+      'a day, it is one of the machine, and counts whole.',
     params: z.strictObject({
-      from: moment.optional(),
-      to: moment.optional(),
+      from: momentOrDay.optional(),
+      to: momentOrDay.optional(),
       /** Exactly this kind. */
-      kind: z.string().max(64).optional(),
+      kind: z.enum(auditKinds, { error: `expected one of ${auditKinds.join(', ')}` }).optional(),
       /** Any part of the actor: a kind, a client, the name of a token, a conversation. */
       actor: z.string().max(256).optional(),
       limit: z.int().min(1).max(200).default(50),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { request, serverNotification } from './declaration.ts';
 import { conversationId, stopReason } from './sessionEvents.ts';
 
-const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/);
+const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, 'expected a day, such as 2026-11-24');
 
 /** What stands in the index of one conversation beside its title. */
 export const conversationDetails = {

@@ -48,6 +48,11 @@ export interface RequestDeclaration<
   readonly limit: Limit;
   /** After this long the caller gets `TimedOut` and the handler's signal is aborted. */
   readonly timeoutMs: number;
+  /**
+   * What a client over plain HTTP uses in its place, where a single answer is of no use: it is not listed there, and is
+   * refused as `Unsupported`.
+   */
+  readonly insteadOverHttp?: string;
 }
 
 export interface NotificationDeclaration<D extends Direction = Direction, P extends z.ZodType = z.ZodType> {
@@ -62,7 +67,10 @@ export interface NotificationDeclaration<D extends Direction = Direction, P exte
 const defaultTimeoutMs = 10_000;
 
 type RequestOptions<P extends z.ZodType, R extends z.ZodType> = Pick<RequestDeclaration, 'summary' | 'scope'> &
-  Partial<Pick<RequestDeclaration, 'errors' | 'limit' | 'timeoutMs'>> & { readonly params: P; readonly result: R };
+  Partial<Pick<RequestDeclaration, 'errors' | 'limit' | 'timeoutMs' | 'insteadOverHttp'>> & {
+    readonly params: P;
+    readonly result: R;
+  };
 
 /** Declares a request that a client sends and the server answers. */
 export function request<P extends z.ZodType, R extends z.ZodType>(

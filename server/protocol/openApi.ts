@@ -41,7 +41,10 @@ export function errorsByStatus({ errors }: RequestDeclaration): Map<number, Erro
   return new Map([...byStatus].sort(([one], [other]) => one - other));
 }
 
-/** The contract as an OpenAPI 3.1 document: every request as `POST /api/<noun>/<verb>`, and what else the HTTP door has. */
+/**
+ * The contract as an OpenAPI 3.1 document: every request that HTTP has as `POST /api/<noun>/<verb>`, and what else there is at
+ * that door. A server that runs puts its own address into `servers`.
+ */
 export function openApiDocument(): object {
   const { major, minor } = contractVersion;
   return {
@@ -56,7 +59,9 @@ export function openApiDocument(): object {
     security: [{ token: [] }],
     paths: {
       ...Object.fromEntries(
-        clientRequests().map(([method, declaration]) => [`/api/${method}`, pathOf(method, declaration)]),
+        clientRequests()
+          .filter(([, { insteadOverHttp }]) => insteadOverHttp === undefined)
+          .map(([method, declaration]) => [`/api/${method}`, pathOf(method, declaration)]),
       ),
       '/health': { get: plainGet('Says whether the server works. Needs no token.', 'application/json', []) },
       '/metrics': { get: plainGet('The numbers of the server, in the text format of Prometheus.', 'text/plain') },

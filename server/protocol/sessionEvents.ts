@@ -9,7 +9,7 @@ import { terminalId } from './terminal.ts';
 /** Names a conversation. */
 export const conversationId = z
   .string()
-  .regex(/^[\w-]{8,64}$/)
+  .regex(/^[\w-]{8,64}$/, 'expected the id of a conversation: session/list gives them')
   .brand<'ConversationId'>();
 export type ConversationId = z.output<typeof conversationId>;
 

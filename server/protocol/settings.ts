@@ -97,7 +97,8 @@ function firstIssue(error: z.ZodError): string {
   return error.issues[0]?.message ?? 'invalid';
 }
 
-/** A setting as a message names it, which is read in VS Code and elsewhere. */
+/** A setting as a message names it, which is read in VS Code and elsewhere: with its name there, or else with where it stands. */
 export function settingName(key: SettingKey): string {
-  return `${key} (in VS Code: aiDevAssistant.${key})`;
+  const isOfDoor = (doorSettingKeys as readonly SettingKey[]).includes(key);
+  return isOfDoor ? `${key} (in settings.json of the data folder)` : `${key} (in VS Code: aiDevAssistant.${key})`;
 }

@@ -179,6 +179,7 @@ export const terminal = {
     errors: ['NotFound', 'Unsupported'],
     scope: 'read',
     timeoutMs: 15_000,
+    insteadOverHttp: 'GET /events?terminal=ID',
   }),
   'terminal/detach': request({
     summary: 'Ends the notifications of a terminal for this client. The terminal goes on.',

@@ -322,7 +322,7 @@ export function createServer(options: ServerOptions): Server {
   const costly = new CostlyCalls();
   const router: Router = new Router({
     handlers: {
-      ...createHealthHandlers({ health, version, instanceId, dataFolder, methods: (scope) => router.methods(scope) }),
+      ...createHealthHandlers({ health, version, instanceId, dataFolder, methods: (client) => router.methods(client) }),
       ...createSettingsHandlers({ settings, workspace, secrets }),
       ...createTerminalHandlers({
         terminals,

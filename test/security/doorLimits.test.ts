@@ -136,6 +136,42 @@ describe('The limits of the HTTP door', () => {
     assert.deepEqual([(await seen(sixth)).status, (await seen(other)).status], [429, 200]);
   });
 
+  it('are answered with an id under which the log has them, as is whatever else refuses who was let in', async () => {
+    // One of its own: of many refusals of a reason the log has the first ones.
+    const door = await openInProcessDoor({ handlers: {}, settings: { 'limits.apiPerMinute': max }, limitClock: clock });
+    const token = nextToken();
+    const upgrade = { connection: 'Upgrade', upgrade: 'websocket' };
+    const key = { 'sec-websocket-version': '13', 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' };
+    const asked: [string, BegunOptions, string][] = [
+      ['/nowhere', {}, 'NotFound'],
+      ['/metrics', { method: 'PUT' }, 'MethodNotAllowed'],
+      ['/events?foo=1', {}, 'InvalidParams'],
+      ['/nowhere', { headers: { ...upgrade, ...key } }, 'NotFound'],
+      ['/ws', { headers: upgrade }, 'InvalidRequest'],
+      ['/metrics', {}, 'RateLimited'],
+      ['/ws', { headers: { ...upgrade, ...key } }, 'RateLimited'],
+    ];
+    const ids = new Set<string>();
+    for (const [path, options, reason] of asked) {
+      const request = begin(new URL(path, door.url).href, token, options);
+      request.end();
+      const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+      let text = '';
+      for await (const part of response as AsyncIterable<Buffer>) text += part.toString();
+      const { error, correlationId } = JSON.parse(text) as { error: string; correlationId: string };
+      assert.equal(error, reason, path);
+      assert.ok(
+        door.log.some((line) => line.includes(`correlationId=${correlationId} `) && line.includes(reason)),
+        `${path} ${text}`,
+      );
+      ids.add(correlationId);
+    }
+    assert.equal(ids.size, asked.length);
+    for (const request of requests) request.destroy();
+    await waitFor('the connections to be gone', () => door.transport.connections().open === 0);
+    door.transport.dispose();
+  });
+
   it('count WebSockets that are opened', async () => {
     const server = { url, token: nextToken() };
     for (let call = 1; call <= max; call++) await (await WebSocketClient.open(server)).close();

@@ -1,20 +1,29 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import * as path from 'node:path';
 import { foreignHosts, foreignOrigins, nameOfForm } from '../support/attacks/addressForms.ts';
 import { headerProblems } from '../support/attacks/answerRules.ts';
 import { malformedHandshakes, malformedRequests } from '../support/attacks/malformedBytes.ts';
 import { headersOf, sendRaw, upgradeHeaders } from '../support/attacks/rawConnection.ts';
-import { HttpServer } from '../support/httpServer.ts';
+import { HttpServer, type HttpAnswer } from '../support/httpServer.ts';
 import { temporaryFolder } from '../support/temporaryFolder.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 /**
  * Loopback is no boundary: a web page can send requests there, by DNS rebinding even as its own origin (CVE-2026-22812,
  * CVE-2025-49596 and their like). Every form of address that is not ours is refused, token or not.
  */
+const allowedOrigin = 'https://mine.example';
+
 describe('The HTTP door', () => {
   const folder = temporaryFolder();
   let server: HttpServer;
 
   before(async () => {
+    writeFileSync(
+      path.join(folder.path, 'settings.json'),
+      JSON.stringify({ 'security.allowedOrigins': [allowedOrigin] }),
+    );
     server = await HttpServer.start(folder.path, ['--log-level', 'off']);
   });
   after(async () => {
@@ -82,13 +91,52 @@ describe('The HTTP door', () => {
 
   it('names the method that is answered where another one is used', async () => {
     for (const [method, path, allowed] of [
-      ['PUT', '/health', 'GET'],
+      ['PUT', '/health', 'GET, HEAD'],
       ['POST', '/metrics', 'GET'],
       ['GET', '/api/server/health', 'POST'],
     ] as const) {
       const { status, headers } = await server.send({ method, path });
       assert.deepEqual([status, headers.allow], [405, allowed]);
     }
+  });
+
+  it('answers HEAD of the health with the headers that GET has, and nothing else', async () => {
+    const headers = { authorization: null };
+    const [get, head] = await Promise.all(
+      ['GET', 'HEAD'].map((method) => server.send({ path: '/health', method, headers })),
+    );
+    assert.ok(get && head);
+    const withoutDate = ({ headers: { date, ...others } }: HttpAnswer) => [typeof date, others];
+    assert.deepEqual([head.status, head.text, withoutDate(head)], [200, '', withoutDate(get)]);
+    assert.equal(head.headers['content-length'], String(get.text.length));
+  });
+
+  it('answers preflights of a page that is allowed, for which it counts nobody, and lets none in', async () => {
+    const ask = (path: string, headers: Record<string, string | null>): Promise<HttpAnswer> =>
+      server.send({ path, method: 'OPTIONS', headers: { authorization: null, ...headers } });
+    const preflight = { origin: allowedOrigin, 'access-control-request-method': 'POST' };
+    for (const [path, allowed] of [
+      ['/api/server/health', 'POST'],
+      ['/events', 'GET'],
+      ['/health', 'GET'],
+      ['/nowhere', 'GET'],
+    ] as const) {
+      for (let attempt = 0; attempt < 3; attempt++) {
+        const { status, headers, body } = await ask(path, preflight);
+        assert.deepEqual([status, body['error'], headers.allow], [405, 'MethodNotAllowed', allowed], path);
+        assert.match(String(body['message']), /over a WebSocket alone/);
+        assert.deepEqual(headerProblems(headers), []);
+      }
+    }
+    assert.equal((await ask('/events', { ...preflight, origin: 'https://other.example' })).status, 403);
+    assert.equal((await ask('/events', { 'access-control-request-method': 'POST' })).status, 401);
+    assert.equal((await ask('/events', { origin: allowedOrigin })).status, 401);
+    // Records are in the order of what they tell of, and these two come last.
+    await waitFor('the records of the two that were no preflights, and of no other', async () => {
+      const { body } = await server.call('audit/query', { kind: 'authentication.failed' });
+      const records = body['records'] as { details: { method: string } }[];
+      return records.filter(({ details }) => details.method === 'OPTIONS').length === 2;
+    });
   });
 
   it('answers who asks for a tunnel, and opens none', async () => {

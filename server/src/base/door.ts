@@ -22,6 +22,11 @@ export interface DoorRefusal {
   readonly retryAfterMs?: number;
 }
 
+/** As it is told: whole seconds, after which the time is over. */
+export function retryAfterSeconds(retryAfterMs: number): number {
+  return Math.ceil(retryAfterMs / 1000);
+}
+
 /** Who has shown a token that holds. */
 export interface Bearer {
   readonly tokenId: string;

@@ -51,7 +51,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
   server.configure(handshake, former.state === 'crashed');
   const watching = settingsFile.watch((read) => server.settings.replace(read));
   const tokenFile = await server.tokens.open();
-  let openApi: string | undefined;
+  let openApi: object | undefined;
   const metrics: ServerMetrics = new ServerMetrics(() => ({ ...transport.connections() }));
   server.router.onAnswered((request) => metrics.answered(request));
   const { router, clients, settings, tokens } = server;
@@ -73,7 +73,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
     logger,
     health: () => server.health.current(),
     metrics: () => metrics.text(),
-    openApi: () => (openApi ??= JSON.stringify(openApiDocument())),
+    openApi: (url) => JSON.stringify({ ...(openApi ??= openApiDocument()), servers: [{ url }] }),
     host: hosts.host,
     servedHost: hosts.servedHost,
     port: options.port ?? 0,

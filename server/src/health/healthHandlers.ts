@@ -1,7 +1,6 @@
 import type { server } from '../../protocol/server.ts';
 import { contractVersion } from '../../protocol/version.ts';
-import type { GrantedScope } from '../../protocol/declaration.ts';
-import type { Handlers } from '../base/handlers.ts';
+import type { Client, Handlers } from '../base/handlers.ts';
 import type { HealthService } from './healthService.ts';
 
 type Asked = Pick<typeof server, 'server/health' | 'server/info' | 'server/capabilities'>;
@@ -12,7 +11,7 @@ export function createHealthHandlers(options: {
   version: string;
   instanceId: string;
   dataFolder: string;
-  methods: (scope: GrantedScope) => string[];
+  methods: (client: Client) => string[];
 }): Handlers<Asked> {
   return {
     'server/health': () => options.health.current(),
@@ -25,6 +24,6 @@ export function createHealthHandlers(options: {
       nodeVersion: process.versions.node,
       dataFolder: options.dataFolder,
     }),
-    'server/capabilities': (_params, { client }) => ({ methods: options.methods(client.scope) }),
+    'server/capabilities': (_params, { client }) => ({ methods: options.methods(client) }),
   };
 }

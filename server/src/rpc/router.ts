@@ -1,11 +1,6 @@
 import { z } from 'zod';
 import { declarationOf, type ClientToServerMethod, type ClientNotification } from '../../protocol/contract.ts';
-import {
-  includesScope,
-  type GrantedScope,
-  type NotificationDeclaration,
-  type RequestDeclaration,
-} from '../../protocol/declaration.ts';
+import { includesScope, type NotificationDeclaration, type RequestDeclaration } from '../../protocol/declaration.ts';
 import { CodedError } from '../../protocol/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Disposable } from '../base/disposable.ts';
@@ -73,12 +68,13 @@ export class Router implements Disposable {
     return this.answered.on(listener);
   }
 
-  /** Names of the requests that who holds `scope` can call, in alphabetical order. */
-  methods(scope: GrantedScope): string[] {
+  /** Names of the requests that a client of this scope and kind can call, in alphabetical order. */
+  methods({ scope, kind }: Pick<Client, 'scope' | 'kind'>): string[] {
     return Object.keys(this.handlers)
       .filter((method) => {
         const declaration = declarationOf(method);
-        return declaration?.kind === 'request' && includesScope(scope, declaration.scope);
+        if (declaration?.kind !== 'request' || !includesScope(scope, declaration.scope)) return false;
+        return kind !== 'http' || declaration.insteadOverHttp === undefined;
       })
       .sort();
   }
@@ -102,14 +98,15 @@ export class Router implements Disposable {
       this.admit(client, method);
       return true;
     } catch (error) {
-      this.refuse(error, { client: client.id, method, correlationId: this.nextCorrelationId() });
+      this.refuse(error, { client: client.id, method });
       return false;
     }
   }
 
-  /** The error to answer where a transport refuses a request by itself. */
-  refuse(error: unknown, request: FailedRequest): WireError {
-    return this.boundary.toWireError(error, request);
+  /** The error to answer where a transport refuses a request by itself. Without an id of its own it gets one. */
+  refuse(error: unknown, request: Refused): WireError {
+    const { method, correlationId = this.nextCorrelationId() } = request;
+    return this.boundary.toWireError(error, { ...request, method: nameOf(method), correlationId });
   }
 
   /**
@@ -128,6 +125,7 @@ export class Router implements Disposable {
       const declaration = this.requestDeclaration(client, method);
       this.authorize({ client, correlationId }, method, declaration);
       this.limiter.check(client, method, declaration.limit);
+      refuseWhereUseless(client, method, declaration);
       const given = typeof params === 'function' ? await (params as ParamsSource)() : params;
       // How long a client takes to send them says nothing about this server.
       started = this.clock.now();
@@ -137,7 +135,7 @@ export class Router implements Disposable {
       this.logger.trace('Request answered', { client: client.id, method, correlationId, ms });
       return { result };
     } catch (error) {
-      const wireError = this.refuse(error, { client: client.id, method: nameOf(method), correlationId });
+      const wireError = this.refuse(error, { client: client.id, method, correlationId });
       answered(wireError.data.reason);
       return { error: wireError };
     }
@@ -160,7 +158,7 @@ export class Router implements Disposable {
       const context = { client, correlationId, signal: new AbortController().signal };
       await inRequest(context, () => handler(parsed as never, context));
     } catch (error) {
-      this.refuse(error, { client: client.id, method: nameOf(method), correlationId });
+      this.refuse(error, { client: client.id, method, correlationId });
     }
   }
 
@@ -175,9 +173,7 @@ export class Router implements Disposable {
       return declaration;
     }
     this.limiter.check(client, nameOf(method), 'api');
-    throw new CodedError('UnknownMethod', `There is no method "${nameOf(method)}".`, {
-      args: { method: nameOf(method) },
-    });
+    throw new CodedError('UnknownMethod', whyUnknown(client, method), { args: { method: nameOf(method) } });
   }
 
   /** Throws `Forbidden`; a call that is refused so counts as one of a method that there is not. */
@@ -284,6 +280,29 @@ export class Router implements Disposable {
   private nextCorrelationId(): string {
     return `${this.instanceId}-${(++this.requests).toString(36)}`;
   }
+}
+
+/** As `FailedRequest`; what stands in `method` may be anything that a stranger has written. */
+type Refused = Omit<FailedRequest, 'correlationId'> & Partial<Pick<FailedRequest, 'correlationId'>>;
+
+/** Why a request is none of the contract, and where those that are stand. */
+function whyUnknown({ kind }: Client, method: string): string {
+  const isOverHttp = kind === 'http';
+  const declaration = declarationOf(method);
+  const isTold = declaration?.kind === 'notification' && declaration.direction === 'clientToServer';
+  if (isTold || method === '$/cancelRequest') {
+    return `${method} is no request: send it as a notification, without an id${isOverHttp ? ', over a WebSocket' : ''}.`;
+  }
+  return `There is no method "${nameOf(method)}". ${isOverHttp ? 'GET /api' : 'server/capabilities'} lists those that there are.`;
+}
+
+/** Throws `Unsupported` for what has no use where one answer is all. */
+function refuseWhereUseless({ kind }: Client, method: string, { insteadOverHttp }: RequestDeclaration): void {
+  if (kind !== 'http' || insteadOverHttp === undefined) return;
+  throw new CodedError(
+    'Unsupported',
+    `${method} was not run: what follows has no way to arrive after a single answer. Use ${insteadOverHttp}, or a WebSocket.`,
+  );
 }
 
 /** Of what is wrong with params. */

@@ -99,12 +99,6 @@ export class TerminalViewers implements Disposable {
     { sessionId, fromOffset, canAnswer }: Attaching,
     signal: AbortSignal,
   ): Promise<Attachment> {
-    if (client.kind === 'http') {
-      throw new CodedError(
-        'Unsupported',
-        'A terminal cannot be watched over plain HTTP: its output has no way to arrive.',
-      );
-    }
     const lost = await this.options.terminals.findLost(sessionId);
     if (lost) return this.attachLost(lost, fromOffset, signal);
     const { viewer, screen } = await this.start(client, sessionId, fromOffset, signal);

@@ -44,6 +44,8 @@ export class EventStream implements Disposable {
   begin(first: readonly StreamedEvent[]): void {
     begin(this.response, 200, 'text/event-stream; charset=utf-8');
     this.response.flushHeaders();
+    // Who looks on sees that it works, also where nothing happens for long.
+    this.write(': the stream begins\n\n');
     const held = this.held ?? [];
     this.held = undefined;
     for (const event of [...first, ...held]) this.send(event);

@@ -1,5 +1,6 @@
 import type * as http from 'node:http';
 import type { ParamsOf, ResultOf, ServerNotification } from '../../protocol/contract.ts';
+import { CodedError } from '../../protocol/errors.ts';
 import type { Disposable } from '../base/disposable.ts';
 import type { Bearer } from '../base/door.ts';
 import type { Client } from '../base/handlers.ts';
@@ -13,8 +14,8 @@ import { bytesToBase64 } from './wireBytes.ts';
 /**
  * `GET /events?conversation=ID&terminal=ID&from=SEQUENCE`: notifications as server-sent events, each with its method as the
  * event and its params as the data. What `session/attach` and `terminal/attach` answer comes first, as events of these
- * names. Events of a conversation have its sequence number as their id, from which `Last-Event-ID` goes on. Without either
- * id: what all clients are told.
+ * names; both of them where both are asked for. Events of a conversation have its sequence number as their id, from which
+ * `Last-Event-ID` goes on. Without either id: what all clients are told.
  */
 export class EventStreams implements Disposable {
   private readonly options: StayingClientsOptions;
@@ -33,6 +34,7 @@ export class EventStreams implements Disposable {
     const { router, clients, clock, logger } = this.options;
     const { response } = exchange;
     if (response.destroyed) return;
+    if (!isKnown(exchange.query)) throw new CodedError('InvalidParams', unknownParameter);
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const stream = new EventStream(response, clock, logger);
@@ -88,6 +90,15 @@ export class EventStreams implements Disposable {
       this.streams.delete(stream);
     });
   }
+}
+
+const parameters = ['conversation', 'terminal', 'from'];
+/** Names none of what was sent: what stands in an address by mistake may be a token. */
+const unknownParameter = `GET /events takes ${parameters.join(', ')}, each once, and nothing else.`;
+
+function isKnown(query: URLSearchParams): boolean {
+  const names = [...query.keys()];
+  return names.length === new Set(names).size && names.every((name) => parameters.includes(name));
 }
 
 interface AttachmentRequest {

@@ -1,6 +1,7 @@
 import type * as http from 'node:http';
 import { errorTable, type CodedError, type ErrorReason } from '../../protocol/errors.ts';
 import type { Clock } from '../base/clock.ts';
+import { retryAfterSeconds } from '../base/door.ts';
 import type { WireError } from '../rpc/errorBoundary.ts';
 import type { Answer } from '../rpc/router.ts';
 import type { Exchange } from './door.ts';
@@ -107,7 +108,7 @@ export function refusalOf(error: WireError | CodedError): HttpRefusal {
 
 /** Sets the headers of a refusal, and gives its status. */
 function beginRefusal(response: http.ServerResponse, { reason, retryAfterMs, headers = {} }: HttpRefusal): number {
-  if (retryAfterMs !== undefined) response.setHeader('Retry-After', Math.ceil(retryAfterMs / 1000));
+  if (retryAfterMs !== undefined) response.setHeader('Retry-After', retryAfterSeconds(retryAfterMs));
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   if (reason === 'Unauthenticated') response.setHeader('WWW-Authenticate', 'Bearer');
   return errorTable[reason].httpStatus;

@@ -15,7 +15,7 @@ import { ConnectionBudget } from './connectionBudget.ts';
 import { doorRequestOf, targetOf, upgradeRequestOf, type Exchange, type Guard } from './door.ts';
 import { EventStreams } from './eventStreams.ts';
 import { callMethod, describeMethods } from './httpCalls.ts';
-import { refusalOf, sendJson, sendRefusal, sendText, type HttpRefusal } from './httpAnswer.ts';
+import { sendJson, sendRefusal, sendText, type HttpRefusal } from './httpAnswer.ts';
 import {
   createListener,
   defaultTimes,
@@ -24,6 +24,8 @@ import {
   type Listener,
   type TlsSource,
 } from './listener.ts';
+import { loggedRefusal, refusalOfError } from './loggedRefusal.ts';
+import { preflightRefusal } from './preflight.ts';
 import { answerUnreadable } from './unreadableRequests.ts';
 import { refuseUpgrade, useMethod } from './upgradeRefusal.ts';
 import { WebSocketTransport } from './webSocketTransport.ts';
@@ -38,7 +40,8 @@ export interface HttpTransportOptions {
   readonly health: () => { status: string };
   /** The numbers of this server in Prometheus' text format. */
   readonly metrics: () => Promise<{ contentType: string; text: string }>;
-  readonly openApi: () => string;
+  /** The description in OpenAPI of the server at `url`. */
+  readonly openApi: (url: string) => string;
   /** Address to listen on. */
   readonly host: string;
   /** 0 takes any free port. */
@@ -151,10 +154,15 @@ export class HttpTransport implements Disposable {
   }
 
   private createRoutes(): Readonly<Record<string, Route>> {
-    const { router, openApi, metrics } = this.options;
+    const { router, openApi, metrics, tls } = this.options;
     return {
-      '/api': ({ response }, { scope }) => sendJson(response, 200, { methods: describeMethods(router.methods(scope)) }),
-      '/openapi.json': ({ response }) => sendText(response, 'application/json; charset=utf-8', openApi()),
+      '/api': ({ response }, { scope }) =>
+        sendJson(response, 200, { methods: describeMethods(router.methods({ scope, kind: 'http' })) }),
+      '/openapi.json': ({ request, response }) => {
+        // The guard has found it to be a name of this server.
+        const { host = '' } = request.headers;
+        sendText(response, 'application/json; charset=utf-8', openApi(`${tls ? 'https' : 'http'}://${host}`));
+      },
       '/metrics': async ({ response }) => {
         const { contentType, text } = await metrics();
         sendText(response, contentType, text);
@@ -170,13 +178,9 @@ export class HttpTransport implements Disposable {
       await this.route(request, response);
     } catch (error) {
       if (response.destroyed) return;
-      if (error instanceof CodedError && !response.headersSent) {
-        sendRefusal(response, refusalOf(error));
-        return;
-      }
-      this.options.logger.error('An HTTP request failed', { error });
+      const refusal = refusalOfError(this.options.router, targetOf(request).path, error);
       if (response.headersSent) response.destroy();
-      else sendRefusal(response, { reason: 'Internal', message: 'The server failed on this request.' });
+      else sendRefusal(response, refusal);
     }
   }
 
@@ -190,10 +194,14 @@ export class HttpTransport implements Disposable {
       sendRefusal(response, refusal);
       return;
     }
-    if (path === '/health') {
+    const preflight = preflightRefusal(request);
+    if (preflight || path === '/health') {
       this.admitStranger({ request, response, path });
-      if (request.method === 'GET') sendJson(response, 200, { status: this.options.health().status });
-      else sendRefusal(response, useMethod('GET'));
+      if (preflight) sendRefusal(response, preflight);
+      // Of an answer to HEAD the library sends the headers alone.
+      else if (request.method === 'GET' || request.method === 'HEAD')
+        sendJson(response, 200, { status: this.options.health().status });
+      else sendRefusal(response, useMethod('GET', 'HEAD'));
       return;
     }
     const bearer = await this.authenticate(request, shown);
@@ -214,10 +222,11 @@ export class HttpTransport implements Disposable {
     }
     this.admit(bearer, path);
     const route = Object.hasOwn(this.routes, path) ? this.routes[path] : undefined;
-    if (path.startsWith('/api/')) sendRefusal(response, useMethod('POST'));
-    else if (!route) sendRefusal(response, { reason: 'NotFound', message: 'There is nothing here.' });
+    const refuse = (why: HttpRefusal): void => sendRefusal(response, loggedRefusal(this.options.router, path, why));
+    if (path.startsWith('/api/')) refuse(useMethod('POST'));
+    else if (!route) refuse(nothingHere);
     else if (request.method === 'GET') await route(exchange, bearer);
-    else sendRefusal(response, useMethod('GET'));
+    else refuse(useMethod('GET'));
   }
 
   /** An answer ends with the token that asked for it, a turn later: by then one that has rotated its own token is answered. */
@@ -264,6 +273,8 @@ export class HttpTransport implements Disposable {
 
   private async openWebSocket(request: http.IncomingMessage, head: Buffer): Promise<void> {
     const { socket } = request;
+    const { router } = this.options;
+    const { path } = targetOf(request);
     try {
       const shown = upgradeRequestOf(request);
       const refusal = this.options.guard.checkAddress(shown) ?? (await this.authenticate(request, shown));
@@ -271,22 +282,20 @@ export class HttpTransport implements Disposable {
         refuseUpgrade(request, refusal);
         return;
       }
-      const { path } = targetOf(request);
       this.admit(refusal, path);
       if (path === '/ws') {
         this.webSockets.accept(request, socket, head, refusal);
         socket.resume();
       } else {
         const nothing = { reason: 'NotFound', message: 'WebSockets are opened at /ws.' } as const;
-        refuseUpgrade(request, request.method === 'CONNECT' ? useMethod('GET') : nothing);
+        const why = request.method === 'CONNECT' ? useMethod('GET') : nothing;
+        refuseUpgrade(request, loggedRefusal(router, path, why));
       }
     } catch (error) {
-      if (error instanceof CodedError) {
-        refuseUpgrade(request, refusalOf(error));
-        return;
-      }
-      this.options.logger.error('A WebSocket could not be opened', { error });
-      socket.destroy();
+      const refusal = refusalOfError(router, path, error);
+      // What nobody expected may have come when the WebSocket was open already.
+      if (error instanceof CodedError) refuseUpgrade(request, refusal);
+      else socket.destroy();
     }
   }
 
@@ -313,6 +322,11 @@ export class HttpTransport implements Disposable {
     return { reason: 'ResourceLimit', message: 'This token has as many connections open as it may. Close some.' };
   }
 }
+
+const nothingHere: HttpRefusal = {
+  reason: 'NotFound',
+  message: 'There is nothing here. GET /openapi.json describes what there is, GET /api lists the methods.',
+};
 
 const whyNot: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another program uses it: choose another with --port',

@@ -20,7 +20,8 @@ export function handshakeRefusal({ method }: http.IncomingMessage, problem: stri
   return { reason: 'InvalidRequest', message, headers: { 'Sec-WebSocket-Version': '13' } };
 }
 
-/** There is something at that path, but not for that method. */
-export function useMethod(method: string): HttpRefusal {
-  return { reason: 'MethodNotAllowed', message: `Use ${method}.`, headers: { Allow: method } };
+/** There is something at that path, but for these methods only. */
+export function useMethod(...methods: readonly string[]): HttpRefusal {
+  const headers = { Allow: methods.join(', ') };
+  return { reason: 'MethodNotAllowed', message: `Use ${methods.join(' or ')}.`, headers };
 }

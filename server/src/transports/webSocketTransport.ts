@@ -16,9 +16,10 @@ import type { Client } from '../base/handlers.ts';
 import type { Router } from '../rpc/router.ts';
 import { ByteBudget, type ByteLimits } from './byteBudget.ts';
 import { closeCodes } from './closeCodes.ts';
-import type { StayingClientsOptions } from './door.ts';
+import { targetOf, type StayingClientsOptions } from './door.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { abortControllerOf, asResponse, requestOf } from './jsonRpcPeer.ts';
+import { loggedRefusal } from './loggedRefusal.ts';
 import { encodeOutputFrame } from './terminalFrame.ts';
 import { UnfinishedMessages } from './unfinishedMessages.ts';
 import { handshakeRefusal, refuseUpgrade } from './upgradeRefusal.ts';
@@ -70,7 +71,8 @@ export class WebSocketTransport implements Disposable {
     });
     // Left to itself the library answers with text and without the headers that all answers have.
     this.server.on('wsClientError', (error, _stream, request) => {
-      refuseUpgrade(request, handshakeRefusal(request, error.message));
+      const { path } = targetOf(request);
+      refuseUpgrade(request, loggedRefusal(options.router, path, handshakeRefusal(request, error.message)));
     });
   }
 
@@ -171,8 +173,7 @@ function answerRequests(connection: MessageConnection, { router, client, mayCall
   });
   connection.onRequest(async (method: string, params: unknown, token: CancellationToken) => {
     const refuse = (reason: ErrorReason, message: string): ResponseError<unknown> => {
-      const request = { method: 'a request', correlationId: client.id, client: client.id };
-      return asResponse(router.refuse(new CodedError(reason, message), request));
+      return asResponse(router.refuse(new CodedError(reason, message), { method: 'request', client: client.id }));
     };
     if (!mayCall()) return refuse('Unauthenticated', tokenHasEnded);
     if (inFlight >= maxInFlight) {

@@ -16,6 +16,8 @@ interface StreamedEvent {
 /** Reads `GET /events` as the standard says. */
 class EventReader {
   readonly events: StreamedEvent[] = [];
+  /** What is said to nobody in particular: that the stream is alive. */
+  readonly comments: string[] = [];
   hasEnded = false;
   private readonly request: http.ClientRequest;
 
@@ -25,7 +27,10 @@ class EventReader {
     response.on('data', (chunk: Buffer) => {
       const parts = (rest + chunk.toString()).split('\n\n');
       rest = parts.pop() ?? '';
-      for (const part of parts) if (!part.startsWith(':')) this.events.push(parse(part));
+      for (const part of parts) {
+        if (part.startsWith(':')) this.comments.push(part);
+        else this.events.push(parse(part));
+      }
     });
     response.on('close', () => (this.hasEnded = true));
     response.on('error', () => undefined);
@@ -133,6 +138,27 @@ describe('Events over HTTP', () => {
     await result('terminal/close', { sessionId });
   });
 
+  it('begin with a line that says so, before anything has happened', async () => {
+    const reader = await open('');
+    await waitFor('the first line', () => reader.comments[0] === ': the stream begins');
+    assert.deepEqual(reader.events, []);
+  });
+
+  it('of a terminal and a conversation come together where both are asked for', async () => {
+    const { sessionId: terminal } = await result('terminal/create', { shell: 'sh' });
+    const { sessionId: conversation } = await result('session/new', { cwd: folder.path });
+    const reader = await open(`?terminal=${String(terminal)}&conversation=${String(conversation)}`);
+    await result('terminal/write', { sessionId: terminal, data: 'echo $((40 + 2))\r' });
+    await result('conversation/rename', { sessionId: conversation, title: 'one' });
+    await waitFor('both', () => reader.of('terminal/output').length > 0 && reader.of('session/update').length > 0);
+    assert.deepEqual(
+      reader.events.slice(0, 2).map(({ event }) => event),
+      ['session/attach', 'terminal/attach'],
+    );
+    await result('terminal/close', { sessionId: terminal });
+    await result('session/delete', { sessionId: conversation });
+  });
+
   it('end when the token is revoked', async () => {
     const { token, tokenId } = await result('security/issue', { name: 'watcher', scope: 'read', hours: 1 });
     const reader = await open('', { authorization: `Bearer ${String(token)}` });
@@ -149,6 +175,9 @@ describe('Events over HTTP', () => {
       ['?terminal=nonsense', 400],
       ['?conversation=01890a5d-ac96-774b-bcce-b302099a8057', 404],
       ['?conversation=nonsense&from=x', 400],
+      ['?foo=1', 400],
+      ['?terminal=0123456789abcdef0123456789abcdef&Terminal=x', 400],
+      ['?terminal=0123456789abcdef0123456789abcdef&terminal=0123456789abcdef0123456789abcdef', 400],
     ] as const;
     for (const [query, status] of answers) {
       const answer = await server.send({ path: `/events${query}`, method: 'GET' });
@@ -180,8 +209,13 @@ describe('Events over HTTP', () => {
   it('stand beside a description of everything in OpenAPI, and numbers for Prometheus', async () => {
     const description = await server.send({ path: '/openapi.json', method: 'GET' });
     const paths = description.body['paths'] as Record<string, object>;
+    assert.deepEqual(description.body['servers'], [{ url: server.url.origin }]);
+    const headers = { host: `localhost:${server.url.port}` };
+    const byName = await server.send({ path: '/openapi.json', method: 'GET', headers });
+    assert.deepEqual(byName.body['servers'], [{ url: `http://localhost:${server.url.port}` }]);
     const { methods } = (await server.send({ path: '/api', method: 'GET' })).body as { methods: { method: string }[] };
     for (const { method } of methods) assert.ok(paths[`/api/${method}`], method);
+    assert.equal(Object.keys(paths).filter((path) => path.startsWith('/api/')).length, methods.length);
     const metrics = execFileSync('curl', [
       '-s',
       '-H',

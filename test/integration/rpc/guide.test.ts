@@ -32,7 +32,7 @@ const expected: readonly RegExp[] = [
   /"exitCode":0/,
   /^\{"stopReason":"end_turn"[^\n]*\}\n# [\s\S]*permission of a person[\s\S]*There is one file/,
   /^ready\n3\n$/,
-  /^$|^(?::|event: )/,
+  /^: the stream begins\n/,
   /^ada_[0-9a-f]{16}_[\w-]{43}\n[\s\S]*nightly build/,
   /^$/,
   /^over stdio\n/,

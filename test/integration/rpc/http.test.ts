@@ -128,6 +128,52 @@ describe('The server over HTTP', () => {
     });
   }
 
+  const words: [string, { path: string; method?: string; body?: string }, string, RegExp][] = [
+    ['an unknown method', { path: '/api/no/such', body: '{}' }, 'UnknownMethod', /"no\/such"\. GET \/api lists/],
+    ['a notification', { path: '/api/session/cancel', body: '{}' }, 'UnknownMethod', /as a notification.*WebSocket/],
+    ['the root', { path: '/', method: 'GET' }, 'NotFound', /GET \/openapi\.json .*GET \/api/],
+    [
+      'what needs a stream',
+      { path: '/api/terminal/attach', body: '{}' },
+      'Unsupported',
+      /GET \/events\?terminal=ID, or a WebSocket/,
+    ],
+    [
+      'what is no conversation',
+      { path: '/api/conversation/export', body: '{"sessionId":"x","format":"json"}' },
+      'InvalidParams',
+      /sessionId: expected the id of a conversation: session\/list/,
+    ],
+    [
+      'a kind of record that there is not',
+      { path: '/api/audit/query', body: '{"kind":"authentication.fail"}' },
+      'InvalidParams',
+      /kind: expected one of authentication\.failed, .*, audit\.deleted\.$/,
+    ],
+    [
+      'a time in words',
+      { path: '/api/audit/query', body: '{"from":"yesterday"}' },
+      'InvalidParams',
+      /from: expected a time, such as 2026-11-24T12:00:00Z, or a day, such as 2026-11-24\.$/,
+    ],
+  ];
+  for (const [name, request, reason, message] of words) {
+    it(`says to who asks for ${name} what to do`, async () => {
+      const { body } = await server.send(request);
+      assert.equal(body['error'], reason);
+      assert.match(String(body['message']), message);
+    });
+  }
+
+  it('lists nothing that it refuses to everybody', async () => {
+    const { body } = await server.send({ path: '/api', method: 'GET' });
+    const listed = (body['methods'] as { method: string }[]).map(({ method }) => method);
+    const { methods } = (await server.call('server/capabilities', {})).body;
+    assert.deepEqual(methods, listed);
+    for (const method of ['terminal/attach', 'session/attach'])
+      assert.equal(listed.includes(method), method === 'session/attach');
+  });
+
   it('answers 429 with Retry-After to more than ten new terminals a second, and takes more when that is over', async () => {
     const create = () => server.call('terminal/create', { shell: '/no/such/shell' });
     const answers = await Promise.all(Array.from({ length: 30 }, create));

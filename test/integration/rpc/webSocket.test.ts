@@ -102,6 +102,19 @@ describe('The server over WebSocket', () => {
     await client.call('terminal/close', { sessionId });
   });
 
+  it('says to who sends a notification as a request how to send it, and where the methods are listed', async () => {
+    const client = await open();
+    const messageTo = async (method: string): Promise<string> => {
+      const { error } = await client.request(method, { id: 1 });
+      assert.equal(error?.data.reason, 'UnknownMethod');
+      return error.message;
+    };
+    for (const method of ['$/cancelRequest', 'session/cancel'])
+      assert.equal(await messageTo(method), `${method} is no request: send it as a notification, without an id.`);
+    assert.match(await messageTo('no/such'), /"no\/such"\. server\/capabilities lists/);
+    assert.ok((await client.call('server/capabilities', {})).methods.includes('terminal/attach'));
+  });
+
   it('tells everybody what changes', async () => {
     const [one, other] = [await open(), await open()];
     const { sessionId } = await one.call('terminal/create', { shell: 'sh' });

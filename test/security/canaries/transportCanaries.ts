@@ -49,7 +49,7 @@ export const transportCanaries: readonly GuardCanary[] = [
   ]),
   ...guardsOf('server/src/transports/webSocketTransport.ts', 'test/security/httpDoor.test.ts', [
     [
-      'refuseUpgrade(request, handshakeRefusal(request, error.message));',
+      'refuseUpgrade(request, loggedRefusal(options.router, path, handshakeRefusal(request, error.message)));',
       '_stream.destroy(error);',
       'without a key as',
     ],

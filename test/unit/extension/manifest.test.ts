@@ -2,7 +2,7 @@ import * as assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { bundleFile, renderStringBundle } from '../../../scripts/l10n.ts';
-import { doorSettingKeys, settingKeys, settingsSnapshot } from '../../../server/protocol/settings.ts';
+import { doorSettingKeys, settingKeys, settingName, settingsSnapshot } from '../../../server/protocol/settings.ts';
 
 const root = path.resolve(import.meta.dirname, '../../..');
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
@@ -40,6 +40,13 @@ const ownKeys = settingKeys.filter((key) => !(doorSettingKeys as readonly string
 describe('The manifest', () => {
   it('has the settings of the contract and no other', () => {
     assert.deepEqual(Object.keys(properties).sort(), ownKeys.map((key) => prefix + key).sort());
+  });
+
+  it('has every setting that a message says VS Code has, and a message says so of each', () => {
+    const named = settingKeys.filter((key) => settingName(key) === `${key} (in VS Code: ${prefix}${key})`);
+    assert.deepEqual(named.map((key) => prefix + key).sort(), Object.keys(properties).sort());
+    for (const key of settingKeys)
+      if (!named.includes(key)) assert.equal(settingName(key), `${key} (in settings.json of the data folder)`);
   });
 
   it('gives each setting the default that the server gives it', () => {

@@ -19,8 +19,11 @@ describe('The rate limit of new terminals and commands', () => {
       } catch (error) {
         assert.ok(error instanceof CodedError);
         assert.equal(error.reason, 'RateLimited');
-        // As it stands in `settings.json`, and as VS Code names it.
-        assert.match(error.message, /the setting (limits\.\w+) \(in VS Code: aiDevAssistant\.\1\) allows/);
+        // As it stands in `settings.json`, and as VS Code names it where it does.
+        assert.match(
+          error.message,
+          /the setting (limits\.\w+) \((in VS Code: aiDevAssistant\.\1|in settings\.json of the data folder)\) allows/,
+        );
         return error.args?.['retryAfterMs'] as number;
       }
     };

@@ -226,7 +226,7 @@ describe('The router', () => {
     }
     assert.ok('result' in (await router.request(reader, 'server/health', {}, never)));
     assert.deepEqual(
-      [ran, router.methods('read'), router.methods('terminal')],
+      [ran, router.methods(reader), router.methods({ ...reader, scope: 'terminal' })],
       [0, ['server/health'], ['server/health', 'terminal/rename']],
     );
   });

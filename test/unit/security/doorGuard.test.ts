@@ -8,7 +8,7 @@ const right = 'right-token';
 const bearer: Bearer = { tokenId: 'one', name: 'one', scope: 'read', isOwner: false, digest: '' };
 
 describe('The guard of the doors', () => {
-  function create(changed: Partial<Settings> = {}) {
+  function create(changed: Partial<Settings> = {}, allowedHosts: readonly string[] = []) {
     const clock = new FakeClock();
     const settings = { ...settingsSnapshot.parse({}), ...changed };
     const refused: string[] = [];
@@ -19,6 +19,7 @@ describe('The guard of the doors', () => {
       },
       settings: { get: (key) => settings[key] },
       clock,
+      allowedHosts,
       onRefused: (reason) => refused.push(reason),
     });
     const request = (parts: Partial<DoorRequest> = {}): DoorRequest => ({
@@ -32,11 +33,15 @@ describe('The guard of the doors', () => {
       path: '/',
       ...parts,
     });
+    const messageTo = async (parts: Partial<DoorRequest>): Promise<string> => {
+      const answer = await guard.authenticate(request(parts));
+      return 'reason' in answer ? answer.message : 'in';
+    };
     const authenticate = async (parts: Partial<DoorRequest>): Promise<string> => {
       const answer = await guard.authenticate(request(parts));
       return 'reason' in answer ? `${answer.reason} ${answer.retryAfterMs ?? ''}`.trim() : 'in';
     };
-    return { clock, guard, request, authenticate, refused };
+    return { clock, guard, request, authenticate, messageTo, refused };
   }
 
   const cases: [string, Partial<DoorRequest>, string][] = [
@@ -77,6 +82,44 @@ describe('The guard of the doors', () => {
     clock.advance(1);
     assert.equal(await authenticate(wrong), 'Unauthenticated');
     assert.equal(refused.filter((reason) => reason === 'Unauthenticated').length, 6);
+  });
+
+  const causes: [string, Partial<DoorRequest>, RegExp][] = [
+    ['nothing', {}, /^No token was sent\. Send it as "Authorization: Bearer <token>"\./],
+    ['a wrong token', { authorizations: ['Bearer wrong'] }, /^This token does not hold here: /],
+    [
+      'another scheme',
+      { authorizations: [`Basic ${right}`] },
+      /^What was sent has not the form "Authorization: Bearer/,
+    ],
+    ['two tokens', { authorizations: ['Bearer a', 'Bearer b'] }, /^More than one token was sent\. Send one, /],
+  ];
+  for (const [name, parts, cause] of causes) {
+    it(`says to ${name} why it was refused, and beyond the limit first that and then how long to wait`, async () => {
+      const { clock, messageTo } = create();
+      const first = await messageTo(parts);
+      assert.match(first, cause);
+      assert.doesNotMatch(first, /five minutes/);
+      clock.advance(1);
+      for (let attempt = 1; attempt < 5; attempt++) await messageTo({});
+      clock.advance(999);
+      const beyond = await messageTo(parts);
+      assert.ok(beyond.startsWith(`${first} `), beyond);
+      // 299,000 ms: what stands in Retry-After.
+      assert.match(
+        beyond,
+        /5 failed attempts .* within five minutes: wait 299 s .* A right token is let in at any time\.$/,
+      );
+      clock.advance(1);
+      assert.match(await messageTo(parts), /wait 299 s/);
+    });
+  }
+
+  it('says to a foreign Host which names are answered, but none that was configured', () => {
+    const { guard, request } = create({}, ['secret-name.example']);
+    const { message = '' } = guard.checkAddress(request({ hosts: ['evil.example:80'] })) ?? {};
+    assert.match(message, /127\.0\.0\.1, localhost or \[::1\].*--allowed-host NAME/);
+    assert.doesNotMatch(message, /secret-name|evil/);
   });
 
   it('counts each address by itself, and refusals of Host and Origin against nobody', async () => {

@@ -1,9 +1,10 @@
+import type { AuditKind } from '../../../protocol/audit.ts';
 import type { Clock } from '../../base/clock.ts';
 import { errorCode, type FileSystem } from '../../base/fileSystem.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { ProcessTable } from '../../base/processTable.ts';
 import * as path from 'node:path';
-import type { AuditActor, AuditKind } from './auditEvents.ts';
+import type { AuditActor } from './auditEvents.ts';
 import {
   chainFileName,
   formatVersion,

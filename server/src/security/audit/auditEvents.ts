@@ -1,9 +1,11 @@
+import type { AuditKind } from '../../../protocol/audit.ts';
+
 /**
- * Every kind of event of the audit log. `waits`: what it tells of is privileged, so it is done only once the record is
+ * How each kind of event is recorded. `waits`: what it tells of is privileged, so it is done only once the record is
  * durable, and not at all where it cannot be kept. `floods`: a stranger can cause any number of them, so that beyond a
  * few a minute they are counted and told as one.
  */
-export const auditKinds = {
+export const auditTreatment = {
   'authentication.failed': { waits: false, floods: true },
   'request.refused': { waits: false, floods: true },
   'permission.decided': { waits: false, floods: false },
@@ -26,9 +28,7 @@ export const auditKinds = {
   'chain.closed': { waits: false, floods: false },
   'audit.missed': { waits: false, floods: false },
   'audit.deleted': { waits: true, floods: false },
-} as const satisfies Record<string, { readonly waits: boolean; readonly floods: boolean }>;
-
-export type AuditKind = keyof typeof auditKinds;
+} as const satisfies Record<AuditKind, { readonly waits: boolean; readonly floods: boolean }>;
 
 /** The agent that acts, where it is not the client itself. */
 export interface ActingAgent {

@@ -48,10 +48,15 @@ export async function queryAudit(
 
 function matches(record: AuditRecord, { from, to, kind, actor }: Query): boolean {
   const at = Date.parse(record.at);
-  if (from !== undefined && at < Date.parse(from)) return false;
-  if (to !== undefined && at > Date.parse(to)) return false;
+  if (from !== undefined && at < timeOf(from, '00:00:00.000')) return false;
+  if (to !== undefined && at > timeOf(to, '23:59:59.999')) return false;
   if (kind !== undefined && record.kind !== kind) return false;
   return actor === undefined || Object.values(record.actor).includes(actor);
+}
+
+/** In milliseconds since 1970; of a day the time `ofDay` where this server runs. */
+function timeOf(momentOrDay: string, ofDay: string): number {
+  return Date.parse(momentOrDay.includes('T') ? momentOrDay : `${momentOrDay}T${ofDay}`);
 }
 
 function parseCursor(cursor: string): { readonly file: string; readonly offset: number } {

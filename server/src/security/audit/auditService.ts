@@ -1,3 +1,4 @@
+import type { AuditKind } from '../../../protocol/audit.ts';
 import { CodedError } from '../../../protocol/errors.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Disposable } from '../../base/disposable.ts';
@@ -6,7 +7,7 @@ import { FloodGate } from '../../base/floodGate.ts';
 import type { Logger } from '../../base/logger.ts';
 import { currentRequest, type RequestOrigin } from '../../base/requestScope.ts';
 import { serverActor, type AuditChain } from './auditChain.ts';
-import { auditKinds, type ActingAgent, type AuditActor, type AuditEvent, type AuditKind } from './auditEvents.ts';
+import { auditTreatment, type ActingAgent, type AuditActor, type AuditEvent } from './auditEvents.ts';
 import type { RecordDraft } from './chainFile.ts';
 import type { HealthReport } from './ports.ts';
 
@@ -82,7 +83,7 @@ export class AuditService {
    */
   async record(event: AuditEvent): Promise<void> {
     const { kind, outcome } = event;
-    const { waits, floods } = auditKinds[kind];
+    const { waits, floods } = auditTreatment[kind];
     const request = currentRequest();
     const actor = event.by ?? actorOf(request, event.agent);
     // Before anything else: to look through what a stranger has sent costs more than to count it.

@@ -1,9 +1,10 @@
 import * as path from 'node:path';
+import type { AuditKind } from '../../../protocol/audit.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Disposable } from '../../base/disposable.ts';
 import { errorCode, type FileSystem } from '../../base/fileSystem.ts';
 import type { Logger } from '../../base/logger.ts';
-import type { AuditActor, AuditKind } from './auditEvents.ts';
+import type { AuditActor } from './auditEvents.ts';
 import { AppendedFile } from './appendedFile.ts';
 import { anchorLine, hashOf, maxLineBytes, signedText, type Anchor, type AuditRecord } from './auditRecord.ts';
 import type { SigningKey } from './signingKey.ts';

@@ -1,7 +1,7 @@
 import type { SettingKey, Settings } from '../../../protocol/settings.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Disposable } from '../../base/disposable.ts';
-import type { Bearer, DoorRefusal, DoorRequest } from '../../base/door.ts';
+import { retryAfterSeconds, type Bearer, type DoorRefusal, type DoorRequest } from '../../base/door.ts';
 import type { TokenStore } from '../tokens/tokenStore.ts';
 import { FailedAttempts } from './failedAttempts.ts';
 import { checkHostAndOrigin } from './hostGuard.ts';
@@ -19,7 +19,9 @@ export interface DoorGuardOptions {
 }
 
 const addressMessages = {
-  BadHost: 'This server does not answer under that name.',
+  BadHost:
+    'This server does not answer under that name. Call it as 127.0.0.1, localhost or [::1], with its port, or name yours ' +
+    'with --allowed-host NAME when you start it.',
   BadOrigin: 'Web pages of that origin may not call. If you trust it, name it in the setting security.allowedOrigins.',
 } as const;
 
@@ -54,7 +56,8 @@ export class DoorGuard {
 
   /** Who it is. A right token is let in whatever others have tried. Rejects with `Unavailable` where that cannot be read. */
   async authenticate(request: DoorRequest): Promise<Bearer | DoorRefusal> {
-    const presented = presentedToken(request);
+    const shown = shownTokens(request);
+    const presented = shown.length === 1 ? shown[0] : undefined;
     const bearer = presented === undefined ? undefined : await this.options.tokens.authenticate(presented);
     if (bearer) return bearer;
     const { clock, settings, onRefused } = this.options;
@@ -62,15 +65,11 @@ export class DoorGuard {
     const retryAfterMs = this.failures.count(request.remoteAddress, clock.now(), max);
     const reason = retryAfterMs === 0 ? 'Unauthenticated' : 'RateLimited';
     onRefused(reason, request);
-    if (reason === 'Unauthenticated') {
-      const message =
-        presentedToken(request) === undefined
-          ? 'Send the token as "Authorization: Bearer <token>".'
-          : 'This token does not hold here: it is wrong, was revoked or replaced, or its time is over.';
-      return { reason, message };
-    }
-    const message = `${max} wrong tokens came from there within five minutes. A right one is let in at any time.`;
-    return { reason, message, retryAfterMs };
+    const cause = whyNot(shown);
+    if (reason === 'Unauthenticated') return { reason, message: cause };
+    const seconds = retryAfterSeconds(retryAfterMs);
+    const limit = `Also, ${max} failed attempts came from that address within five minutes: wait ${seconds} s with the next`;
+    return { reason, message: `${cause} ${limit}. A right token is let in at any time.`, retryAfterMs };
   }
 
   /** Calls `onEnded` once when that token is revoked, rotated or expired. */
@@ -79,11 +78,18 @@ export class DoorGuard {
   }
 }
 
-/** The one token that a request shows; undefined where it shows none, or several. */
-function presentedToken({ authorizations, subprotocols }: DoorRequest): string | undefined {
-  const shown = [
+/** Whatever a request shows as its token; undefined in the place of what has not the form of one. */
+function shownTokens({ authorizations, subprotocols }: DoorRequest): (string | undefined)[] {
+  return [
     ...authorizations.map((header) => bearerPattern.exec(header)?.[1]),
     ...subprotocols.flatMap((name) => (name.startsWith('bearer.') ? [subprotocolPattern.exec(name)?.[1]] : [])),
   ];
-  return shown.length === 1 ? shown[0] : undefined;
+}
+
+/** Why what was shown lets nobody in, and what to send. */
+function whyNot(shown: readonly (string | undefined)[]): string {
+  if (shown.length === 0) return 'No token was sent. Send it as "Authorization: Bearer <token>".';
+  if (shown.length > 1) return 'More than one token was sent. Send one, as "Authorization: Bearer <token>".';
+  if (shown[0] === undefined) return 'What was sent has not the form "Authorization: Bearer <token>".';
+  return 'This token does not hold here: it is wrong, was revoked or replaced, or its time is over.';
 }

@@ -5,7 +5,7 @@ const windowMs = 5 * 60_000;
 const maxAddresses = 1_000;
 
 /**
- * Counts wrong tokens by the address that showed them. Every program on this machine has the same address, so this never
+ * Counts failed attempts, with a wrong token or none, by the address they came from. Every program on this machine has the same address, so this never
  * stands in the way of a right token: it only slows down who guesses.
  */
 export class FailedAttempts {

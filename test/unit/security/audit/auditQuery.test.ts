@@ -62,6 +62,24 @@ describe('A query of the audit log', () => {
     await assert.rejects(query({ before: '../../etc/passwd@1' }), /earlier page/);
   });
 
+  it('takes days for times, each of them whole, as they are where the server runs', async () => {
+    const noon = new Date('2026-03-01T12:00:00');
+    const clock = new FakeClock(noon.getTime());
+    const service = audit.server({ clock });
+    for (let day = 1; day <= 4; day += 1) {
+      await service.record(command(`noon of ${day}`));
+      // To the last millisecond of the day, which is still one of it.
+      clock.advance(12 * 60 * 60_000 - 1);
+      await service.record(command(`end of ${day}`));
+      clock.advance(12 * 60 * 60_000 + 1);
+    }
+    const { records } = await query({ kind: 'command.run', from: '2026-03-02', to: '2026-03-03' });
+    assert.deepEqual(
+      records.map(({ details }) => details['commandLine']),
+      ['end of 3', 'noon of 3', 'end of 2', 'noon of 2'],
+    );
+  });
+
   it('reads lines the same forwards and backwards, whatever a file holds', async () => {
     const text = fc.array(fc.oneof(fc.string({ maxLength: 40 }), fc.constant('x'.repeat(70_000)), fc.constant('')), {
       maxLength: 12,

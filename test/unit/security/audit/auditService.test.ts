@@ -3,8 +3,8 @@ import { rmSync, statSync } from 'node:fs';
 import { nodeFileSystem } from '../../../../server/src/base/fileSystem.ts';
 import type { Client } from '../../../../server/src/base/handlers.ts';
 import { inRequest } from '../../../../server/src/base/requestScope.ts';
+import { auditKinds, type AuditKind } from '../../../../server/protocol/audit.ts';
 import { CodedError } from '../../../../server/protocol/errors.ts';
-import { auditKinds, type AuditKind } from '../../../../server/src/security/audit/auditEvents.ts';
 import { verifyAudit } from '../../../../server/src/security/audit/auditVerifier.ts';
 import { FakeClock } from '../../../support/fakeClock.ts';
 import { waitFor } from '../../../support/waitFor.ts';
@@ -116,8 +116,7 @@ describe('The audit log', () => {
     ].join('\n');
     const hidden = 'the-token-of-this-folder';
     const service = audit.server({ knownSecrets: [canaries.known, hidden] });
-    const kinds = Object.keys(auditKinds) as AuditKind[];
-    for (const kind of kinds) {
+    for (const kind of auditKinds) {
       await service.record({
         kind,
         agent: { conversationId: text, persona: text },
@@ -132,7 +131,7 @@ describe('The audit log', () => {
     for (const [name, canary] of Object.entries({ ...canaries, hidden })) {
       assert.equal(written.includes(canary.replace(/^Bearer /, '')), false, name);
     }
-    for (const kind of kinds) assert.ok(written.includes(`"kind":"${kind}"`), kind);
+    for (const kind of auditKinds) assert.ok(written.includes(`"kind":"${kind}"`), kind);
     assert.ok(written.includes('curl -H'), 'the rest of the text stays');
   });
 
