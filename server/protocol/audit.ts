@@ -61,7 +61,7 @@ export const audit = {
       to: momentOrDay.optional(),
       /** Exactly this kind. */
       kind: z.enum(auditKinds, { error: `expected one of ${auditKinds.join(', ')}` }).optional(),
-      /** Any part of the actor: a kind, a client, the name of a token, a conversation. */
+      /** Any part of the actor: a kind, a client, the id of a token, a conversation. */
       actor: z.string().max(256).optional(),
       limit: z.int().min(1).max(200).default(50),
       /** `next` of the page before. */

@@ -136,8 +136,8 @@ function addAudit(audit: Command): void {
     .description('print records, the latest first')
     .option('--kind <kind>', 'exactly this kind, such as command.run')
     .option('--actor <text>', 'whose kind, client, token (its id) or conversation is this')
-    .option('--from <time>', 'the earliest, such as 2026-01-31T08:00:00Z')
-    .option('--to <time>', 'the latest')
+    .option('--from <time>', 'the earliest: a day, such as 2026-01-31, or a time, such as 2026-01-31T08:00:00Z')
+    .option('--to <time>', 'the latest; a day counts whole')
     .option('--limit <number>', 'most records to print, 1 to 10000', parseRecords, 50)
     .option('--json', 'print them as one line of JSON')
     .action((options: AuditQueryOptions) => queryAuditLog(options));
