@@ -56,7 +56,7 @@ export const doorCanaries: readonly GuardCanary[] = [
   ]),
   ...guardsOf('server/src/rpc/router.ts', 'test/unit/rpc/router.test.ts', [
     ['if (includesScope(client.scope, scope)) return;', 'return;', router],
-    ['this.limiter.check(client, method, declaration.limit);\n      const given', 'const given', router],
+    ['this.limiter.check(client, method, declaration.limit);\n      refuse', 'refuse', router],
     ["this.limiter.check(client, nameOf(method), 'api');\n    throw", 'throw', router],
     ["this.limiter.check(client, method, 'api');", '', 'may not call'],
     ["this.limiter.check(client, nameOf(method), 'api');\n        this.logger", 'this.logger', 'there is not'],

@@ -9,6 +9,9 @@ export const transportCanaries: readonly GuardCanary[] = [
   ...guardsOf('server/src/transports/httpTransport.ts', 'test/security/httpDoor.test.ts', [
     ['if (refusal) {\n      // Such requests', 'if (refusal === null) {\n      // Such requests', 'refuses the host'],
   ]),
+  ...guardsOf('server/src/transports/preflight.ts', 'test/security/httpDoor.test.ts', [
+    ['if (!isPreflight || headers.origin === undefined)', 'if (!isPreflight)', 'preflights of a page'],
+  ]),
   ...guardsOf('server/src/transports/httpTransport.ts', webSocket, [
     [
       'this.options.guard.checkAddress(shown) ?? (await this.authenticate(request, shown))',
