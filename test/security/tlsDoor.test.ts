@@ -143,6 +143,13 @@ describe('The door over TLS', function () {
     return call.status;
   }
 
+  it('describes itself under the name that it was asked by, with https', async () => {
+    for (const host of [`${name}:${server.url.port}`, `localhost:${server.url.port}`]) {
+      const { body } = await server.send({ path: '/openapi.json', method: 'GET', headers: { host } });
+      assert.deepEqual(body['servers'], [{ url: `https://${host}` }]);
+    }
+  });
+
   const hosts: [(port: string) => string, number][] = [
     [(port) => `${name}:${port}`, 200],
     [(port) => `BOX.example.:${port}`, 200],
