@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import ignore from 'ignore';
 import { CodedError } from '../../protocol/errors.ts';
-import { walkFiles } from './fileWalk.ts';
+import { isWithinRepository, walkFiles } from './fileWalk.ts';
 import type { FolderLists } from './folderLists.ts';
 import { createLineMatcher } from './lineMatcher.ts';
 import { findRipgrep, runRipgrep } from './ripgrep.ts';
@@ -11,7 +11,9 @@ const timeoutMs = 20_000;
 const maxCollectedNames = 50_000;
 const maxSearchedFileBytes = 4 * 1024 * 1024;
 const maxMatchesPerFile = 200;
-const commonArgs = ['--no-config', '--hidden', '--no-require-git', '--glob=!.git', '--no-messages'];
+const commonArgs = ['--no-config', '--hidden', '--glob=!.git', '--no-messages'];
+/** For folders that belong to no repository: what stands above them does not count, and what git would be told there does. */
+const noRepositoryArgs = ['--no-require-git', '--no-ignore-parent'];
 
 /** Whether a file may be shown at all. */
 export type FileFilter = (file: string) => Promise<boolean>;
@@ -117,7 +119,7 @@ export class FileSearch {
     if (binary) {
       return runRipgrep({
         binary,
-        args: [...commonArgs, '--files', '--null', '--', target.name ?? '.'],
+        args: [...(await argsFor(target.folder)), '--files', '--null', '--', target.name ?? '.'],
         cwd: target.folder,
         separator: '\0',
         timeoutMs,
@@ -150,6 +152,10 @@ async function targetOf(root: string): Promise<Target> {
       { cause },
     );
   }
+}
+
+async function argsFor(folder: string): Promise<string[]> {
+  return (await isWithinRepository(folder)) ? commonArgs : [...commonArgs, ...noRepositoryArgs];
 }
 
 async function* filesOf(target: Target, options: { signal: AbortSignal; isOver(): boolean }): AsyncGenerator<string> {
@@ -209,7 +215,7 @@ async function searchWithRipgrep(
   return runRipgrep({
     binary,
     args: [
-      ...commonArgs,
+      ...(await argsFor(target.folder)),
       '--json',
       '--smart-case',
       `--max-count=${maxMatchesPerFile}`,

@@ -5,7 +5,8 @@ import * as path from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Disposable } from '../base/disposable.ts';
 import type { Logger } from '../base/logger.ts';
-import { FolderWatch, ignoreFileNames } from './folderWatch.ts';
+import { ignoreFileNames } from './fileWalk.ts';
+import { FolderWatch } from './folderWatch.ts';
 import type { AnswerCache } from './ports.ts';
 
 const maxWatches = 4;

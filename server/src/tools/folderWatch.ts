@@ -2,13 +2,10 @@ import { watch, type FSWatcher } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import type { Disposable } from '../base/disposable.ts';
 import type { Logger } from '../base/logger.ts';
-import { walkFiles } from './fileWalk.ts';
+import { ignoreFileNames, walkFiles } from './fileWalk.ts';
 
 /** Each folder takes one of the watches that Linux grants a user, of which editors need many too. */
 const maxFolders = 2_000;
-
-/** Files that say which others are ignored: a change of their content changes the list. */
-export const ignoreFileNames = ['.gitignore', '.ignore', '.rgignore'];
 
 /**
  * File systems of this machine's own kernel, by their numbers in statfs(2): ext, xfs, btrfs, tmpfs, overlay, f2fs, zfs,

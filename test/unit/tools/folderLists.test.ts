@@ -1,6 +1,7 @@
 import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { rgPath } from '@vscode/ripgrep';
 import type { CacheService } from '../../../server/src/cache/cacheService.ts';
 import { FileSearch } from '../../../server/src/tools/fileSearch.ts';
 import { fileListNamespace, FolderLists } from '../../../server/src/tools/folderLists.ts';
@@ -36,7 +37,7 @@ describe('Lists of files in the cache', function () {
     cache = createCache();
     const { logger } = recordingLogger();
     lists = new FolderLists({ cache: cache.namespace(fileListNamespace), clock, logger });
-    search = new FileSearch(() => undefined, lists);
+    search = new FileSearch(() => rgPath, lists);
   });
   afterEach(async () => {
     process.env['PATH'] = oldPath;
@@ -72,9 +73,16 @@ describe('Lists of files in the cache', function () {
 
   const all = '.gitignore src/deep/other.ts src/main.ts';
 
-  for (const kind of ['ripgrep', 'built-in walk']) {
-    it(`are given without looking again, for every pattern, with the ${kind}`, async () => {
-      if (kind === 'built-in walk') process.env['PATH'] = '/nonexistent';
+  const kinds = ['ripgrep', 'the built-in walk'] as const;
+  function use(kind: (typeof kinds)[number]): void {
+    if (kind === 'ripgrep') return;
+    process.env['PATH'] = '/nonexistent';
+    search = new FileSearch(() => undefined, lists);
+  }
+
+  for (const kind of kinds) {
+    it(`are given without looking again, for every pattern, with ${kind}`, async () => {
+      use(kind);
       assert.equal(await list(), all);
       await listUntilKept();
       const before = await hits();
@@ -126,14 +134,17 @@ describe('Lists of files in the cache', function () {
       'other.ts',
     ],
   };
-  for (const [what, [change, expected]] of Object.entries(changes)) {
-    it(`see ${what} in the very next answer`, async () => {
-      await listUntilKept();
-      change();
-      assert.equal(await list(), expected);
-      await listUntilKept();
-      assert.equal(await list(), expected);
-    });
+  for (const kind of kinds) {
+    for (const [what, [change, expected]] of Object.entries(changes)) {
+      it(`see ${what} in the very next answer, with ${kind}`, async () => {
+        use(kind);
+        await listUntilKept();
+        change();
+        assert.equal(await list(), expected);
+        await listUntilKept();
+        assert.equal(await list(), expected);
+      });
+    }
   }
 
   it('are not made anew by changes of content, nor by changes in folders that are ignored', async () => {

@@ -1,6 +1,7 @@
 import * as assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
+import { rgPath } from '@vscode/ripgrep';
 import { contract } from '../../../server/protocol/contract.ts';
 import { conversationId } from '../../../server/protocol/sessionEvents.ts';
 import { terminalId } from '../../../server/protocol/terminal.ts';
@@ -10,7 +11,6 @@ import { PolicyGate } from '../../../server/src/security/policyGate.ts';
 import { CheckedAccess } from '../../../server/src/tools/checkedAccess.ts';
 import { FileSearch } from '../../../server/src/tools/fileSearch.ts';
 import type { CommandOutcome, Effect, EffectPlace } from '../../../server/src/tools/ports.ts';
-import { findRipgrep } from '../../../server/src/tools/ripgrep.ts';
 import { fileListNamespace, FolderLists } from '../../../server/src/tools/folderLists.ts';
 import { ToolRegistry, type ToolOutcome } from '../../../server/src/tools/toolRegistry.ts';
 import { projectFolder } from '../../../scripts/project.ts';
@@ -85,6 +85,8 @@ describe('Tools', () => {
   const { logger } = recordingLogger();
   const fileLists = cache.namespace(fileListNamespace);
   let lists: FolderLists;
+  /** The editor's, if it has one. */
+  let ripgrepPath: string | undefined;
   const oldPath = process.env['PATH'];
 
   before(() => {
@@ -102,6 +104,7 @@ describe('Tools', () => {
   beforeEach(() => {
     checked = [];
     ranIn = [];
+    ripgrepPath = undefined;
     place = { cwd: root, workspaceFolders: [root], trusted: true };
     answer = () => false;
     runCommand = refuse;
@@ -126,7 +129,7 @@ describe('Tools', () => {
         },
         audit,
         files: new DiskEditorHost(),
-        search: new FileSearch(() => undefined, lists),
+        search: new FileSearch(() => ripgrepPath, lists),
         commands: {
           run: (request) => (ranIn.push(request.cwd), runCommand()),
           read: refuse,
@@ -205,9 +208,9 @@ describe('Tools', () => {
 
   for (const kind of ['ripgrep', 'built-in walk'] as const) {
     describe(`with the ${kind}`, () => {
-      beforeEach(async function () {
+      beforeEach(() => {
         if (kind === 'built-in walk') process.env['PATH'] = '/nonexistent';
-        else if ((await findRipgrep(undefined)) === undefined) this.skip();
+        else ripgrepPath = rgPath;
       });
 
       it('list files as git sees them, without secrets', async () => {
