@@ -9,6 +9,7 @@ export const auditKinds = [
   'permission.answered',
   'command.run',
   'terminal.created',
+  'terminal.input',
   'file.written',
   'token.changed',
   'secret.changed',

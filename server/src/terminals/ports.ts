@@ -9,9 +9,9 @@ export interface PtyHostSource {
 
 /** Keeps what must be known later. */
 export interface AuditTrail {
-  /** Resolves once the record is durable; rejects with `Unavailable` where it cannot be kept: then nothing may be started. */
+  /** Resolves once the record is durable; rejects with `Unavailable` where it cannot be kept: then it must not be done. */
   record(event: {
-    readonly kind: 'command.run' | 'terminal.created';
+    readonly kind: 'command.run' | 'terminal.created' | 'terminal.input';
     readonly agent?: { readonly conversationId: string; readonly toolCallId: string };
     readonly details: Readonly<Record<string, unknown>>;
   }): Promise<void>;

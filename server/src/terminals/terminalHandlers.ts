@@ -42,8 +42,8 @@ export function createTerminalHandlers(services: {
       return {};
     },
     'terminal/snapshot': (params, { signal }) => snapshots.take(params, signal),
-    'terminal/write': async ({ sessionId, data }, { signal }) => {
-      await terminals.write(sessionId, data, signal);
+    'terminal/write': async ({ sessionId, data }, { client, signal }) => {
+      await terminals.write(sessionId, data, { by: client, signal });
       return {};
     },
     'terminal/resize': async ({ sessionId, cols, rows }) => {

@@ -6,11 +6,13 @@ import type { TerminalCommand, TerminalId, TerminalInfo, TerminalOwner } from '.
 import type { Clock } from '../base/clock.ts';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import { Emitter } from '../base/emitter.ts';
+import type { Client } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
 import type { PtySessionInfo } from '../ptyProtocol/messages.ts';
 import type { AuditTrail, PtyHostSource, TerminalSettings, TerminalWorkspace } from './ports.ts';
 import type { PtyHostClient } from './hostClient/ptyHostClient.ts';
 import { countTyped } from './commands/typedInput.ts';
+import { InputTrail } from './inputTrail.ts';
 import { LostTerminals } from './lostTerminals.ts';
 import { shellEnvironment } from './shells/shellEnvironment.ts';
 import type { IntegratedShell, ShellIntegration, ShellStart } from './shells/shellIntegration.ts';
@@ -41,6 +43,12 @@ export interface TerminalProgram {
 export interface TerminalInput {
   readonly sessionId: TerminalId;
   readonly data: string;
+}
+
+export interface TypingOptions {
+  /** Whose input it is, where a client has sent it. */
+  readonly by?: Pick<Client, 'tokenId'>;
+  readonly signal?: AbortSignal;
 }
 
 /** Somebody has typed so many characters by way of another server; none where it was only keys that are no text. */
@@ -76,6 +84,7 @@ export class TerminalService implements Disposable {
   private readonly typedElsewhere: Emitter<TypedElsewhere>;
   private readonly reports: Disposable;
   private readonly watched = new Map<PtyHostClient, DisposableStore>();
+  private readonly input: InputTrail;
   readonly lost = new LostTerminals();
   private readonly facts = new Map<TerminalId, TerminalFacts>();
   private isDisposed = false;
@@ -83,7 +92,8 @@ export class TerminalService implements Disposable {
   constructor(options: TerminalServiceOptions) {
     this.options = options;
     const onError = (error: unknown): void => options.logger.error('A terminal listener failed', { error });
-    const { clock, logger } = options;
+    const { audit, clock, logger } = options;
+    this.input = new InputTrail({ audit, check: (sessionId) => this.session(sessionId), clock });
     const forget = (sessionId: TerminalId): Promise<void> => this.forget(sessionId);
     this.changes = new TerminalChanges({ list: () => this.listAll(), forget, clock, logger });
     this.written = new Emitter(onError);
@@ -191,7 +201,9 @@ export class TerminalService implements Disposable {
     this.changes.refreshSoon();
   }
 
-  async write(sessionId: TerminalId, data: string, signal?: AbortSignal): Promise<void> {
+  /** Gives input to a terminal; the only way to do so. Refuses with `Unavailable` what cannot be recorded first. */
+  async write(sessionId: TerminalId, data: string, { by, signal }: TypingOptions = {}): Promise<void> {
+    if (by) await this.input.admit(by, sessionId);
     // Told before, since its echo may come before the answer.
     this.written.fire({ sessionId, data });
     const host = await this.host();

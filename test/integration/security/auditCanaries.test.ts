@@ -20,6 +20,18 @@ const calls: readonly {
     tests: 'in terminals',
   },
   {
+    file: 'server/src/terminals/terminalService.ts',
+    call: 'await this.input.admit(by, sessionId);',
+    without: '',
+    tests: 'in terminals',
+  },
+  {
+    file: 'server/src/terminals/inputTrail.ts',
+    call: "this.options.audit.record({ kind: 'terminal.input', details: { sessionId } })",
+    without: 'undefined',
+    tests: 'in terminals',
+  },
+  {
     file: 'server/src/tools/checkedAccess.ts',
     call: "await this.#record(effect, 'denied', { why });",
     without: '',

@@ -18,6 +18,7 @@ import { CommandWorld } from '../../support/commandWorld.ts';
 import { calls, says } from '../../support/modelScript.ts';
 import { recordingLogger } from '../../support/recordingLogger.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
+import { waitFor } from '../../support/waitFor.ts';
 import { AuditFixture } from '../../unit/security/audit/auditFixture.ts';
 
 const full = new CodedError('Unavailable', 'The audit log has no room.');
@@ -66,6 +67,23 @@ describe('What is privileged', function () {
       const told = world.audit.events.at(-1);
       assert.deepEqual([told?.kind, told?.details['name']], ['terminal.created', 'mine']);
       const { sessionId } = await world.terminals.create(params);
+      await world.terminals.close(sessionId);
+    });
+
+    it('is the input of a program that comes with a token, recorded before it gets there', async () => {
+      const { sessionId } = await world.terminals.create({ shell: '/bin/sh', name: 'typed', cols: 80, rows: 24 });
+      const marker = path.join(folder.path, 'typed');
+      const type = (): Promise<void> =>
+        world.terminals.write(sessionId, `echo >> ${marker}\r`, { by: { tokenId: 'one' } });
+      world.audit.refusal = full;
+      await assert.rejects(type(), isFull);
+      world.audit.refusal = undefined;
+      assert.deepEqual(world.audit.events.at(-1), { kind: 'terminal.input', details: { sessionId } });
+      await world.terminals.write(sessionId, `touch ${marker}.\r`);
+      await waitFor('what was typed by hand', () => existsSync(`${marker}.`));
+      assert.equal(existsSync(marker), false);
+      await type();
+      await waitFor('what was typed with the token', () => existsSync(marker));
       await world.terminals.close(sessionId);
     });
   });

@@ -12,6 +12,7 @@ export const auditTreatment = {
   'permission.answered': { waits: true, floods: false },
   'command.run': { waits: true, floods: false },
   'terminal.created': { waits: true, floods: false },
+  'terminal.input': { waits: true, floods: false },
   'file.written': { waits: true, floods: false },
   'token.changed': { waits: true, floods: false },
   'secret.changed': { waits: false, floods: false },
