@@ -1,6 +1,7 @@
 import { guardsOf, type GuardCanary } from './guardCanary.ts';
 
 const tampering = 'test/unit/security/audit/tampering.test.ts';
+const retention = 'test/unit/security/audit/auditRetention.test.ts';
 const keyHolder = 'test/unit/security/audit/keyHolder.test.ts';
 
 /** What keeps the audit log whole, and secrets out of it; that it is told of everything is `auditCanaries.test.ts`'s part. */
@@ -36,6 +37,23 @@ export const auditCanaries: readonly GuardCanary[] = [
   ]),
   ...guardsOf('server/src/security/audit/anchorReading.ts', keyHolder, [
     ['if (one.file !== this.name) throw', "if (one.file === '') throw", 'another chain'],
+  ]),
+  ...guardsOf('server/src/security/audit/chainEnds.ts', tampering, [
+    [
+      'const earlier = names.slice(maxLatest).filter((name) => seenOpen.has(name));',
+      'const earlier: string[] = [...seenOpen].slice(0, 0);',
+      'goes on for long',
+    ],
+  ]),
+  ...guardsOf('server/src/security/audit/auditVerifier.ts', retention, [
+    [
+      'files.some((deleted) => deleted.file === file)',
+      'files.some((deleted) => deleted.file !== file)',
+      'no deletion has named',
+    ],
+  ]),
+  ...guardsOf('server/src/security/audit/auditRetention.ts', retention, [
+    ['const files = [...(await this.namedBefore(ended)), ...ended];', 'const files = ended;', 'named again'],
   ]),
   ...guardsOf('server/src/security/audit/signingKey.ts', 'test/unit/security/audit/signingKey.test.ts', [
     ['stats.isFile() && isPrivate ?', 'stats.isFile() ?', 'others could have read it'],

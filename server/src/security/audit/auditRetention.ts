@@ -3,13 +3,17 @@ import type { Clock } from '../../base/clock.ts';
 import type { Disposable } from '../../base/disposable.ts';
 import { errorCode, type FileSystem } from '../../base/fileSystem.ts';
 import type { Logger } from '../../base/logger.ts';
+import { Pace } from '../../base/pace.ts';
 import type { ProcessTable } from '../../base/processTable.ts';
 import type { DeletionDetails } from './auditRecord.ts';
 import { parseChainFileName } from './auditRecord.ts';
 import type { AuditService } from './auditService.ts';
 import { anchorsFolder } from './chainFile.ts';
 import { listChainFiles, readChainEnds, stateOf } from './chainEnds.ts';
+import { checkChainFile } from './chainFileCheck.ts';
 import type { SettingsSource } from './ports.ts';
+import { readPublicKeys } from './signingKey.ts';
+import { Findings } from './verification.ts';
 
 const dayMs = 24 * 60 * 60_000;
 const firstAfterMs = 60_000;
@@ -32,6 +36,7 @@ export interface AuditRetentionOptions {
  */
 export class AuditRetention implements Disposable {
   private readonly options: AuditRetentionOptions;
+  private readonly abort = new AbortController();
   private timer: Disposable;
   private running: Promise<{ files: number }> | undefined;
 
@@ -42,6 +47,7 @@ export class AuditRetention implements Disposable {
 
   dispose(): void {
     this.timer.dispose();
+    this.abort.abort(new Error('The audit log is closed.'));
   }
 
   /** Deletes files whose last record is older than `before` (milliseconds since 1970). One deletion at a time. */
@@ -63,14 +69,47 @@ export class AuditRetention implements Disposable {
   }
 
   private async deleteNow(before: number, reason: DeletionDetails['reason']): Promise<{ files: number }> {
-    const files = await this.filesEndedBefore(before);
+    const ended = await this.filesEndedBefore(before);
+    const files = [...(await this.namedBefore(ended)), ...ended];
     for (let at = 0; at < files.length; at += maxFilesPerRecord) {
       const some = files.slice(at, at + maxFilesPerRecord);
       const details: DeletionDetails = { before, reason, files: some };
       await this.options.service.record({ kind: 'audit.deleted', details });
       for (const { file } of some) await this.remove(file);
     }
-    return { files: files.length };
+    return { files: ended.length };
+  }
+
+  /**
+   * Files that are gone already, as deletions named them whose own records go now with `files`, where what stays speaks of
+   * them: they are named once more, or they would be missed. What nothing has signed names no file.
+   */
+  private async namedBefore(files: DeletionDetails['files']): Promise<DeletionDetails['files']> {
+    if (files.length === 0) return [];
+    const { folder, fileSystem } = this.options;
+    const going = new Set(files.map(({ file }) => file));
+    const there = await listChainFiles({ folder, fileSystem });
+    const missed = await this.spokenOf(there.filter((name) => !going.has(name)));
+    for (const name of there) missed.delete(name);
+    if (missed.size === 0) return [];
+    const trustedKeys = new Set((await readPublicKeys(folder, fileSystem)).values());
+    const findings = new Findings();
+    const pace = new Pace(this.abort.signal);
+    for (const name of going) await checkChainFile(name, { folder, fileSystem, trustedKeys, pace }, findings);
+    const named = findings.deletions.flatMap((deletion) => deletion.files).filter(({ file }) => missed.has(file));
+    return [...new Map(named.map((one) => [one.file, one])).values()];
+  }
+
+  /** Files that chains speak of, or of which only the anchors are left. */
+  private async spokenOf(chains: readonly string[]): Promise<Set<string>> {
+    const { folder, fileSystem } = this.options;
+    const names = new Set(await fileSystem.list(path.join(folder, anchorsFolder)));
+    for (const chain of chains) {
+      const ends = await readChainEnds({ folder, fileSystem }, chain);
+      for (const { file } of ends?.witnessed ?? []) names.add(file);
+      if (ends?.opening.follows !== undefined) names.add(ends.opening.follows);
+    }
+    return names;
   }
 
   private async filesEndedBefore(before: number): Promise<DeletionDetails['files']> {

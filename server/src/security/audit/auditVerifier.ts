@@ -7,7 +7,7 @@ import { anchorsFolder } from './chainFile.ts';
 import { listChainFiles } from './chainEnds.ts';
 import { checkChainFile, type CheckOptions } from './chainFileCheck.ts';
 import { keyIdOf, readPublicKeys } from './signingKey.ts';
-import { Findings, type AuditNote, type AuditProblem, type Claim } from './verification.ts';
+import { Findings, type AuditNote, type AuditProblem } from './verification.ts';
 
 /** What checking all chains of a folder has found. */
 export interface AuditVerdict {
@@ -88,26 +88,20 @@ async function checkLateClaims(names: readonly string[], check: CheckOptions, fi
       for (const problem of again.sortedProblems) findings.report(problem);
       continue;
     }
-    const claim = findings.takeClaims(file).find((one) => !isExcused(one, findings));
-    if (!claim) continue;
+    const [claim] = findings.takeClaims(file);
+    if (!claim || isDeleted(file, findings)) continue;
     const message = `Line ${claim.by.line} of ${claim.by.file} speaks of this file, which is gone, and no record says that it was deleted.`;
     findings.report({ file, line: 0, reason: 'missing', message });
   }
 }
 
-/** A deletion names its files; of deletions that were deleted since, the latest covers what they named. */
-function isExcused({ file, at }: Pick<Claim, 'file' | 'at'>, { deletions }: Findings): boolean {
-  const begun = parseChainFileName(file)?.at ?? Infinity;
-  return deletions.some((deletion) => {
-    const isNamed = deletion.details.files.some((deleted) => deleted.file === file);
-    // Nobody can have deleted what was yet to come, whatever time was given.
-    const before = Math.min(deletion.details.before, deletion.at);
-    return isNamed || (begun < before && at < before);
-  });
+/** A deletion names its files; where its own record goes, the next one goes on naming those that others speak of. */
+function isDeleted(file: string, { deletions }: Findings): boolean {
+  return deletions.some(({ files }) => files.some((deleted) => deleted.file === file));
 }
 
 function checkFollowers(names: readonly string[], findings: Findings): void {
-  const deleted = new Set(findings.deletions.flatMap(({ details }) => details.files.map(({ file }) => placeOf(file))));
+  const deleted = new Set(findings.deletions.flatMap(({ files }) => files.map(({ file }) => placeOf(file))));
   for (const name of names) {
     if (!findings.toBeFollowed.has(name) || findings.followed.has(name)) continue;
     if (deleted.has(placeOf(name, 1))) continue;
@@ -134,7 +128,7 @@ async function checkStrangers(
   for (const inside of ['', anchorsFolder]) {
     for (const name of inside === '' ? files : anchors) {
       if (!name.endsWith('.jsonl') || known.has(name)) continue;
-      if (isExcused({ file: name, at: Infinity }, findings)) continue;
+      if (isDeleted(name, findings)) continue;
       const file = inside === '' ? name : `${inside}/${name}`;
       const message = inside === '' ? 'This is no file of any chain.' : 'The chain of these anchors is gone.';
       findings.report({ file, line: 0, reason: inside === '' ? 'foreign' : 'missing', message });

@@ -8,14 +8,16 @@ import {
   maxLineBytes,
   openingDetails,
   parseChainFileName,
+  witnessDetails,
   type AuditRecord,
   type OpeningDetails,
   type Witnessed,
 } from './auditRecord.ts';
 import { anchorsFolder } from './chainFile.ts';
 
-/** A new chain tells of so many others, the latest. */
-const maxWitnessed = 16;
+/** A new chain tells of so many others that began latest, and of those that these saw open, of so many in all. */
+const maxLatest = 16;
+const maxWitnessed = 64;
 const newline = 0x0a;
 
 interface Place {
@@ -26,6 +28,8 @@ interface Place {
 /** What both ends of a file tell of the whole. */
 export interface ChainEnds {
   readonly opening: OpeningDetails;
+  /** How it saw the chains of others as it began. */
+  readonly witnessed: readonly Witnessed[];
   readonly last: AuditRecord;
   readonly head: string;
   /** Bytes behind the last whole record. */
@@ -42,23 +46,37 @@ export async function listChainFiles({ folder, fileSystem }: Place): Promise<str
     .reverse();
 }
 
-/** How the latest chains of other servers stand, as far as they can be read. */
+/**
+ * How the chains of other servers stand, as far as they can be read: the latest, and those before them that were open when
+ * one of the latest began, so that one that goes on for long is told of by all that begin meanwhile, and by one after its end.
+ */
 export async function witnessOthers(
   options: Place & { readonly processes: ProcessTable },
   instanceId: string,
 ): Promise<Witnessed[]> {
-  const names = await listChainFiles(options);
-  const others = names.filter((name) => parseChainFileName(name)?.instanceId !== instanceId).slice(0, maxWitnessed);
-  const seen = await Promise.all(
-    others.map(async (file): Promise<Witnessed | undefined> => {
-      const ends = await readChainEnds(options, file);
-      if (!ends) return undefined;
-      const { last, head, tornBytes } = ends;
-      const state = await stateOf(ends, options.processes);
+  const isOther = (name: string): boolean => parseChainFileName(name)?.instanceId !== instanceId;
+  const names = (await listChainFiles(options)).filter(isOther);
+  const latest = await readAllEnds(options, names.slice(0, maxLatest));
+  const seenOpen = new Set(
+    [...latest.values()]
+      .flatMap(({ witnessed: seen }) => seen.filter(({ state }) => state === 'open'))
+      .map(({ file }) => file),
+  );
+  const earlier = names.slice(maxLatest).filter((name) => seenOpen.has(name));
+  const ends = new Map([...latest, ...(await readAllEnds(options, earlier.slice(0, maxWitnessed - maxLatest)))]);
+  return Promise.all(
+    [...ends].map(async ([file, one]): Promise<Witnessed> => {
+      const { last, head, tornBytes } = one;
+      const state = await stateOf(one, options.processes);
       return { file, sequence: last.sequence, head, state, ...(tornBytes > 0 && state !== 'open' && { tornBytes }) };
     }),
   );
-  return seen.filter((one) => one !== undefined);
+}
+
+/** By name, in the order of `names`; without those that cannot be read. */
+async function readAllEnds(place: Place, names: readonly string[]): Promise<Map<string, ChainEnds>> {
+  const read = await Promise.all(names.map(async (name) => [name, await readChainEnds(place, name)] as const));
+  return new Map(read.flatMap(([name, ends]) => (ends ? [[name, ends]] : [])));
 }
 
 export async function stateOf(ends: ChainEnds, processes: ProcessTable): Promise<Witnessed['state']> {
@@ -73,19 +91,40 @@ export async function readChainEnds({ folder, fileSystem }: Place, name: string)
     const file = await fileSystem.open(path.join(folder, name), 'read');
     try {
       const { sizeBytes } = await fileSystem.stat(path.join(folder, name));
-      const start = await readBlock(file, 0, Math.min(sizeBytes, maxLineBytes));
-      const first = parseRecord(start.subarray(0, Math.max(0, start.indexOf(newline))));
-      const opening = openingDetails.safeParse(first?.details);
+      const beginning = readBeginning(await readBlock(file, 0, Math.min(sizeBytes, 2 * maxLineBytes)));
       const tail = await readTail(file, sizeBytes);
       const last = tail.line && parseRecord(tail.line);
-      if (!opening.success || !tail.line || !last) return undefined;
-      return { opening: opening.data, last, head: hashOf(tail.line), tornBytes: tail.tornBytes, ended };
+      if (!beginning || !tail.line || !last) return undefined;
+      return { ...beginning, last, head: hashOf(tail.line), tornBytes: tail.tornBytes, ended };
     } finally {
       await file.close();
     }
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
+  }
+}
+
+/** The opening, and what stands right behind it of others. Undefined where there is no opening. */
+function readBeginning(block: Buffer): Pick<ChainEnds, 'opening' | 'witnessed'> | undefined {
+  const records = recordsOf(block);
+  const opening = openingDetails.safeParse(records.next().value?.details).data;
+  const witnessed: Witnessed[] = [];
+  for (const { kind, details } of records) {
+    if (kind !== 'chain.witnessed') break;
+    witnessed.push(...(witnessDetails.safeParse(details).data?.files ?? []));
+  }
+  return opening && { opening, witnessed };
+}
+
+/** Up to the first line that is none, or is not whole. */
+function* recordsOf(block: Buffer): Generator<AuditRecord, undefined> {
+  let start = 0;
+  for (let end = block.indexOf(newline); end >= 0; end = block.indexOf(newline, start)) {
+    const record = parseRecord(block.subarray(start, end));
+    if (!record) return;
+    yield record;
+    start = end + 1;
   }
 }
 

@@ -174,11 +174,11 @@ class ChainFileCheck {
       throw this.bad('brokenLink', 'The first record does not say rightly what it goes on from.');
     }
     if (follows !== undefined) {
-      const { previous: head, at } = record;
+      const { previous: head } = record;
       const by = { file: this.name, line: 1 };
       this.findings.followed.add(follows);
       const end = { file: follows, sequence: record.sequence - 1, head, isLast: true, isEndSigned: false };
-      this.findings.claim({ ...end, at: Date.parse(at), by });
+      this.findings.claim({ ...end, by });
     }
     const count = this.findings.filesByKey.get(opening.publicKey) ?? 0;
     this.findings.filesByKey.set(opening.publicKey, count + 1);
@@ -186,16 +186,15 @@ class ChainFileCheck {
   }
 
   private takeWhatItSays(record: AuditRecord): void {
-    const at = Date.parse(record.at);
     const by = { file: this.name, line: this.line };
     if (record.kind === 'chain.witnessed') {
       for (const { file, sequence, head, state } of witnessDetails.safeParse(record.details).data?.files ?? []) {
         const isEnded = state === 'ended';
-        this.findings.claim({ file, sequence, head, isLast: isEnded, isEndSigned: isEnded, at, by });
+        this.findings.claim({ file, sequence, head, isLast: isEnded, isEndSigned: isEnded, by });
       }
     } else if (record.kind === 'audit.deleted') {
       const details = deletionDetails.safeParse(record.details).data;
-      if (details) this.unsignedDeletions.push({ at, details });
+      if (details) this.unsignedDeletions.push(details);
     }
   }
 

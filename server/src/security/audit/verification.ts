@@ -39,8 +39,6 @@ export interface Claim {
   readonly isLast: boolean;
   /** It saw the signature that says so. */
   readonly isEndSigned: boolean;
-  /** Milliseconds since 1970. */
-  readonly at: number;
   readonly by: { readonly file: string; readonly line: number };
 }
 
@@ -49,7 +47,8 @@ const maxKept = 1_000;
 /** Collects what a check finds. Of problems and notes, the first 1,000 are kept; all are counted. */
 export class Findings {
   readonly notes: AuditNote[] = [];
-  readonly deletions: { readonly at: number; readonly details: DeletionDetails }[] = [];
+  /** Those that were signed. */
+  readonly deletions: DeletionDetails[] = [];
   /** Files that another one says it goes on from. */
   readonly followed = new Set<string>();
   /** Files that end with the word that another one goes on. */

@@ -107,6 +107,44 @@ describe('Old files of the audit log', () => {
     assert.deepEqual((await audit.verify()).firstBad?.file, later);
   });
 
+  it('are missed where others took away what no deletion has named, however old it was', async () => {
+    const long = audit.server({ clock });
+    await long.record(command('echo first'));
+    const [name = ''] = audit.chains();
+    for (let count = 0; count < 3; count += 1) await audit.written(1, { clock });
+    clock.advance(7 * dayMs);
+    await long.record(command('echo evidence'));
+    await long.dispose();
+    clock.advance(dayMs);
+    const service = audit.server({ clock });
+    assert.deepEqual(await retentionOf(service).delete(clock.now() - 3 * dayMs, 'person'), { files: 3 });
+    assert.equal((await audit.verify()).firstBad, undefined);
+    rmSync(audit.path(name));
+    rmSync(audit.path(`anchors/${name}`));
+    assert.deepEqual((await audit.verify()).firstBad?.file, name);
+  });
+
+  it('are named again where the record of their deletion goes and others still speak of them', async () => {
+    const [old = ''] = await audit.written(1, { clock });
+    clock.advance(dayMs);
+    const long = audit.server({ clock });
+    await long.record(command('echo speaks of the old one'));
+    clock.advance(dayMs);
+    const between = audit.server({ clock });
+    await retentionOf(between).delete(clock.now() - dayMs - 1, 'person');
+    await between.dispose();
+    assert.ok(!audit.chains().includes(old));
+    clock.advance(dayMs);
+    await long.record(command('echo so that it stays'));
+    const service = audit.server({ clock });
+    assert.deepEqual(await retentionOf(service).delete(clock.now() - 1, 'person'), { files: 1 });
+    assert.equal((await audit.verify()).firstBad, undefined);
+    const deletions = audit.records(audit.chains().at(-1) ?? '').filter(({ kind }) => kind === 'audit.deleted');
+    const named = deletions.flatMap(({ details }) => details['files'] as { file: string }[]).map(({ file }) => file);
+    assert.ok(named.includes(old));
+    await long.dispose();
+  });
+
   it('stay where their deletion cannot be recorded', async () => {
     const [first = ''] = await audit.written(1, { clock });
     clock.advance(dayMs);

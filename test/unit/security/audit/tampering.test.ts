@@ -119,6 +119,19 @@ describe('An audit log that was tampered with', () => {
     assert.deepEqual([bad?.file, bad?.reason], [file, 'truncated']);
   });
 
+  it('is found out where a server that goes on for long lost its end, however many chains began before and since', async () => {
+    const long = audit.server();
+    await long.record(command('echo first'));
+    const name = audit.chains().at(-1) ?? '';
+    for (let count = 0; count < 20; count += 1) await audit.written(1);
+    for (const text of ['evidence', 'more']) await long.record(command(`echo ${text}`));
+    for (let count = 0; count < 20; count += 1) await audit.written(1);
+    assert.equal(await firstBad(), undefined);
+    for (const one of [name, `anchors/${name}`]) rewrite(one, (lines) => lines.slice(0, -1));
+    const bad = await firstBad();
+    assert.deepEqual([bad?.file, bad?.reason], [name, 'truncated']);
+  });
+
   it('is found out where a whole chain was taken away that a later one has seen', async () => {
     await audit.written(1);
     rmSync(audit.path(file));
