@@ -35,7 +35,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
   const dataFolder = resolveDataFolder(options.dataDir);
   prepareDataFolder(dataFolder);
   const record = new ServeRecord(dataFolder, createProcessTable());
-  const former = await record.former();
+  const former = await record.claim(logger);
   if (former.state === 'running') {
     refuseOtherWishes(options, former);
     terminalOutput.printJson(former.address);

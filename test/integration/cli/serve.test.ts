@@ -1,10 +1,49 @@
 import assert from 'node:assert/strict';
-import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync, type ChildProcess, type SpawnSyncReturns } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { HttpServer } from '../../support/httpServer.ts';
 import { serverBundle, serverEnvironment } from '../../support/stdioServer.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
+import { waitFor } from '../../support/waitFor.ts';
+
+describe('Several that are started at once with "serve" on a data folder', () => {
+  const folder = temporaryFolder();
+  after(() => folder.remove());
+
+  it('are one that serves, and others that print its line, also once that one was killed', async () => {
+    for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+      const started = await Promise.all(Array.from({ length: 4 }, () => startServe(folder.path)));
+      const lines = new Set(started.map(({ line }) => line));
+      assert.equal(lines.size, 1, [...lines].join(''));
+      const { pid } = JSON.parse([...lines][0] ?? '') as { pid: number };
+      const running = started.filter(({ child }) => child.pid === pid);
+      assert.equal(running.length, 1);
+      for (const { child, ended } of started) {
+        if (child.pid === pid) child.kill(signal);
+        await ended;
+      }
+    }
+    assert.deepEqual(
+      readdirSync(path.join(folder.path, 'servers')).filter((name) => name.startsWith('serve')),
+      [],
+    );
+  });
+});
+
+/** Starts one, and waits for the line that it prints. */
+async function startServe(data: string): Promise<{ child: ChildProcess; line: string; ended: Promise<unknown> }> {
+  const child = spawn(process.execPath, [serverBundle, 'serve', '--log-level', 'off'], {
+    env: serverEnvironment(data),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'close');
+  let line = '';
+  child.stdout.on('data', (text: Buffer) => (line += text.toString()));
+  await waitFor('its line', () => line.endsWith('\n'), 30_000);
+  return { child, line, ended };
+}
 
 describe('A second "serve" on a data folder', () => {
   const folder = temporaryFolder();

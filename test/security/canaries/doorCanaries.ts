@@ -214,4 +214,8 @@ export const doorCanaries: readonly GuardCanary[] = [
     ["if (length === undefined) throw new FramingError('Content-Length is missing');", 'length ??= 0;', 'refuses'],
     ['if (length > maxBodyBytes) throw', 'if (length > 1e12) throw', 'refuses'],
   ]),
+  ...guardsOf('server/src/cli/serveRecord.ts', 'test/unit/cli/serveRecord.test.ts', [
+    ["if (former.state === 'running' || this.lock) return former;", 'return former;', 'is waited for'],
+    ['if (await this.lock?.isHeld()) await fs.rm', 'await fs.rm', 'taken for dead'],
+  ]),
 ];
