@@ -31,7 +31,8 @@ export const security = {
     scope: 'admin',
   }),
   'security/issue': request({
-    summary: 'Makes a token for somebody else, limited to a scope and a time. It is answered this once.',
+    summary:
+      'Makes a token for somebody else, limited to a scope and a time, which ends no later than the one that asks for it. It is answered this once.',
     params: z.strictObject({
       /** Who or what it is for. */
       name: z.string().trim().min(1).max(64),
@@ -45,7 +46,7 @@ export const security = {
   }),
   'security/rotate': request({
     summary:
-      'Replaces a token by a new one with the same name, scope and end. The old one is refused from now on, and who came in with ' +
+      'Replaces a token by a new one with the same name, scope and end, or that of the token that asks for it if that is earlier. The old one is refused from now on, and who came in with ' +
       'it is sent away. The token of the data folder is not answered: read its file again.',
     params: z.strictObject({ tokenId }),
     result: z.object({ ...newToken.shape, token: z.string().optional() }),

@@ -77,6 +77,7 @@ export const auditCanaries: readonly GuardCanary[] = [
     ['await tokens.refuseIfFull();', '', 'nothing can be done'],
     ['await tokens.refuseUnlessRotatable(tokenId);', '', 'nothing can be done'],
     ['await tokens.revocable(tokenId);', '', 'nothing can be done'],
+    ['tokenId === undefined ? undefined : tokens.endOf(tokenId);', 'Promise.resolve(void tokenId);', 'outlasts'],
   ]),
   ...guardsOf('server/src/security/audit/auditedText.ts', 'test/unit/security/audit/auditedText.test.ts', [
     ["if (depth >= maxDepth) return '(too deep)';", '', ''],

@@ -1,6 +1,6 @@
 import { CodedError } from '../../../protocol/errors.ts';
 import type { security } from '../../../protocol/security.ts';
-import type { Handlers } from '../../base/handlers.ts';
+import type { Client, Handlers } from '../../base/handlers.ts';
 import type { AuditService } from '../audit/auditService.ts';
 import { OneAfterAnother } from './oneAfterAnother.ts';
 import { mainId } from './recordReader.ts';
@@ -39,22 +39,27 @@ export function createTokenHandlers(
       throw error;
     }
   };
+  /** No token that is made with another one outlasts it. */
+  const endOf = async ({ tokenId }: Client): Promise<number | undefined> =>
+    tokenId === undefined ? undefined : tokens.endOf(tokenId);
   return {
     'security/tokens': async () => ({ tokens: await tokens.list() }),
-    'security/issue': (params, { signal }) =>
+    'security/issue': (params, { client, signal }) =>
       changes.do(async () => {
         await tokens.refuseIfFull();
+        const notAfter = await endOf(client);
         const drawn = drawToken();
         const details = { ...params, tokenId: drawn.id };
-        return recorded({ outcome: 'issued', details, signal }, () => tokens.issue(params, drawn));
+        return recorded({ outcome: 'issued', details, signal }, () => tokens.issue(params, drawn, notAfter));
       }, signal),
-    'security/rotate': ({ tokenId }, { signal }) =>
+    'security/rotate': ({ tokenId }, { client, signal }) =>
       changes.do(async () => {
         await tokens.refuseUnlessRotatable(tokenId);
+        const notAfter = await endOf(client);
         const drawn = drawToken();
         // That of the data folder keeps its id.
         const details = { tokenId, newTokenId: tokenId === mainId ? mainId : drawn.id };
-        return recorded({ outcome: 'rotated', details, signal }, () => tokens.rotate(tokenId, drawn));
+        return recorded({ outcome: 'rotated', details, signal }, () => tokens.rotate(tokenId, drawn, notAfter));
       }, signal),
     'security/revoke': ({ tokenId }, { signal }) =>
       changes.do(async () => {

@@ -115,14 +115,20 @@ export class TokenStore implements Disposable {
     return this.existing(tokenId);
   }
 
+  /** When a token ends, in milliseconds since 1970; undefined for one that holds until somebody ends it. Rejects with `NotFound`. */
+  async endOf(tokenId: string): Promise<number | undefined> {
+    return tokenId === mainId ? undefined : (await this.existing(tokenId)).expiresAt;
+  }
+
   /**
-   * Makes a token of what was `drawn` for it. Rejects with `ResourceLimit`, where two processes take the last place at once
+   * Makes a token of what was `drawn` for it, which ends at `notAfter` at the latest. Rejects with `ResourceLimit`, where two processes take the last place at once
    * perhaps in both, and with `Unavailable`.
    */
-  async issue({ name, scope, hours }: IssueParams, drawn = drawToken()): Promise<NewToken> {
+  async issue({ name, scope, hours }: IssueParams, drawn = drawToken(), notAfter = Infinity): Promise<NewToken> {
     await this.refuseIfFull();
     const createdAt = this.options.clock.now();
-    const record = recordOf({ name, scope, createdAt, expiresAt: createdAt + hours * hourMs }, drawn);
+    const expiresAt = Math.min(createdAt + hours * hourMs, notAfter);
+    const record = recordOf({ name, scope, createdAt, expiresAt }, drawn);
     const made = await this.create(record, drawn);
     // Another process may have taken the last place since; whoever looks after that sees both.
     if (!(await this.areMoreThan(maxTokens))) return made;
@@ -131,18 +137,24 @@ export class TokenStore implements Disposable {
   }
 
   /**
-   * Puts what was `drawn` in the place of a token. Rejects with `NotFound`, also where somebody else rotates or revokes it at
+   * Puts what was `drawn` in the place of a token, with the same end, or `notAfter` if that is earlier. Rejects with `NotFound`, also where somebody else rotates or revokes it at
    * once and is first, and with `Unavailable`. A crash in the very moment between the old file and the new one loses this
    * token and no other. Of the data folder's own token only the id is answered: the new one stands in its file.
    */
-  async rotate(tokenId: string, drawn = drawToken()): Promise<Omit<NewToken, 'token'> & { readonly token?: string }> {
+  async rotate(
+    tokenId: string,
+    drawn = drawToken(),
+    notAfter?: number,
+  ): Promise<Omit<NewToken, 'token'> & { readonly token?: string }> {
     if (tokenId === mainId) {
       await this.rotateMain();
       return { tokenId };
     }
     const former = await this.existing(tokenId);
+    const next =
+      notAfter === undefined ? former : { ...former, expiresAt: Math.min(former.expiresAt ?? Infinity, notAfter) };
     return this.ending(tokenId, former.digest, (end) =>
-      this.create(recordOf(former, drawn), drawn, async () => {
+      this.create(recordOf(next, drawn), drawn, async () => {
         if (!(await this.removeFile(tokenId, end))) throw notFound(tokenId);
       }),
     );

@@ -64,6 +64,23 @@ describe('What the audit log is told of tokens', () => {
     assert.deepEqual(audit.events.at(-1)?.details, { tokenId: 'dataFolder', newTokenId: 'dataFolder' });
   });
 
+  it('is of none that outlasts the one with which it was made or rotated', async () => {
+    const admin = await handlers['security/issue']({ name: 'helper', scope: 'admin', hours: 1 }, context);
+    const longer = await handlers['security/issue']({ ...wanted, hours: 100 }, context);
+    const byAdmin = { ...context, client: new TestClient('http', admin.tokenId) };
+    const made = await handlers['security/issue']({ ...wanted, hours: 8_784 }, byAdmin);
+    assert.equal(made.expiresAt, admin.expiresAt);
+    const shorter = await handlers['security/issue']({ ...wanted, hours: 0.5 }, byAdmin);
+    assert.ok((shorter.expiresAt ?? Infinity) < (admin.expiresAt ?? 0));
+    const rotated = await handlers['security/rotate']({ tokenId: longer.tokenId }, byAdmin);
+    assert.equal(rotated.expiresAt, admin.expiresAt);
+    const own = await handlers['security/rotate']({ tokenId: admin.tokenId }, byAdmin);
+    assert.equal(own.expiresAt, admin.expiresAt);
+    const byOwner = { ...context, client: new TestClient('http', 'dataFolder') };
+    const free = await handlers['security/issue']({ ...wanted, hours: 100 }, byOwner);
+    assert.equal(free.expiresAt, longer.expiresAt);
+  });
+
   it('is nothing where nothing can be done: of an unknown token, the folder’s own, one too many', async () => {
     const unknown = { tokenId: '0123456789abcdef' };
     const refused = async (change: () => unknown, reason: string): Promise<void> => {
