@@ -176,7 +176,7 @@ export const terminal = {
       canAnswer: z.boolean().default(true),
     }),
     result: z.object({ terminal: terminalInfo, fromOffset: byteOffset, screen: terminalScreen.optional() }),
-    errors: ['NotFound', 'Unsupported'],
+    errors: ['NotFound', 'Unsupported', 'ResourceLimit'],
     scope: 'read',
     timeoutMs: 15_000,
     insteadOverHttp: 'GET /events?terminal=ID',
@@ -249,10 +249,11 @@ export const terminal = {
   }),
   'terminal/close': request({
     summary:
-      'Ends the program if it still runs, and forgets the terminal. With `unlessWatched` only if no other client watches it.',
+      'Ends the program if it still runs, and forgets the terminal. With `unlessWatched` only if no other client watches ' +
+      'it that may type into it.',
     params: z.strictObject({ ...named, unlessWatched: z.boolean().default(false) }),
     result: z.object({
-      /** False where another client watches it. */
+      /** False where another client that may type into it watches it. */
       closed: z.boolean(),
     }),
     errors: ['NotFound'],

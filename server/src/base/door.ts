@@ -27,6 +27,9 @@ export function retryAfterSeconds(retryAfterMs: number): number {
   return Math.ceil(retryAfterMs / 1000);
 }
 
+/** The id of the data folder's own token. */
+export const mainId = 'dataFolder';
+
 /** Who has shown a token that holds. */
 export interface Bearer {
   readonly tokenId: string;

@@ -1,9 +1,11 @@
+import { includesScope } from '../../protocol/declaration.ts';
 import { CodedError } from '../../protocol/errors.ts';
 import type { TerminalId, TerminalInfo, TerminalScreenData } from '../../protocol/terminal.ts';
 import type { Clock } from '../base/clock.ts';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import type { Client } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
+import { guestViewing } from './guestViewing.ts';
 import type { LastScreens } from './screens/lastScreens.ts';
 import type { TerminalSettings } from './ports.ts';
 import type { PtyHostClient } from './hostClient/ptyHostClient.ts';
@@ -46,8 +48,9 @@ interface Viewer {
   failures: number;
   /** When it last got a whole screen. */
   readonly screenAtMs: number;
-  /** Taken once it is known where it starts. */
+  /** Both taken over from the viewer before it, where there is one; the seat once it is known where it starts. */
   seat?: ViewerSeat;
+  place?: Disposable;
 }
 
 /** What a client wants to watch. */
@@ -87,31 +90,27 @@ export interface Attachment {
 export class TerminalViewers implements Disposable {
   private readonly options: TerminalViewersOptions;
   private readonly viewers = new Map<Client, Map<TerminalId, Viewer>>();
+  private readonly guestPlaces = guestViewing();
   private readonly store = new DisposableStore();
 
   constructor(options: TerminalViewersOptions) {
     this.options = options;
   }
 
-  /** Starts to send output to `client`. The first bytes are sent after this has resolved. */
-  async attach(
-    client: Client,
-    { sessionId, fromOffset, canAnswer }: Attaching,
-    signal: AbortSignal,
-  ): Promise<Attachment> {
-    const lost = await this.options.terminals.findLost(sessionId);
-    if (lost) return this.attachLost(lost, fromOffset, signal);
-    const { viewer, screen } = await this.start(client, sessionId, fromOffset, signal);
-    const seat = await this.seat(viewer, canAnswer, signal);
-    if (signal.aborted || this.store.isDisposed) {
-      viewer.subscription.dispose();
-      if (seat !== this.seatOf(viewer)) seat.dispose();
-      throw new CodedError('Cancelled', 'The terminal was not attached: the request was cancelled.');
+  /**
+   * Starts to send output to `client`. The first bytes are sent after this has resolved. Rejects with `ResourceLimit` where a
+   * guest, or all of them together, watch as many terminals as they may.
+   */
+  async attach(client: Client, attaching: Attaching, signal: AbortSignal): Promise<Attachment> {
+    const lost = await this.options.terminals.findLost(attaching.sessionId);
+    if (lost) return this.attachLost(lost, attaching.fromOffset, signal);
+    const place = this.guestPlaces.take(client);
+    try {
+      return await this.attachLive(client, { ...attaching, place }, signal);
+    } catch (error) {
+      place.dispose();
+      throw error;
     }
-    this.replace(viewer, seat);
-    this.begin(viewer, screen);
-    const terminal = this.options.terminals.describe(viewer.subscription.session);
-    return { terminal, fromOffset: viewer.nextOffset, ...(screen && { screen }) };
   }
 
   detach(client: Client, sessionId: TerminalId): void {
@@ -121,11 +120,10 @@ export class TerminalViewers implements Disposable {
     own?.delete(sessionId);
   }
 
-  /** Whether anybody but `client` looks at a terminal, through this server or another one. False where nobody can tell. */
+  /** Whether anybody but `client` who may type looks at a terminal, through any server. False where nobody can tell. */
   async isWatchedByOthers(client: Client, sessionId: TerminalId): Promise<boolean> {
     const host = await this.options.terminals.host();
-    const own = this.viewers.get(client)?.get(sessionId);
-    const ownSeats = own?.seat && own.host === host ? 1 : 0;
+    const ownSeats = this.viewers.get(client)?.get(sessionId)?.seat?.isCountedBy(host) ? 1 : 0;
     const session = (await host.list()).find((candidate) => candidate.sessionId === sessionId);
     return (session?.viewerCount ?? 0) > ownSeats;
   }
@@ -150,13 +148,33 @@ export class TerminalViewers implements Disposable {
     this.viewers.clear();
   }
 
+  private async attachLive(
+    client: Client,
+    { sessionId, fromOffset, canAnswer, place }: Attaching & { readonly place: Disposable },
+    signal: AbortSignal,
+  ): Promise<Attachment> {
+    const { viewer, screen } = await this.start(client, sessionId, fromOffset, signal);
+    const seat = await this.seat(viewer, canAnswer, signal);
+    if (signal.aborted || this.store.isDisposed) {
+      viewer.subscription.dispose();
+      if (seat !== this.seatOf(viewer)) seat.dispose();
+      throw new CodedError('Cancelled', 'The terminal was not attached: the request was cancelled.');
+    }
+    this.replace(viewer, seat, place);
+    this.begin(viewer, screen);
+    const terminal = this.options.terminals.describe(viewer.subscription.session);
+    return { terminal, fromOffset: viewer.nextOffset, ...(screen && { screen }) };
+  }
+
   /** The seat that the client has already, or a new one. One whose client comes back to the terminal keeps its turn. */
   private async seat(viewer: Viewer, canAnswer: boolean, signal: AbortSignal): Promise<ViewerSeat> {
-    const { host, sessionId, subscription } = viewer;
+    const { host, sessionId, subscription, client } = viewer;
     const present = this.seatOf(viewer);
     if (present?.fits({ host, canAnswer })) return present;
+    // A terminal is not kept for who may not type into it.
+    const isCounted = includesScope(client.scope, 'terminal');
     try {
-      return await ViewerSeat.take({ host, sessionId, canAnswer }, signal);
+      return await ViewerSeat.take({ host, sessionId, canAnswer, isCounted }, signal);
     } catch (error) {
       subscription.dispose();
       throw error;
@@ -168,11 +186,12 @@ export class TerminalViewers implements Disposable {
     return this.viewers.get(client)?.get(sessionId)?.seat;
   }
 
-  private replace(viewer: Viewer, seat: ViewerSeat): void {
+  private replace(viewer: Viewer, seat: ViewerSeat, place: Disposable | undefined): void {
     const former = this.of(viewer.client).get(viewer.sessionId);
     former?.subscription.dispose();
     if (former?.seat !== seat) former?.seat?.dispose();
-    viewer.seat = seat;
+    if (former?.place !== place) former?.place?.dispose();
+    Object.assign(viewer, { seat, place });
   }
 
   /** All that is left of it: what it has shown last. */
@@ -298,7 +317,7 @@ export class TerminalViewers implements Disposable {
           this.resume(viewer).catch((error: unknown) => this.failed(viewer, error));
         } else {
           this.viewers.get(client)?.delete(sessionId);
-          viewer.seat?.dispose();
+          release(viewer);
           if (!viewer.host.isClosed) this.options.lastScreens.forget(sessionId);
         }
     }
@@ -324,7 +343,7 @@ export class TerminalViewers implements Disposable {
       if (seat !== this.seatOf(viewer)) seat.dispose();
       return;
     }
-    this.replace(viewer, seat);
+    this.replace(viewer, seat, former.place);
     const toOffset = viewer.nextOffset;
     if (toOffset > nextOffset)
       client.notify('terminal/gap', { sessionId, fromOffset: nextOffset, toOffset, ...(screen && { screen }) });
@@ -359,7 +378,7 @@ export class TerminalViewers implements Disposable {
       return;
     }
     this.viewers.get(client)?.delete(sessionId);
-    viewer.seat?.dispose();
+    release(viewer);
     if (isLost) return;
     if (isGone) client.notify('terminal/changed', { sessionId, terminal: null });
     else client.notify('terminal/detached', { sessionId });
@@ -370,7 +389,8 @@ export class TerminalViewers implements Disposable {
   }
 }
 
-function release({ subscription, seat }: Viewer): void {
+function release({ subscription, seat, place }: Viewer): void {
   subscription.dispose();
   seat?.dispose();
+  place?.dispose();
 }

@@ -8,6 +8,8 @@ interface SeatOptions {
   readonly sessionId: TerminalId;
   /** Whether the client's terminal can answer what a program asks. */
   readonly canAnswer: boolean;
+  /** Whether the pty host counts it, so that the terminal is not ended as one that nobody looks at. */
+  readonly isCounted: boolean;
 }
 
 /**
@@ -24,7 +26,8 @@ export class ViewerSeat implements Disposable {
   /** Rejects like a request to the pty host. */
   static async take(options: SeatOptions, signal: AbortSignal): Promise<ViewerSeat> {
     const seat = new ViewerSeat(options);
-    const { host, sessionId, canAnswer } = options;
+    const { host, sessionId, canAnswer, isCounted } = options;
+    if (!isCounted) return seat;
     seat.view = await host.view({ sessionId, canAnswer, onAnswering: () => (seat.answers = true) }, signal);
     // The turn may have come meanwhile.
     seat.answers ||= seat.view.answers;
@@ -37,6 +40,11 @@ export class ViewerSeat implements Disposable {
 
   get canAnswer(): boolean {
     return this.options.canAnswer;
+  }
+
+  /** Whether it is among those that `host` counts. */
+  isCountedBy(host: PtyHostClient): boolean {
+    return this.options.isCounted && this.options.host === host;
   }
 
   /** Whether it is one at `host`, for a client that can or cannot answer. */

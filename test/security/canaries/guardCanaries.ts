@@ -1,5 +1,6 @@
 import { auditCanaries } from './auditCanaries.ts';
 import { doorCanaries } from './doorCanaries.ts';
+import { guestCanaries } from './guestCanaries.ts';
 import type { GuardCanary } from './guardCanary.ts';
 import { policyCanaries } from './policyCanaries.ts';
 import { textCanaries } from './textCanaries.ts';
@@ -14,4 +15,5 @@ export const guardCanaries: readonly GuardCanary[] = [
   ...textCanaries,
   ...transportCanaries,
   ...tokenCanaries,
+  ...guestCanaries,
 ];

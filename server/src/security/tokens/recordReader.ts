@@ -2,14 +2,12 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { CodedError } from '../../../protocol/errors.ts';
 import type { Clock } from '../../base/clock.ts';
+import { mainId } from '../../base/door.ts';
 import { errorCode, type FileSystem } from '../../base/fileSystem.ts';
 import type { HiddenValues } from '../../base/hiddenValues.ts';
 import type { Logger } from '../../base/logger.ts';
 import { ensureTokenFile, type TokenFile } from './tokenFile.ts';
 import { digestOf, parseTokenRecord, type TokenRecord } from './tokenRecord.ts';
-
-/** The id of the data folder's own token. */
-export const mainId = 'dataFolder';
 
 /** Far above any record. */
 const maxRecordBytes = 4_096;

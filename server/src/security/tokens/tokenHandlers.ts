@@ -1,9 +1,9 @@
 import { CodedError } from '../../../protocol/errors.ts';
 import type { security } from '../../../protocol/security.ts';
+import { mainId } from '../../base/door.ts';
 import type { Client, Handlers } from '../../base/handlers.ts';
 import type { AuditService } from '../audit/auditService.ts';
 import { OneAfterAnother } from './oneAfterAnother.ts';
-import { mainId } from './recordReader.ts';
 import { drawToken } from './tokenRecord.ts';
 import type { TokenStore } from './tokenStore.ts';
 
