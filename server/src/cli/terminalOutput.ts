@@ -1,11 +1,18 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
-import { stripVTControlCharacters } from 'node:util';
 import { errorCode } from '../base/fileSystem.ts';
 import { visibleJson } from '../base/visibleJson.ts';
 import { makeVisible } from '../security/visibleText.ts';
 
 type Stream = Writable & { readonly isTTY?: boolean };
+
+/**
+ * Sequences that a terminal obeys: control sequences, titles and links, and what follows ESC alone. None reaches into the next
+ * one, so that a text is read once however many are begun in it.
+ */
+const sequence =
+  // eslint-disable-next-line no-control-regex -- control characters are what this looks for
+  /(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b\]|\x9d)[^\x07\x1b\x9c\x9d]*(?:\x07|\x1b\\|\x9c)|\x1b[ -/]*[0-Z\\^-~]/g;
 
 /** Controls but line breaks and tabs, marks that reorder a line, and tags, which carry text that nobody sees. */
 const unsafe = /(?![\n\t])[\p{Cc}\p{Bidi_Control}\u{E0000}-\u{E007F}]/gu;
@@ -77,5 +84,5 @@ export class TerminalOutput {
 export const terminalOutput = new TerminalOutput(process);
 
 function withoutControls(text: string): string {
-  return stripVTControlCharacters(text).replace(unsafe, '');
+  return text.replace(sequence, '').replace(unsafe, '');
 }

@@ -26,7 +26,7 @@ export const textCanaries: readonly GuardCanary[] = [
     ['stderr.write(makeVisible(text))', 'stderr.write(text)', 'in a result'],
     ['stdout.write(withoutControls(text))', 'stdout.write(text)', 'words of a model'],
     ["withoutControls(text).replaceAll('\\n', ' ')", 'withoutControls(text)', 'words of a model'],
-    ['stripVTControlCharacters(text).replace', 'text.replace', 'words of a model'],
+    [".replace(sequence, '')", '', 'words of a model'],
     ["replace(unsafe, '')", "replace('', '')", 'words of a model'],
     ['makeVisible(line)', 'line', 'shows progress'],
   ]),
@@ -34,8 +34,17 @@ export const textCanaries: readonly GuardCanary[] = [
     ['.replace(unseen, (character)', '.replace(/(?!)/gu, (character)', 'in JSON'],
   ]),
   ...guardsOf('server/src/terminals/commands/plainText.ts', 'test/unit/terminals/plainText.test.ts', [
-    ['stripVTControlCharacters(part)', 'part', ''],
-    [".replace(/(?!\\t)\\p{Cc}/gu, '')", '', ''],
+    ['!isControl(character)', 'true', ''],
+    ['Math.min(Math.max(1, first), maxColumns) - 1', 'Math.max(1, first) - 1', 'widest terminal'],
+    [
+      'this.cells.length < this.column && this.jumpedLeft > 0;',
+      'this.cells.length < this.column;',
+      'at most twice as many',
+    ],
+    ["this.cells.fill(' ', this.blankTo, this.column + 1)", "this.cells.fill(' ', 0, this.column + 1)", 'in a moment'],
+  ]),
+  ...guardsOf('server/src/terminals/commands/inputWatch.ts', 'test/unit/terminals/inputWatch.test.ts', [
+    ["logger.error('Whether a command waits for input could not be told', { error });", 'throw error;', 'in a timer'],
   ]),
   ...guardsOf('server/src/cli/sessionOutputFilter.ts', 'test/unit/cli/sessionOutputFilter.test.ts', [
     ["if (number === clipboard) return this.options.mayWriteClipboard && !text.endsWith('?');", '', 'guest may do'],

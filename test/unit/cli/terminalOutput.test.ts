@@ -45,6 +45,28 @@ describe('what the command line prints', () => {
     assert.deepEqual(read(), { out: 'abcdefgh 👩‍💻]0;x', err: 'abcdefgh • a step that was none\n' });
   });
 
+  it('takes 200 KB of words of a model in a moment, whatever is repeated in them', () => {
+    for (const unit of [
+      '\x1b',
+      '\x1b]',
+      '\x1b[',
+      '\x1b[;',
+      '\x1b;a',
+      '\x1b#;?',
+      '\x1b[1;2',
+      '\x9b1',
+      '\x9d;',
+      '\x1b]0;x',
+      '\x1b]x\x1b[',
+    ]) {
+      const { output, read } = createOutput();
+      const began = performance.now();
+      output.printAnswer(`${unit.repeat(200_000 / unit.length)}X`);
+      assert.ok(performance.now() - began < 2_000, JSON.stringify(unit));
+      assert.doesNotMatch(read().out, obeyed);
+    }
+  });
+
   it('shows progress on a terminal only, in one line', () => {
     const piped = createOutput();
     piped.output.showProgress('1 of 2 files');

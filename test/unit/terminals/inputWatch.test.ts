@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { WaitsForInput } from '../../../server/protocol/terminal.ts';
 import { InputWatch } from '../../../server/src/terminals/commands/inputWatch.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
+import { recordingLogger } from '../../support/recordingLogger.ts';
 
 describe('Watching for a program that waits for input', () => {
   let clock: FakeClock;
@@ -14,6 +15,7 @@ describe('Watching for a program that waits for input', () => {
     unanswered = 0;
     watch = new InputWatch({
       clock,
+      logger: recordingLogger().logger,
       onChanged: (waits) => {
         told.push(waits);
       },
@@ -77,5 +79,31 @@ describe('Watching for a program that waits for input', () => {
     print('\nName: ');
     clock.advance(2_000);
     assert.deepEqual(told, [{ kind: 'text', prompt: 'Name:' }]);
+  });
+
+  it('logs what goes wrong in a timer, where nobody else would catch it, and watches on', () => {
+    const { logger, lines } = recordingLogger();
+    let failures = 0;
+    const failing = new InputWatch({
+      clock,
+      logger,
+      onChanged: (waits) => {
+        if (waits) throw new Error(`the terminal is gone, ${++failures}`);
+      },
+      onUnanswered: () => {
+        throw new Error('nobody is there');
+      },
+    });
+    failing.take(Buffer.from('Name: '));
+    clock.advance(2_000);
+    clock.advance(60_000);
+    failing.take(Buffer.from('\nPassword: '));
+    clock.advance(2_000);
+    assert.equal(failing.waitsForInput?.kind, 'password');
+    assert.deepEqual(
+      lines.map((line) => /error .*Error: ([a-z ,\d]+)/.exec(line)?.[1]),
+      ['the terminal is gone, 1', 'nobody is there', 'the terminal is gone, 2'],
+    );
+    failing.dispose();
   });
 });

@@ -1,6 +1,7 @@
 import type { WaitsForInput } from '../../../protocol/terminal.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Disposable } from '../../base/disposable.ts';
+import type { Logger } from '../../base/logger.ts';
 import { findInputPrompt } from './inputPrompt.ts';
 
 /** Silence after which the end of the output is looked at: longer than a program pauses within a line. */
@@ -11,6 +12,7 @@ const maxTailBytes = 4_096;
 
 export interface InputWatchOptions {
   readonly clock: Clock;
+  readonly logger: Logger;
   /** The program seems to wait for input, or (undefined) does so no longer. */
   onChanged(waits: WaitsForInput | undefined): void;
   /** It waits, and nobody has typed for a minute. */
@@ -48,7 +50,7 @@ export class InputWatch implements Disposable {
     const recent = data.subarray(-maxTailBytes);
     this.tail = Buffer.concat([this.tail.subarray(-(maxTailBytes - recent.length) || this.tail.length), recent]);
     this.change(undefined);
-    this.quiet ??= this.options.clock.after(quietMs, () => this.look());
+    this.quiet ??= this.after(quietMs, () => this.look());
   }
 
   /** Somebody types: whether it goes on shows in its output. */
@@ -66,7 +68,7 @@ export class InputWatch implements Disposable {
     this.quiet = undefined;
     const leftMs = this.lastOutputAt + quietMs - this.options.clock.now();
     if (leftMs > 0) {
-      this.quiet = this.options.clock.after(leftMs, () => this.look());
+      this.quiet = this.after(leftMs, () => this.look());
       return;
     }
     this.change(this.askedLast);
@@ -82,6 +84,18 @@ export class InputWatch implements Disposable {
 
   private awaitAnswer(): void {
     this.unanswered?.dispose();
-    this.unanswered = this.options.clock.after(unansweredMs, () => this.options.onUnanswered());
+    this.unanswered = this.after(unansweredMs, () => this.options.onUnanswered());
+  }
+
+  /** What a guess fails at must not end the server, as an error that nobody catches in a timer would. */
+  private after(delayMs: number, run: () => void): Disposable {
+    const { clock, logger } = this.options;
+    return clock.after(delayMs, () => {
+      try {
+        run();
+      } catch (error) {
+        logger.error('Whether a command waits for input could not be told', { error });
+      }
+    });
   }
 }

@@ -95,6 +95,7 @@ export class RunningCommand implements Disposable {
     });
     this.watch = new InputWatch({
       clock,
+      logger,
       onChanged: (waits) => this.tellWaiting(waits),
       onUnanswered: () => {
         this.recording.keepAll();
