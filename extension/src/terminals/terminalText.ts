@@ -84,7 +84,8 @@ function icon(id: string, color: string): vscode.ThemeIcon {
 }
 
 function oneLine(commandLine: string): string {
-  const line = commandLine.replace(/\s*\n\s*/g, ' ⏎ ').trim();
+  const lines = commandLine.split('\n').map((part) => part.trim());
+  const line = lines.filter((part) => part !== '').join(' ⏎ ');
   return line.length > maxCommandChars ? `${line.slice(0, maxCommandChars - 1)}…` : line;
 }
 

@@ -85,7 +85,8 @@ export class DocumentSplitter {
     if (this.hasEvents) throw new CodedError('InvalidParams', 'Nothing was imported: the file has "events" twice.');
     this.hasEvents = true;
     this.isInEvents = true;
-    return { kind: 'head', json: this.frame.replace(/,?\s*"events"\s*:\s*\[$/, '}') };
+    const before = this.frame.slice(0, this.frame.lastIndexOf('"events"')).trimEnd();
+    return { kind: 'head', json: `${before.endsWith(',') ? before.slice(0, -1) : before}}` };
   }
 
   private endElement(): DocumentPart {

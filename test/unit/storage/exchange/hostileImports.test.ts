@@ -70,6 +70,14 @@ describe('an import of something hostile', function () {
     await refused(whole.replace('"events":', '"events":[],"events":'));
   });
 
+  it('takes a moment however many blanks stand in it', async () => {
+    const blanks = ' '.repeat(60_000);
+    const began = performance.now();
+    const title = `a${blanks}b`;
+    await refused(JSON.stringify({ ...good, title, events: [{ at: 'now' }] }));
+    assert.ok(performance.now() - began < 1_000);
+  });
+
   it('says which event is wrong, and how', async () => {
     const wrong = event({ ...said, content: { type: 'image', data: 'x' } });
     assert.match((await refused(wrong)).message, /event 1 is not as .* at update\.content\.type/);
