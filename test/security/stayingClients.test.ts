@@ -125,10 +125,10 @@ describe('Clients that stay', () => {
   });
 
   /** A client of `GET /events` that was answered. */
-  async function openEvents(): Promise<RawConnection> {
+  async function openEvents(token = 'reader'): Promise<RawConnection> {
     const connection = await RawConnection.open(door);
     connections.push(connection);
-    connection.socket.write(`GET /events HTTP/1.1\r\nHost: ${door.url.host}\r\nAuthorization: Bearer reader\r\n\r\n`);
+    connection.socket.write(`GET /events HTTP/1.1\r\nHost: ${door.url.host}\r\nAuthorization: Bearer ${token}\r\n\r\n`);
     await waitFor('the stream', () => connection.received.includes('text/event-stream'));
     return connection;
   }
@@ -236,6 +236,24 @@ describe('Clients that stay', () => {
     for (const client of all) client.socket.resume();
     await waitFor('some to be closed', () => all.some(({ closeCode }) => closeCode === 1013));
     assert.equal(other.closeCode, undefined);
+  });
+
+  it('may not fill the memory from event streams and WebSockets together, which have one share', async () => {
+    const [webSockets, streams] = await Promise.all([
+      Promise.all(Array.from({ length: 5 }, () => open())),
+      Promise.all(Array.from({ length: 5 }, () => openEvents('guest'))),
+    ]);
+    const other = await openEvents();
+    for (const { socket } of [...webSockets, ...streams]) socket.pause();
+    let told = 0;
+    // Of 64 MiB either have 62.5 at most, since the system takes some on the way.
+    for (let count = 1; count <= 15; count++) {
+      tellAll(mib);
+      told += mib;
+      await waitFor('the other to be told', () => other.received.length > told);
+    }
+    await waitFor('some to go', () => /is (?:closed|cut off): its client does not read/.test(door.log.join('\n')));
+    assert.ok(!other.isEnded);
   });
 
   it('may send so many long messages, and no more, each as many calls as it has pieces of 64 KiB', async () => {

@@ -78,10 +78,12 @@ export class Audience implements Disposable {
   }
 
   send(event: SessionEvent): void {
+    // The same for all of them, which are written to from one text.
+    const params = { sessionId: this.conversationId, ...event };
     for (const member of [...this.members.values()]) {
       if (event.sequence <= member.sentSequence) continue;
       member.sentSequence = event.sequence;
-      member.client.notify('session/update', { sessionId: this.conversationId, ...event });
+      member.client.notify('session/update', params);
     }
   }
 

@@ -25,7 +25,7 @@ export interface Client {
   readonly tokenId?: string;
   /**
    * Sends a notification; dropped without a trace if the client is gone. Bytes in `params` are valid during the call
-   * only: a client that does not write them out at once copies them.
+   * only: a client that does not write them out at once copies them. Nobody changes `params` afterwards.
    */
   notify<M extends ServerNotification>(method: M, params: ParamsOf<M>): void;
   /** Asks the client. Rejects with a `CodedError`: `TimedOut`, `Cancelled`, `Unavailable`, or the client's own. */

@@ -36,4 +36,10 @@ export class ByteBudget {
     if (isOwner) return sum > this.limits.ofOwner;
     return sum > this.limits.ofGuest || (sum > 0 && this.ofGuests > this.limits.ofGuests);
   }
+
+  /** Whether more than twice as much is held for it as may be. */
+  isFarExceededBy({ tokenId, isOwner }: ByteHolder): boolean {
+    const { ofOwner, ofGuest } = this.limits;
+    return (this.held.get(tokenId) ?? 0) > 2 * (isOwner ? ofOwner : ofGuest);
+  }
 }

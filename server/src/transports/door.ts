@@ -6,6 +6,7 @@ import type { Bearer, DoorRefusal, DoorRequest } from '../base/door.ts';
 import type { Client } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Router } from '../rpc/router.ts';
+import type { ByteBudget } from './byteBudget.ts';
 
 /** Decides who may come in; in the order of its methods, before anything else of a request is looked at. */
 export interface Guard {
@@ -21,6 +22,8 @@ export interface StayingClientsOptions {
   readonly clients: { add(client: Client): void };
   /** Calls `onEnded` once when the bearer's token holds no more; at once where it does not now. */
   readonly watch: (bearer: Bearer, onEnded: () => void) => Disposable;
+  /** What waits for the clients of each token. */
+  readonly waiting: ByteBudget;
   readonly clock: Clock;
   readonly logger: Logger;
 }

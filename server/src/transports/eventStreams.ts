@@ -6,7 +6,7 @@ import type { Bearer } from '../base/door.ts';
 import type { Client } from '../base/handlers.ts';
 import type { WireError } from '../rpc/errorBoundary.ts';
 import type { Exchange, StayingClientsOptions } from './door.ts';
-import { EventStream, type StreamedEvent } from './eventStream.ts';
+import { EventStream, eventText, type EventParts, type StreamedEvent } from './eventStream.ts';
 import { sendAnswer } from './httpAnswer.ts';
 import { createHttpClient } from './httpCalls.ts';
 import { bytesToBase64 } from './wireBytes.ts';
@@ -20,6 +20,8 @@ import { bytesToBase64 } from './wireBytes.ts';
 export class EventStreams implements Disposable {
   private readonly options: StayingClientsOptions;
   private readonly streams = new Set<EventStream>();
+  /** By what was notified: it is written out once, however many streams it is sent to. */
+  private readonly texts = new WeakMap<object, string>();
 
   constructor(options: StayingClientsOptions) {
     this.options = options;
@@ -31,13 +33,13 @@ export class EventStreams implements Disposable {
 
   /** Answers with a stream that lasts as long as its client and its token do, or with why there is nothing to attach to. */
   async open(exchange: Exchange, bearer: Bearer): Promise<void> {
-    const { router, clients, clock, logger } = this.options;
+    const { router, clients } = this.options;
     const { response } = exchange;
     if (response.destroyed) return;
     if (!isKnown(exchange.query)) throw new CodedError('InvalidParams', unknownParameter);
     const gone = new AbortController();
     response.once('close', () => gone.abort());
-    const stream = new EventStream(response, clock, logger);
+    const stream = new EventStream(response, { ...this.options, bearer });
     // Before anything is awaited, so that no end of the token is missed.
     this.keep(stream, response, bearer);
     const acknowledge = (params: ParamsOf<'terminal/acknowledge'>): void => {
@@ -45,7 +47,8 @@ export class EventStreams implements Disposable {
     };
     const client = createHttpClient(response, bearer, {
       kind: 'eventStream',
-      notify: (method, params) => stream.send(eventOf(method, params, acknowledge)),
+      notify: (method, params) =>
+        stream.send({ text: this.textOf(method, params), onTaken: takenOf(method, params, acknowledge) }),
     });
     const attachments = attachmentsOf(exchange);
     const attached = await this.attach(client, attachments, gone.signal);
@@ -74,9 +77,18 @@ export class EventStreams implements Disposable {
       if ('error' in answer) return answer;
       const result = answer.result as Partial<ResultOf<'session/attach'>>;
       // Who comes again after nothing but this has seen everything up to here.
-      events.push({ event: method, data: bytesToBase64(result), id: result.sequence });
+      const text = eventText({ event: method, data: bytesToBase64(result), id: result.sequence });
+      events.push({ text });
     }
     return { events };
+  }
+
+  private textOf<M extends ServerNotification>(method: M, params: ParamsOf<M>): string {
+    const known = this.texts.get(params);
+    if (known !== undefined) return known;
+    const text = eventText(partsOf(method, params));
+    this.texts.set(params, text);
+    return text;
   }
 
   private keep(stream: EventStream, response: http.ServerResponse, bearer: Bearer): void {
@@ -122,18 +134,20 @@ function attachmentsOf({ request, query }: Exchange): AttachmentRequest[] {
   return requests;
 }
 
+function partsOf<M extends ServerNotification>(method: M, params: ParamsOf<M>): EventParts {
+  const data = bytesToBase64(params);
+  if (method !== 'session/update') return { event: method, data };
+  return { event: method, data, id: (params as ParamsOf<'session/update'>).sequence };
+}
+
 /** What the system has taken of a terminal's output makes room for more of it. */
-function eventOf<M extends ServerNotification>(
+function takenOf<M extends ServerNotification>(
   method: M,
   params: ParamsOf<M>,
   acknowledge: (params: ParamsOf<'terminal/acknowledge'>) => void,
-): StreamedEvent {
-  const data = bytesToBase64(params);
-  if (method === 'session/update') {
-    return { event: method, data, id: (params as ParamsOf<'session/update'>).sequence };
-  }
-  if (method !== 'terminal/output') return { event: method, data };
+): (() => void) | undefined {
+  if (method !== 'terminal/output') return undefined;
   const { sessionId, offset, data: bytes } = params as ParamsOf<'terminal/output'>;
   const length = bytes instanceof Uint8Array ? bytes.byteLength : 0;
-  return { event: method, data, onTaken: () => acknowledge({ sessionId, offset: offset + length }) };
+  return () => acknowledge({ sessionId, offset: offset + length });
 }

@@ -28,6 +28,7 @@ import { loggedRefusal, refusalOfError } from './loggedRefusal.ts';
 import { preflightRefusal } from './preflight.ts';
 import { answerUnreadable } from './unreadableRequests.ts';
 import { refuseUpgrade, useMethod } from './upgradeRefusal.ts';
+import { waitingLimits } from './waitingBytes.ts';
 import { WebSocketTransport } from './webSocketTransport.ts';
 
 export interface HttpTransportOptions {
@@ -81,7 +82,8 @@ export class HttpTransport implements Disposable {
   constructor(options: HttpTransportOptions) {
     this.options = options;
     const { router, clients, clock, logger, guard, times = defaultTimes } = options;
-    const shared = { router, clients, clock, logger, watch: guard.watch.bind(guard) };
+    const waiting = new ByteBudget(waitingLimits);
+    const shared = { router, clients, clock, logger, waiting, watch: guard.watch.bind(guard) };
     this.budget = new ConnectionBudget(clock);
     this.answers = new AnswerLimits(times.unreadAnswerMs);
     this.webSockets = new WebSocketTransport({ ...shared, unfinished: this.unfinished });

@@ -14,7 +14,7 @@ import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import type { Bearer } from '../base/door.ts';
 import type { Client } from '../base/handlers.ts';
 import type { Router } from '../rpc/router.ts';
-import { ByteBudget, type ByteLimits } from './byteBudget.ts';
+import type { ByteBudget } from './byteBudget.ts';
 import { closeCodes } from './closeCodes.ts';
 import { targetOf, type StayingClientsOptions } from './door.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -38,9 +38,6 @@ const tokenHasEnded = 'The token does not hold any more.';
 /** Requests of one client that are being answered; the next one is refused. */
 const maxInFlight = 256;
 
-/** What may wait for the clients of each token. */
-const waitingLimits: ByteLimits = { ofOwner: 512 * mib, ofGuest: 64 * mib, ofGuests: 256 * mib };
-
 export interface WebSocketTransportOptions extends StayingClientsOptions {
   /** What is held of messages that are not complete. */
   readonly unfinished: ByteBudget;
@@ -54,7 +51,6 @@ export class WebSocketTransport implements Disposable {
   private readonly options: WebSocketTransportOptions;
   private readonly server: WebSocketServer;
   private readonly unfinished: UnfinishedMessages;
-  private readonly waiting = new ByteBudget(waitingLimits);
   private nextClient = 0;
 
   constructor(options: WebSocketTransportOptions) {
@@ -99,7 +95,7 @@ export class WebSocketTransport implements Disposable {
     const { router, clients, watch } = this.options;
     const id = `webSocket-${++this.nextClient}`;
     const logger = this.options.logger.child({ client: id });
-    const writer = new WebSocketWriter({ socket, bearer, waiting: this.waiting, logger });
+    const writer = new WebSocketWriter({ socket, bearer, waiting: this.options.waiting, logger });
     const reader = new WebSocketReader({
       socket,
       writer,

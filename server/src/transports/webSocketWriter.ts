@@ -4,12 +4,8 @@ import type { Logger } from '../base/logger.ts';
 import type { ByteBudget, ByteHolder } from './byteBudget.ts';
 import { closeCodes } from './closeCodes.ts';
 import { OpenRequests } from './openRequests.ts';
+import { WaitingBytes } from './waitingBytes.ts';
 
-const mib = 1024 * 1024;
-/** Who reads so slowly that more waits for it gets nothing more; it resumes from the last number it has seen. */
-const maxBufferedBytes = 16 * mib;
-/** Of a token for which too much waits altogether, only those go for whom more than this does. */
-const fairShareBytes = mib;
 /** Requests of either end that are not answered. Of ours beyond that, the answer to the oldest answers nothing. */
 const maxOpenRequests = 1_024;
 
@@ -28,12 +24,14 @@ export class WebSocketWriter extends AbstractMessageWriter {
   /** What the client has asked. */
   readonly requests = new OpenRequests(maxOpenRequests);
   private readonly options: WebSocketWriterOptions;
+  private readonly waiting: WaitingBytes;
   private pongWaits = false;
   private latestPing: Buffer | undefined;
 
   constructor(options: WebSocketWriterOptions) {
     super();
     this.options = options;
+    this.waiting = new WaitingBytes(options.waiting, options.bearer);
   }
 
   /** Resolves once the bytes are with the system, or the client has gone, of which the close tells. */
@@ -44,10 +42,12 @@ export class WebSocketWriter extends AbstractMessageWriter {
 
   /** As `write`; `frame` must be nobody else's. */
   send(frame: string | Buffer): Promise<void> {
-    const { socket, bearer, waiting, logger } = this.options;
+    const { socket, logger } = this.options;
     if (socket.readyState !== socket.OPEN) return Promise.resolve();
     const { bufferedAmount } = socket;
-    if (bufferedAmount > maxBufferedBytes || (bufferedAmount > fairShareBytes && waiting.isExceededBy(bearer))) {
+    const bytes = Buffer.byteLength(frame);
+    // With the answers to pings, which are not counted for the token: each client has two of them at most.
+    if (this.waiting.isTooMuchWith(bytes, bufferedAmount)) {
       logger.warn('A WebSocket is closed: its client does not read', { bufferedBytes: bufferedAmount });
       socket.close(
         closeCodes.tryAgainLater,
@@ -55,11 +55,10 @@ export class WebSocketWriter extends AbstractMessageWriter {
       );
       return Promise.resolve();
     }
-    const bytes = Buffer.byteLength(frame);
-    waiting.add(bearer, bytes);
+    const taken = this.waiting.add(bytes);
     return new Promise((resolve) => {
       socket.send(frame, () => {
-        waiting.add(bearer, -bytes);
+        taken();
         resolve();
       });
     });

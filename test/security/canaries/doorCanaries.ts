@@ -131,12 +131,11 @@ export const doorCanaries: readonly GuardCanary[] = [
     ['if (!this.hasAnswered) {', 'if (this.hasAnswered === undefined) {', 'are pinged'],
   ]),
   ...guardsOf('server/src/transports/webSocketWriter.ts', 'test/unit/transports/webSocketWriter.test.ts', [
-    ['bufferedAmount > fairShareBytes &&', '', 'one MiB on each'],
+    ['isTooMuchWith(bytes, bufferedAmount)', 'isTooMuchWith(bytes, 0)', 'no byte more'],
     ['Buffer.byteLength(frame)', 'frame.length', 'counts in bytes'],
   ]),
   ...guardsOf('server/src/transports/webSocketWriter.ts', staying, [
-    ['bufferedAmount > maxBufferedBytes ||', '', 'lose their WebSocket'],
-    ['waiting.isExceededBy(bearer)', 'false', 'fill the memory'],
+    ['this.waiting.isTooMuchWith(bytes, bufferedAmount)', 'bytes < 0', 'many connections that read nothing'],
     ['if (this.pongWaits) {', 'if (this.pongWaits === undefined) {', 'of the pings'],
   ]),
   ...guardsOf('server/src/transports/webSocketReader.ts', staying, [
@@ -181,11 +180,24 @@ export const doorCanaries: readonly GuardCanary[] = [
     ["response.prependOnceListener('finish', () => socket.setTimeout(0));", '', 'takes long behind another'],
   ]),
   ...guardsOf('server/src/transports/eventStream.ts', staying, [
+    ['if (this.waiting.isTooMuchWith(bytes)) {', 'if (bytes < 0) {', 'lose their event stream'],
+  ]),
+  ...guardsOf('server/src/transports/eventStream.ts', 'test/unit/transports/eventStream.test.ts', [
+    ['if (this.waiting.isTooMuchWith(bytes)) {', 'if (bytes < 0) {', ''],
+    ['discount();', '', 'once its client has read'],
+    ['this.waiting.dispose();\n      return;', 'return;', 'makes room at once'],
+    ['this.keepAlive?.dispose();\n    this.waiting.dispose();', 'this.keepAlive?.dispose();', 'has gone'],
+  ]),
+  ...guardsOf('server/src/transports/waitingBytes.ts', 'test/unit/transports/waitingBytes.test.ts', [
+    ['if (waiting > maxWaitingBytes) return true;', '', 'sixteen MiB'],
     [
-      'if (response.writableLength > maxBufferedBytes) {',
-      'if (response.writableLength < 0) {',
-      'lose their event stream',
+      'if (waiting > fairShareBytes) return budget.isExceededBy(holder);',
+      'return budget.isExceededBy(holder);',
+      'more than its share until',
     ],
+    ['return budget.isExceededBy(holder);', 'return false;', 'more than its share until'],
+    ['waiting + bytes > fairShareBytes && budget.isFarExceededBy(holder)', 'false', 'no long text more'],
+    ['if (!this.isDisposed) this.change(-bytes);', 'this.change(-bytes);', 'counts until'],
   ]),
   ...guardsOf('server/src/transports/listener.ts', 'test/security/doorLimits.test.ts', [
     ['headersTimeout: headersMs,', '', 'over its headers'],

@@ -1,30 +1,17 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { ByteBudget, type ByteHolder } from '../../../server/src/transports/byteBudget.ts';
 import { WebSocketWriter } from '../../../server/src/transports/webSocketWriter.ts';
 import { recordingLogger } from '../../support/recordingLogger.ts';
+import { UnreadConnection } from '../../support/unreadConnection.ts';
 
 const mib = 1024 * 1024;
 /** What `ws` puts in front of a message of more than 64 KiB (RFC 6455, 5.2; a server's frames have no mask). */
 const headerBytes = 10;
 const guest: ByteHolder = { tokenId: 'guest', isOwner: false };
 const plenty = { ofOwner: 1024 * mib, ofGuest: 1024 * mib, ofGuests: 1024 * mib };
-
-/** A connection whose other end has stopped reading: after the handshake not a byte of it is taken. */
-class UnreadConnection extends Duplex {
-  isRead = true;
-
-  override _read(): void {
-    // The other end says nothing.
-  }
-
-  override _write(_bytes: Buffer, _encoding: string, done: () => void): void {
-    if (this.isRead) done();
-  }
-}
 
 describe('What waits for a client of a WebSocket that does not read', () => {
   const webSockets = new WebSocketServer({ noServer: true });
@@ -83,7 +70,7 @@ describe('What waits for a client of a WebSocket that does not read', () => {
   });
 
   it('may be one MiB on each connection, however much waits for its token', async () => {
-    const { socket, writer } = await open({ ...plenty, ofGuest: 0 });
+    const { socket, writer } = await open({ ...plenty, ofGuest: mib - 1 });
     wait(writer, mib);
     wait(writer, 100_000);
     assert.equal(socket.readyState, socket.OPEN);
