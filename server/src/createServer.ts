@@ -237,7 +237,7 @@ export function createServer(options: ServerOptions): Server {
   const policy = new PolicyGate({ ownFolder: dataFolder, logger });
   const fileLists = cache.namespace(fileListNamespace);
   const folderLists = store.add(new FolderLists({ cache: fileLists, clock: systemClock, logger }));
-  const search = new FileSearch(() => ripgrepPath, folderLists);
+  const search = new FileSearch(() => ripgrepPath, folderLists, logger);
   const tools = new ToolRegistry({ policy, audit: audit.trail, files, search, commands }, logger);
   const index = new ConversationIndex({
     dataFolder,

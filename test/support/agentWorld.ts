@@ -211,7 +211,7 @@ export class AgentWorld {
         policy: new PolicyGate({ ownFolder: dataFolder, logger }),
         audit: this.audit,
         files: new DiskEditorHost(),
-        search: new FileSearch(() => undefined, folderLists),
+        search: new FileSearch(() => undefined, folderLists, logger),
         commands,
       },
       logger,

@@ -1,14 +1,19 @@
 import { readFile, stat } from 'node:fs/promises';
 import * as path from 'node:path';
-import ignore from 'ignore';
 import { CodedError } from '../../protocol/errors.ts';
+import type { Logger } from '../base/logger.ts';
 import { isWithinRepository, walkFiles } from './fileWalk.ts';
 import type { FolderLists } from './folderLists.ts';
+import { segmentsOf, StepBudget } from './globPattern.ts';
+import { chosenBy } from './ignoreRules.ts';
 import { createLineMatcher } from './lineMatcher.ts';
+import { LoopTurns } from './loopTurns.ts';
 import { findRipgrep, runRipgrep } from './ripgrep.ts';
 
 const timeoutMs = 20_000;
 const maxCollectedNames = 50_000;
+/** Comparisons of characters for the name of one file: some milliseconds. Plain globs take some hundreds. */
+const maxStepsPerName = 1_000_000;
 const maxSearchedFileBytes = 4 * 1024 * 1024;
 const maxMatchesPerFile = 200;
 const commonArgs = ['--no-config', '--hidden', '--glob=!.git', '--no-messages'];
@@ -60,11 +65,13 @@ export interface TextMatches {
 export class FileSearch {
   private readonly ripgrepPath: () => string | undefined;
   private readonly lists: FolderLists;
+  private readonly logger: Logger;
 
   /** `ripgrepPath` gives the editor's own ripgrep, if it has said where that is. */
-  constructor(ripgrepPath: () => string | undefined, lists: FolderLists) {
+  constructor(ripgrepPath: () => string | undefined, lists: FolderLists, logger: Logger) {
     this.ripgrepPath = ripgrepPath;
     this.lists = lists;
+    this.logger = logger;
   }
 
   async list(request: FileListRequest): Promise<FileList> {
@@ -86,7 +93,7 @@ export class FileSearch {
     const target = await targetOf(request.root);
     const end = binary
       ? await searchWithRipgrep(binary, target, request, collector)
-      : await searchByWalking(target, request, collector);
+      : await this.searchByWalking(target, request, collector);
     return { matches: collector.matches, isPartial: end !== 'complete' };
   }
 
@@ -99,14 +106,16 @@ export class FileSearch {
         return isPartial ? null : names;
       };
       const all = await this.lists.list(target.folder, collectAll, signal);
-      if (all) return { names: all.filter(isWanted), isPartial: false };
+      if (all) return { names: await filtered(all, isWanted, signal), isPartial: false };
     }
     return this.collect(target, isWanted, signal);
   }
 
   private async collect(target: Target, isWanted: (file: string) => boolean, signal: AbortSignal) {
     const names: string[] = [];
-    const take = (file: string): boolean => {
+    const turns = new LoopTurns();
+    const take = async (file: string): Promise<boolean> => {
+      await turns.next();
       if (isWanted(file)) names.push(file);
       return names.length < maxCollectedNames;
     };
@@ -114,7 +123,7 @@ export class FileSearch {
     return { names: names.sort(), isPartial: end !== 'complete' };
   }
 
-  private async eachFile(target: Target, signal: AbortSignal, take: (file: string) => boolean) {
+  private async eachFile(target: Target, signal: AbortSignal, take: (file: string) => Promise<boolean>) {
     const binary = await findRipgrep(this.ripgrepPath());
     if (binary) {
       return runRipgrep({
@@ -128,10 +137,36 @@ export class FileSearch {
       });
     }
     const deadline = Date.now() + timeoutMs;
-    for await (const file of filesOf(target, { signal, isOver: () => Date.now() > deadline })) {
-      if (!take(file)) return 'stopped';
+    for await (const file of this.filesOf(target, { signal, isOver: () => Date.now() > deadline })) {
+      if (!(await take(file))) return 'stopped';
     }
     return Date.now() > deadline ? 'timedOut' : 'complete';
+  }
+
+  private async searchByWalking(target: Target, request: TextSearchRequest, collector: MatchCollector) {
+    const { query, isRegex, signal } = request;
+    const deadline = Date.now() + timeoutMs;
+    const matcher = createLineMatcher(query, isRegex, maxMatchesPerFile);
+    for await (const file of this.filesOf(target, { signal, isOver: () => Date.now() > deadline })) {
+      if (!(await collector.isAllowed(file))) continue;
+      const text = await readSearchable(file);
+      if (text === undefined) continue;
+      for (const match of matcher(text)) {
+        if (!(await collector.add({ file, ...match }))) return 'stopped';
+      }
+    }
+    return Date.now() > deadline ? 'timedOut' : 'complete';
+  }
+
+  private async *filesOf(target: Target, options: { signal: AbortSignal; isOver(): boolean }): AsyncGenerator<string> {
+    if (target.name !== undefined) {
+      yield path.join(target.folder, target.name);
+      return;
+    }
+    const onRulesPassedOver = (why: string, file: string): void => {
+      this.logger.info('Rules about which files are listed were passed over', { why, file });
+    };
+    yield* walkFiles(target.folder, { ...options, onRulesPassedOver });
   }
 }
 
@@ -158,16 +193,40 @@ async function argsFor(folder: string): Promise<string[]> {
   return (await isWithinRepository(folder)) ? commonArgs : [...commonArgs, ...noRepositoryArgs];
 }
 
-async function* filesOf(target: Target, options: { signal: AbortSignal; isOver(): boolean }): AsyncGenerator<string> {
-  if (target.name !== undefined) yield path.join(target.folder, target.name);
-  else yield* walkFiles(target.folder, options);
+async function filtered(
+  files: readonly string[],
+  isWanted: (file: string) => boolean,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const turns = new LoopTurns();
+  const wanted: string[] = [];
+  for (const file of files) {
+    await turns.next();
+    signal.throwIfAborted();
+    if (isWanted(file)) wanted.push(file);
+  }
+  return wanted;
 }
 
+/**
+ * By the rules of `.gitignore`, which are those by which people write globs for ripgrep too; but case does not count. What is given
+ * throws `TimedOut` where the pattern takes too long for a name.
+ */
 function globMatcher(pattern: string | undefined): (relative: string) => boolean {
   if (!pattern) return () => true;
-  // The rules of `.gitignore` are those by which people write globs for ripgrep too.
-  const rules = ignore({ allowRelativePaths: true }).add(pattern.replace(/^\.\//, ''));
-  return (relative) => rules.ignores(relative.split(path.sep).join('/'));
+  const chosen = chosenBy(pattern.replace(/^\.\//, '').toLowerCase());
+  if (!chosen) {
+    throw new CodedError(
+      'InvalidParams',
+      'The pattern names no files. Write a glob such as *.ts or src/**: a bracket has to be closed, and neither ! nor # may begin it.',
+    );
+  }
+  return (relative) => {
+    const steps = new StepBudget(maxStepsPerName);
+    const isMatch = chosen.matches(segmentsOf(relative.toLowerCase().split(path.sep).join('/')), steps);
+    if (!steps.isSpent) return isMatch;
+    throw new CodedError('TimedOut', 'The pattern takes too long for the name of one of the files. Use a shorter one.');
+  };
 }
 
 /** Takes matches of allowed files until there are enough. Each file is judged once. */
@@ -238,20 +297,6 @@ async function searchWithRipgrep(
       return collector.add({ file, line: data.line_number ?? 1, text: data.lines.text.replace(/\r?\n$/, '') });
     },
   });
-}
-
-async function searchByWalking(target: Target, request: TextSearchRequest, collector: MatchCollector) {
-  const deadline = Date.now() + timeoutMs;
-  const matcher = createLineMatcher(request.query, request.isRegex, maxMatchesPerFile);
-  for await (const file of filesOf(target, { signal: request.signal, isOver: () => Date.now() > deadline })) {
-    if (!(await collector.isAllowed(file))) continue;
-    const text = await readSearchable(file);
-    if (text === undefined) continue;
-    for (const match of matcher(text)) {
-      if (!(await collector.add({ file, ...match }))) return 'stopped';
-    }
-  }
-  return Date.now() > deadline ? 'timedOut' : 'complete';
 }
 
 async function readSearchable(file: string): Promise<string | undefined> {

@@ -1,10 +1,14 @@
 import { opendir, readFile } from 'node:fs/promises';
 import * as path from 'node:path';
-import ignore, { type Ignore } from 'ignore';
+import { segmentsOf, StepBudget } from './globPattern.ts';
+import { IgnoreRules } from './ignoreRules.ts';
+import { LoopTurns } from './loopTurns.ts';
 
 const maxEntries = 200_000;
 const maxIgnoreFileBytes = 256 * 1024;
 const maxDepth = 64;
+/** Comparisons of characters and names for one path, by all rules: some milliseconds. A thousand plain rules take some thousands. */
+const maxStepsPerPath = 1_000_000;
 
 /** Files in each folder that say which others are ignored, the strongest first. */
 export const ignoreFileNames = ['.rgignore', '.ignore', '.gitignore'];
@@ -14,16 +18,16 @@ const repositoryRules = '.gitignore';
 const exclusions = path.join('.git', 'info', 'exclude');
 
 /** What one file says of those below its folder. */
-interface IgnoreRules {
+interface FolderRules {
   readonly folder: string;
-  readonly rules: Ignore;
+  readonly rules: IgnoreRules;
 }
 
 /** Those of one kind of file, the outermost first. */
 interface IgnoreKind {
   readonly name: string;
   readonly endsAtRepository: boolean;
-  readonly found: readonly IgnoreRules[];
+  readonly found: readonly FolderRules[];
 }
 
 const kinds: readonly IgnoreKind[] = [...ignoreFileNames, exclusions].map((name) => ({
@@ -37,46 +41,59 @@ export interface WalkOptions {
   isOver(): boolean;
   /** Called with each folder before it is read. */
   onFolder?(folder: string): void;
+  /** Called where rules are passed over, in words: a file of them is too long, or they take too long (once for a walk). */
+  onRulesPassedOver?(why: string, file: string): void;
+}
+
+/** What all folders of a walk have in common. */
+interface Walk {
+  readonly options: WalkOptions;
+  readonly turns: LoopTurns;
+  entriesLeft: number;
+  hasSpentSteps: boolean;
 }
 
 /**
  * Goes through the files below `root` in the order of their names, as ripgrep would: `.rgignore` and `.ignore` count,
  * `.gitignore` and `.git/info/exclude` up to the repository in which they stand, and where `root` belongs to a repository those
  * above it too. `.git` and symbolic links are passed over. The slow way, for machines without ripgrep. Yields absolute
- * paths; ends after 200,000 entries.
+ * paths; ends after 200,000 entries. Whatever the rules are, it holds the event loop for some tens of milliseconds at most: those
+ * that take longer for one path say nothing about it.
  */
 export async function* walkFiles(root: string, options: WalkOptions): AsyncGenerator<string> {
-  const budget = { entriesLeft: maxEntries };
-  yield* walkFolder(root, await rulesAbove(root), { ...options, budget, depth: 0 });
+  const walk: Walk = { options, turns: new LoopTurns(), entriesLeft: maxEntries, hasSpentSteps: false };
+  yield* walkFolder({ folder: root, depth: 0 }, await rulesAbove(root, walk), walk);
 }
 
 async function* walkFolder(
-  folder: string,
+  { folder, depth }: { readonly folder: string; readonly depth: number },
   above: readonly IgnoreKind[],
-  walk: WalkOptions & { readonly budget: { entriesLeft: number }; readonly depth: number },
+  walk: Walk,
 ): AsyncGenerator<string> {
-  walk.signal.throwIfAborted();
-  walk.onFolder?.(folder);
-  const entries = await readFolder(folder, walk.budget);
+  const { signal } = walk.options;
+  signal.throwIfAborted();
+  walk.options.onFolder?.(folder);
+  const entries = await readFolder(folder, walk);
   const names = new Set(entries.map(({ name }) => name));
-  const rules = await withRulesOf(folder, above, (name) => names.has(name));
+  const rules = await withRulesOf(folder, above, { walk, mayHave: (name) => names.has(name) });
   for (const entry of entries) {
-    walk.signal.throwIfAborted();
-    if (walk.isOver()) return;
+    await walk.turns.next();
+    signal.throwIfAborted();
+    if (walk.options.isOver()) return;
     const isFolder = entry.isDirectory();
     if (entry.name === '.git' || (!isFolder && !entry.isFile())) continue;
     const file = path.join(folder, entry.name);
-    if (isIgnored(file, isFolder, rules)) continue;
+    if (isIgnored({ file, isFolder }, rules, walk)) continue;
     if (!isFolder) yield file;
-    else if (walk.depth < maxDepth) yield* walkFolder(file, rules, { ...walk, depth: walk.depth + 1 });
+    else if (depth < maxDepth) yield* walkFolder({ folder: file, depth: depth + 1 }, rules, walk);
   }
 }
 
-async function readFolder(folder: string, budget: { entriesLeft: number }) {
+async function readFolder(folder: string, walk: Walk) {
   const entries = [];
   try {
     for await (const entry of await opendir(folder)) {
-      if (budget.entriesLeft-- <= 0) break;
+      if (walk.entriesLeft-- <= 0) break;
       entries.push(entry);
     }
   } catch (error) {
@@ -86,22 +103,28 @@ async function readFolder(folder: string, budget: { entriesLeft: number }) {
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-function isIgnored(file: string, isFolder: boolean, rules: readonly IgnoreKind[]): boolean {
+function isIgnored(
+  { file, isFolder }: { readonly file: string; readonly isFolder: boolean },
+  rules: readonly IgnoreKind[],
+  walk: Walk,
+): boolean {
+  const steps = new StepBudget(maxStepsPerPath);
   for (const { found } of rules) {
     // The deepest is the strongest of a kind, and the first that says anything decides.
-    for (const { folder, rules: own } of [...found].reverse()) {
-      const result = verdict(own, folder, isFolder ? `${file}/` : file);
-      if (result.ignored) return true;
-      if (result.unignored) return false;
+    for (const own of [...found].reverse()) {
+      const verdict = own.rules.verdict(segmentsOf(relativeTo(own.folder, file)), isFolder, steps);
+      if (verdict) return verdict === 'ignored';
     }
+  }
+  if (steps.isSpent && !walk.hasSpentSteps) {
+    walk.hasSpentSteps = true;
+    walk.options.onRulesPassedOver?.('they take too long for this path, and maybe for others', file);
   }
   return false;
 }
 
-/** What rules that stand in `folder` say of `file`, which is a folder if a slash ends it. */
-function verdict(rules: Ignore, folder: string, file: string) {
-  const relative = path.relative(folder, file).split(path.sep).join('/');
-  return rules.test(file.endsWith('/') ? `${relative}/` : relative);
+function relativeTo(folder: string, file: string): string {
+  return path.relative(folder, file).split(path.sep).join('/');
 }
 
 /** Whether git would say that `folder` belongs to a repository. */
@@ -114,15 +137,21 @@ export async function isWithinRepository(folder: string): Promise<boolean> {
  * What stands above a folder that belongs to no repository says nothing about it; nor do rules that leave out the folder
  * itself, since whoever asks for it wants to see it.
  */
-async function rulesAbove(root: string): Promise<readonly IgnoreKind[]> {
+async function rulesAbove(root: string, walk: Walk): Promise<readonly IgnoreKind[]> {
   let rules = kinds;
   if (!(await isWithinRepository(root))) return rules;
   for (const folder of foldersAbove(root).reverse()) {
     const isRepositoryRoot = await isRepository(folder);
-    rules = await withRulesOf(folder, rules, (name) => name !== '.git' || isRepositoryRoot);
+    rules = await withRulesOf(folder, rules, { walk, mayHave: (name) => name !== '.git' || isRepositoryRoot });
   }
-  const keepsRoot = ({ folder, rules }: IgnoreRules): boolean => !verdict(rules, folder, `${root}/`).ignored;
-  return rules.map((kind) => ({ ...kind, found: kind.found.filter(keepsRoot) }));
+  return rules.map((kind) => ({ ...kind, found: kind.found.filter((own) => !leavesOut(own, root)) }));
+}
+
+/** Whether rules of a folder above leave out `root`, or a folder in which it stands. */
+function leavesOut({ folder, rules }: FolderRules, root: string): boolean {
+  const steps = new StepBudget(maxStepsPerPath);
+  const names = segmentsOf(relativeTo(folder, root));
+  return names.some((_, index) => rules.verdict(names.slice(0, index + 1), true, steps) === 'ignored');
 }
 
 /** The nearest first. */
@@ -138,13 +167,13 @@ function foldersAbove(folder: string): string[] {
 async function withRulesOf(
   folder: string,
   above: readonly IgnoreKind[],
-  mayHave: (name: string) => boolean,
+  { walk, mayHave }: { readonly walk: Walk; readonly mayHave: (name: string) => boolean },
 ): Promise<readonly IgnoreKind[]> {
   const rules = mayHave('.git') ? withoutRepository(above) : above;
   return Promise.all(
     rules.map(async (kind) => {
       const [entry = ''] = kind.name.split(path.sep);
-      const own = mayHave(entry) ? await readRules(folder, kind.name) : undefined;
+      const own = mayHave(entry) ? await readRules(folder, kind.name, walk) : undefined;
       return own ? { ...kind, found: [...kind.found, own] } : kind;
     }),
   );
@@ -164,11 +193,13 @@ async function isRepository(folder: string): Promise<boolean> {
   }
 }
 
-async function readRules(folder: string, name: string): Promise<IgnoreRules | undefined> {
+async function readRules(folder: string, name: string, walk: Walk): Promise<FolderRules | undefined> {
+  const file = path.join(folder, name);
   try {
-    const text = await readFile(path.join(folder, name), 'utf8');
-    if (text.length > maxIgnoreFileBytes) return undefined;
-    return { folder, rules: ignore().add(text) };
+    const text = await readFile(file, 'utf8');
+    if (text.length <= maxIgnoreFileBytes) return { folder, rules: new IgnoreRules(text) };
+    walk.options.onRulesPassedOver?.(`there are more than ${maxIgnoreFileBytes} bytes of them`, file);
+    return undefined;
   } catch (error) {
     if (isMissingOrForbidden(error)) return undefined;
     throw error;

@@ -46,6 +46,18 @@ export const textCanaries: readonly GuardCanary[] = [
   ...guardsOf('server/src/terminals/commands/inputWatch.ts', 'test/unit/terminals/inputWatch.test.ts', [
     ["logger.error('Whether a command waits for input could not be told', { error });", 'throw error;', 'in a timer'],
   ]),
+  ...guardsOf('server/src/tools/globPattern.ts', 'test/unit/tools/globPattern.test.ts', [
+    ['if (!how.steps.take(1)) return false;', '', 'steps are spent'],
+  ]),
+  ...guardsOf('server/src/tools/fileWalk.ts', 'test/unit/tools/fileWalk.test.ts', [
+    ['await walk.turns.next();', '', 'takes a moment'],
+    ['text.length <= maxIgnoreFileBytes', 'text.length >= 0', 'too long to be read'],
+  ]),
+  ...guardsOf('server/src/tools/fileSearch.ts', 'test/unit/tools/folderLists.test.ts', [
+    ['await turns.next();\n      if (isWanted', 'if (isWanted', 'not kept, with ripgrep'],
+    ['await turns.next();\n    signal', 'signal', 'turns for others in between, kept, with ripgrep'],
+    ['if (!steps.isSpent) return isMatch;', 'return isMatch;', 'not kept, with the built-in walk'],
+  ]),
   ...guardsOf('server/src/cli/sessionOutputFilter.ts', 'test/unit/cli/sessionOutputFilter.test.ts', [
     ["if (number === clipboard) return this.options.mayWriteClipboard && !text.endsWith('?');", '', 'guest may do'],
     ['return !shellReports.has(number);', 'return true;', 'guest may do'],

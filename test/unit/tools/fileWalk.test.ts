@@ -12,9 +12,41 @@ import { recordingLogger } from '../../support/recordingLogger.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 
 const folderNames = ['', 'src', 'src/deep', 'lib'];
-const fileNames = ['a.ts', 'b.log', 'c.txt'];
+const fileNames = ['a.ts', 'b.log', 'c.txt', '[d] e'];
 const ruleFiles = ['.rgignore', '.ignore', '.gitignore', '.git/info/exclude'];
-const patterns = ['*.log', '!*.log', 'a.ts', '!a.ts', '/c.txt', 'deep/', 'src/deep', '**/deep/*.ts', '!lib', '*', '!*'];
+const patterns = [
+  ...['*.log', '!*.log', 'a.ts', '!a.ts', '/c.txt', 'deep/', 'src/deep', '**/deep/*.ts', '!lib', '*', '!*'],
+  ...[
+    'src/**',
+    '**/deep',
+    'src/**/a.ts',
+    '**/',
+    '/**/c.*',
+    'src/*/b.log',
+    '?.ts',
+    '[a-b].*',
+    '[!a]*',
+    '[^a-b].txt',
+    '[]]*',
+  ],
+  ...[
+    '\\[d\\] e',
+    '[d] e',
+    '\\!a.ts',
+    '\\*.log',
+    '# a.ts',
+    'a.ts  ',
+    'b.log\r',
+    '[a',
+    'a.ts\\',
+    '/',
+    '//',
+    '',
+    'A.TS',
+    '**.log',
+    'a**',
+  ],
+];
 
 /** A file of rules, where it stands, and what stands in it. */
 interface RuleFile {
@@ -30,7 +62,7 @@ const ruleFile: fc.Arbitrary<RuleFile> = fc
     rules: fc.array(fc.constantFrom(...patterns), { minLength: 1, maxLength: 3 }),
   })
   // Of rules above that leave out the folder itself ripgrep takes those that name its files, and the walk none.
-  .filter(({ folder, rules }) => folder !== '..' || !rules.includes('*'));
+  .filter(({ folder, rules }) => folder !== '..' || !rules.some((rule) => ['*', '**/', '[!a]*'].includes(rule)));
 /** Folders that are repositories, beside one above all of them. */
 const repositories = fc.subarray(['src', 'src/deep', 'lib', '.']);
 
@@ -92,6 +124,51 @@ describe('The walk through files without ripgrep', function () {
     assert.equal(found.length, folderNames.length * fileNames.length);
     assert.deepEqual(found, await ripgrep(root));
   });
+
+  it('takes a moment for each path and lets others have their turn, whatever the rules are', async () => {
+    const nested = Array.from({ length: 15 }, () => 'a'.repeat(200)).join('/');
+    const rules = [
+      'a/**/'.repeat(60),
+      '**/a*/'.repeat(60),
+      `*a${'*a'.repeat(90)}*b`,
+      `*${'a'.repeat(100)}b`,
+      `**/${'[a-b]'.repeat(90)}c`,
+    ];
+    write('.gitignore', `${rules.join('\n')}\n`.repeat(100));
+    mkdirSync(path.join(root, '.git'));
+    for (let index = 0; index < 100; index++) write(path.join(nested, String(index)), '');
+    const passedOver: string[] = [];
+    let turns = 0;
+    const turn = (): void => {
+      turns += 1;
+      next = setImmediate(turn);
+    };
+    let next = setImmediate(turn);
+    const turnsAt: number[] = [];
+    const { signal } = new AbortController();
+    const began = performance.now();
+    const onRulesPassedOver = (why: string, file: string): number => passedOver.push(`${path.basename(file)}: ${why}`);
+    for await (const _ of walkFiles(root, { signal, isOver: () => false, onRulesPassedOver })) turnsAt.push(turns);
+    clearImmediate(next);
+    assert.equal(turnsAt.length, 101);
+    assert.ok(performance.now() - began < 20_000);
+    assert.ok(new Set(turnsAt).size > 10, 'others have turns between files of one folder');
+    assert.equal(passedOver.length, 1);
+    assert.match(passedOver[0] ?? '', /^a+: they take too long for this path/);
+  });
+
+  it('says which file of rules is too long to be read', async () => {
+    write('.ignore', `*.log\n`.repeat(50_000));
+    write('b.log', '');
+    const passedOver: string[] = [];
+    const { signal } = new AbortController();
+    const onRulesPassedOver = (why: string, file: string): number => passedOver.push(`${path.basename(file)}: ${why}`);
+    const found: string[] = [];
+    for await (const file of walkFiles(root, { signal, isOver: () => false, onRulesPassedOver }))
+      found.push(path.basename(file));
+    assert.deepEqual(found, ['.ignore', 'b.log']);
+    assert.deepEqual(passedOver, ['.ignore: there are more than 262144 bytes of them']);
+  });
 });
 
 async function walk(root: string): Promise<string[]> {
@@ -109,7 +186,7 @@ async function ripgrep(root: string): Promise<string[]> {
   try {
     const { signal } = new AbortController();
     const request = { root, pattern: undefined, limit: 1_000, isAllowed: () => Promise.resolve(true), signal };
-    const { files } = await new FileSearch(() => rgPath, lists).list(request);
+    const { files } = await new FileSearch(() => rgPath, lists, logger).list(request);
     return files.map((file) => path.relative(root, file)).sort();
   } finally {
     lists.dispose();

@@ -37,7 +37,7 @@ describe('Lists of files in the cache', function () {
     cache = createCache();
     const { logger } = recordingLogger();
     lists = new FolderLists({ cache: cache.namespace(fileListNamespace), clock, logger });
-    search = new FileSearch(() => rgPath, lists);
+    search = new FileSearch(() => rgPath, lists, logger);
   });
   afterEach(async () => {
     process.env['PATH'] = oldPath;
@@ -77,10 +77,43 @@ describe('Lists of files in the cache', function () {
   function use(kind: (typeof kinds)[number]): void {
     if (kind === 'ripgrep') return;
     process.env['PATH'] = '/nonexistent';
-    search = new FileSearch(() => undefined, lists);
+    search = new FileSearch(() => undefined, lists, recordingLogger().logger);
   }
 
   for (const kind of kinds) {
+    for (const isKept of [true, false]) {
+      it(`are chosen from with turns for others in between, ${isKept ? 'kept' : 'not kept'}, with ${kind}`, async () => {
+        use(kind);
+        const nested = Array.from({ length: 15 }, () => 'a'.repeat(250)).join('/');
+        fs.mkdirSync(path.join(root, nested), { recursive: true });
+        for (let index = 0; index < 90; index++) write(path.join(nested, String(index)));
+        if (isKept) await listUntilKept();
+        const before = await hits();
+        let turns = 0;
+        const longest = { turn: performance.now(), ms: 0 };
+        const turn = (): void => {
+          const now = performance.now();
+          longest.ms = Math.max(longest.ms, now - longest.turn);
+          longest.turn = now;
+          turns += 1;
+          next = setImmediate(turn);
+        };
+        let next = setImmediate(turn);
+        const began = performance.now();
+        assert.equal(await list(`*${'[a]'.repeat(120)}b`), '');
+        const tookMs = performance.now() - began;
+        clearImmediate(next);
+        assert.ok(turns > 5, `${turns} turns`);
+        assert.ok(longest.ms < tookMs / 3, `${longest.ms} ms of ${tookMs} without a turn`);
+        assert.equal((await hits()) > before, isKept);
+        const tooLong = list(`*${`[${'z'.repeat(110)}a]`.repeat(4)}b`);
+        await assert.rejects(tooLong, { reason: 'TimedOut', message: /takes too long for the name/ });
+        await assert.rejects(list('[a'), { reason: 'InvalidParams', message: /bracket has to be closed/ });
+        // No watch may be in the midst of being set up.
+        if (!isKept) await listUntilKept();
+      });
+    }
+
     it(`are given without looking again, for every pattern, with ${kind}`, async () => {
       use(kind);
       assert.equal(await list(), all);

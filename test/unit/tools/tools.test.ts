@@ -129,7 +129,7 @@ describe('Tools', () => {
         },
         audit,
         files: new DiskEditorHost(),
-        search: new FileSearch(() => ripgrepPath, lists),
+        search: new FileSearch(() => ripgrepPath, lists, logger),
         commands: {
           run: (request) => (ranIn.push(request.cwd), runCommand()),
           read: refuse,
