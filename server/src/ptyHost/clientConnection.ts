@@ -88,10 +88,18 @@ export class ClientConnection implements ClientPort {
 
   send(frame: Buffer): void {
     if (this.isClosed || this.isEnding) return;
+    this.joinWrites();
     this.socket.write(frame);
     if (this.socket.writableLength <= abandonBytes) return;
     this.context.log.warn('A client does not read what it is sent and was let go', { bytes: abandonBytes });
     this.close();
+  }
+
+  /** What is sent in one turn goes out in one write: of a terminal with many viewers each gets a frame. */
+  private joinWrites(): void {
+    if (this.socket.writableCorked > 0) return;
+    this.socket.cork();
+    process.nextTick(() => this.socket.uncork());
   }
 
   notify<N extends keyof PtyHostNotifications>(method: N, params: PtyHostNotifications[N]): void {
