@@ -2,12 +2,12 @@ import { readFile, stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import { CodedError } from '../../protocol/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { Pace } from '../base/pace.ts';
 import { isWithinRepository, walkFiles } from './fileWalk.ts';
 import type { FolderLists } from './folderLists.ts';
 import { segmentsOf, StepBudget } from './globPattern.ts';
 import { chosenBy } from './ignoreRules.ts';
 import { createLineMatcher } from './lineMatcher.ts';
-import { LoopTurns } from './loopTurns.ts';
 import { findRipgrep, runRipgrep } from './ripgrep.ts';
 
 const timeoutMs = 20_000;
@@ -113,9 +113,9 @@ export class FileSearch {
 
   private async collect(target: Target, isWanted: (file: string) => boolean, signal: AbortSignal) {
     const names: string[] = [];
-    const turns = new LoopTurns();
+    const pace = new Pace(signal);
     const take = async (file: string): Promise<boolean> => {
-      await turns.next();
+      await pace.rest();
       if (isWanted(file)) names.push(file);
       return names.length < maxCollectedNames;
     };
@@ -198,11 +198,10 @@ async function filtered(
   isWanted: (file: string) => boolean,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const turns = new LoopTurns();
+  const pace = new Pace(signal);
   const wanted: string[] = [];
   for (const file of files) {
-    await turns.next();
-    signal.throwIfAborted();
+    await pace.rest();
     if (isWanted(file)) wanted.push(file);
   }
   return wanted;

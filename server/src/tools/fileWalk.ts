@@ -1,8 +1,8 @@
 import { opendir, readFile } from 'node:fs/promises';
 import * as path from 'node:path';
+import { Pace } from '../base/pace.ts';
 import { segmentsOf, StepBudget } from './globPattern.ts';
 import { IgnoreRules } from './ignoreRules.ts';
-import { LoopTurns } from './loopTurns.ts';
 
 const maxEntries = 200_000;
 const maxIgnoreFileBytes = 256 * 1024;
@@ -48,7 +48,7 @@ export interface WalkOptions {
 /** What all folders of a walk have in common. */
 interface Walk {
   readonly options: WalkOptions;
-  readonly turns: LoopTurns;
+  readonly pace: Pace;
   entriesLeft: number;
   hasSpentSteps: boolean;
 }
@@ -61,7 +61,7 @@ interface Walk {
  * that take longer for one path say nothing about it.
  */
 export async function* walkFiles(root: string, options: WalkOptions): AsyncGenerator<string> {
-  const walk: Walk = { options, turns: new LoopTurns(), entriesLeft: maxEntries, hasSpentSteps: false };
+  const walk: Walk = { options, pace: new Pace(options.signal), entriesLeft: maxEntries, hasSpentSteps: false };
   yield* walkFolder({ folder: root, depth: 0 }, await rulesAbove(root, walk), walk);
 }
 
@@ -70,15 +70,13 @@ async function* walkFolder(
   above: readonly IgnoreKind[],
   walk: Walk,
 ): AsyncGenerator<string> {
-  const { signal } = walk.options;
-  signal.throwIfAborted();
+  walk.options.signal.throwIfAborted();
   walk.options.onFolder?.(folder);
   const entries = await readFolder(folder, walk);
   const names = new Set(entries.map(({ name }) => name));
   const rules = await withRulesOf(folder, above, { walk, mayHave: (name) => names.has(name) });
   for (const entry of entries) {
-    await walk.turns.next();
-    signal.throwIfAborted();
+    await walk.pace.rest();
     if (walk.options.isOver()) return;
     const isFolder = entry.isDirectory();
     if (entry.name === '.git' || (!isFolder && !entry.isFile())) continue;

@@ -52,7 +52,7 @@ const anyName: NamePattern = ['run'];
 
 /**
  * A glob by the rules of `.gitignore`: `*`, `?` and `[…]` within a name, `**` for any number of folders, `\` before what stands
- * for itself. It is matched in steps of which there are at most as many as the pattern and the path have characters, multiplied.
+ * for itself. Libraries make a regular expression of it, which a repository can make backtrack for minutes. It is matched in steps of which there are at most as many as the pattern and the path have characters, multiplied.
  */
 export class GlobPattern {
   private readonly names: readonly (NamePattern | typeof anyFolders)[];

@@ -50,12 +50,12 @@ export const textCanaries: readonly GuardCanary[] = [
     ['if (!how.steps.take(1)) return false;', '', 'steps are spent'],
   ]),
   ...guardsOf('server/src/tools/fileWalk.ts', 'test/unit/tools/fileWalk.test.ts', [
-    ['await walk.turns.next();', '', 'takes a moment'],
+    ['await walk.pace.rest();', '', 'takes a moment'],
     ['text.length <= maxIgnoreFileBytes', 'text.length >= 0', 'too long to be read'],
   ]),
   ...guardsOf('server/src/tools/fileSearch.ts', 'test/unit/tools/folderLists.test.ts', [
-    ['await turns.next();\n      if (isWanted', 'if (isWanted', 'not kept, with ripgrep'],
-    ['await turns.next();\n    signal', 'signal', 'turns for others in between, kept, with ripgrep'],
+    ['await pace.rest();\n      if (isWanted', 'if (isWanted', 'not kept, with ripgrep'],
+    ['await pace.rest();\n    if (isWanted', 'if (isWanted', 'turns for others in between, kept, with ripgrep'],
     ['if (!steps.isSpent) return isMatch;', 'return isMatch;', 'not kept, with the built-in walk'],
   ]),
   ...guardsOf('server/src/cli/sessionOutputFilter.ts', 'test/unit/cli/sessionOutputFilter.test.ts', [
