@@ -80,6 +80,11 @@ export class GlobPattern {
   }
 
   matches(path: readonly PathSegment[], steps: StepBudget): boolean {
+    const last = this.names.at(-1);
+    const name = path.at(-1);
+    // Most patterns fail here already.
+    if (last === undefined || name === undefined) return false;
+    if (last !== anyFolders && !matchesName(last, name, steps)) return false;
     return matchesInOrder(this.names, path, {
       isWildcard: (name) => name === anyFolders,
       matches: (name, segment) => name !== anyFolders && matchesName(name, segment, steps),
