@@ -1,5 +1,6 @@
 import type { HiddenValues } from './hiddenValues.ts';
-import { isSecretKey, redact } from './redaction.ts';
+import { redact } from './redaction.ts';
+import { isSecretKey } from './secretNames.ts';
 
 /** Levels in rising order of weight; `off` writes nothing. */
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'off'] as const;

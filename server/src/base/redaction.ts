@@ -1,4 +1,5 @@
-const secretKey = /(?:api[-_]?key|token|secret|password|passwd|passphrase|authorization|cookie|private[-_]?key)$/i;
+import { isSecretName } from './secretNames.ts';
+
 const replacement = '[redacted]';
 
 /**
@@ -6,7 +7,7 @@ const replacement = '[redacted]';
  * characters is more than the engine of the patterns can go back over, and it throws.
  */
 const secretValue =
-  /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)|\b(?:sk-[\w-]{16,1024}|gh[pousr]_\w{20,1024}|github_pat_\w{20,1024}|glpat-[\w-]{20,1024}|npm_\w{30,1024}|xox[abeoprs]-[\w-]{10,1024}|AKIA[0-9A-Z]{16}|AIza[\w-]{35}|Bearer\s{1,64}[\w.~+/-]{16,8192}=*)/g;
+  /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)|\b(?:sk-[\w-]{16,1024}|[sr]k_(?:live|test)_\w{16,1024}|hf_\w{20,1024}|GOCSPX-[\w-]{20,1024}|gh[pousr]_\w{20,1024}|github_pat_\w{20,1024}|glpat-[\w-]{20,1024}|npm_\w{30,1024}|xox[abeoprs]-[\w-]{10,1024}|A(?:KIA|SIA)[0-9A-Z]{16}|AIza[\w-]{35}|Bearer\s{1,64}[\w.~+/-]{16,8192}=*)/g;
 
 /** Our own, wherever they begin: one may stand in the middle of a word. */
 const ownToken = /ada_[0-9a-f]{16}_[\w-]{43}/g;
@@ -18,13 +19,23 @@ const webTokenChars = { header: 13, payload: 10, signature: 5 };
 /** What a command line gives beside a word that names a secret: `TOKEN=…`, `--password …`, `"apiKey": "…"`. */
 const namedValue =
   /((?:api[-_]?key|token|secret|password|passwd|passphrase|private[-_]?key)["']?(?:\s*[=:]\s*|\s+(?=["']?[^\s=:"'-])))(?:"[^"]*"|'[^']*'|[^\s"'&;|]+)/gi;
-const basicCredentials = /(authorization["']?\s*[=:]\s*["']?(?:basic|digest|token)\s+)[^\s"']+/gi;
+/** Where a value begins: behind `NAME=`, `"name": ` or `--name `. */
+const assigned = /(?<![\w-])(?:--([a-z][\w-]{0,127})[ \t]+(?=[^\s=:-])|-{0,2}([a-z_][\w-]{0,127})["']?\s*[=:]\s*)/gi;
+const value = `(?:"[^"]*"|'[^']*'|[^\\s"'&;|]+)`;
+/** With the scheme that stands before it in a header. */
+const valueHere = new RegExp(`(?:(?:basic|bearer|digest|token)\\s{1,64})?${value}`, 'iy');
+/** Options of well-known programs that give a password, and are something else with others. */
+const passwordOptions: readonly { readonly program: RegExp; readonly option: RegExp }[] = [
+  {
+    program: /\bcurl\b/,
+    option: /((?<!\S)(?:-u\s{0,64}|--(?:proxy-)?user(?:=|\s{1,64}))["']?[^\s:"']{0,256}:)[^\s"']+/g,
+  },
+  { program: /\b(?:mysql|mariadb)/, option: new RegExp(`((?<!\\S)-p)${value}`, 'g') },
+  { program: /\bsshpass\b/, option: new RegExp(`((?<!\\S)-p\\s{0,64})${value}`, 'g') },
+  { program: /\b(?:docker|podman|helm)\s.{0,64}\blogin\b/, option: new RegExp(`((?<!\\S)-p\\s{0,64})${value}`, 'g') },
+  { program: /\bredis-cli\b/, option: new RegExp(`((?<!\\S)-a\\s{1,64})${value}`, 'g') },
+];
 const urlPassword = /(\b[a-z][a-z\d+.-]{0,31}:\/\/[^\s/:@]*:)[^\s/@]+(?=@)/gi;
-
-/** Whether the value under a key of this name is a secret. */
-export function isSecretKey(key: string): boolean {
-  return secretKey.test(key);
-}
 
 /**
  * Replaces what looks like a secret in free text, and every one of `known`. It lowers the damage of a mistake; it is not a
@@ -77,14 +88,32 @@ function isBase64url(code: number): boolean {
 }
 
 /**
- * As `redact`, and more eagerly: what follows a word that names a secret goes too, and passwords in URLs. For what is kept
- * for long, where a word too many that is lost does less harm than one that is kept.
+ * As `redact`, and more eagerly: what follows a name or a word for a secret goes too, passwords in URLs, and those given to
+ * well-known programs. For what is kept for long, where a word too many that is lost does less harm than one that is kept.
  */
 export function redactEagerly(text: string, known: readonly string[] = []): string {
-  return redact(text, known)
-    .replace(basicCredentials, `$1${replacement}`)
+  const withoutValues = withoutAssigned(redact(text, known))
     .replace(namedValue, `$1${replacement}`)
     .replace(urlPassword, `$1${replacement}`);
+  return passwordOptions.reduce(
+    (rest, { program, option }) => (program.test(rest) ? rest.replace(option, `$1${replacement}`) : rest),
+    withoutValues,
+  );
+}
+
+/** Without the values that are given to names of secrets. A value may itself hold names, so only those of secrets are passed. */
+function withoutAssigned(text: string): string {
+  let kept = '';
+  let keptTo = 0;
+  assigned.lastIndex = 0;
+  for (let found = assigned.exec(text); found; found = assigned.exec(text)) {
+    if (!isSecretName(found[1] ?? found[2] ?? '')) continue;
+    valueHere.lastIndex = assigned.lastIndex;
+    if (!valueHere.test(text)) continue;
+    kept += text.slice(keptTo, assigned.lastIndex) + replacement;
+    keptTo = assigned.lastIndex = valueHere.lastIndex;
+  }
+  return kept + text.slice(keptTo);
 }
 
 /** Longer than most words, and shorter than most secrets. */

@@ -13,9 +13,16 @@ export const textCanaries: readonly GuardCanary[] = [
   ...guardsOf('server/src/base/redaction.ts', 'test/unit/base/logger.test.ts', [
     ['known.reduce((rest, secret) => rest.replaceAll(secret, replacement), text)', 'text', 'What is kept for long'],
     ['return withoutWebTokens(withoutKnown.replace(ownToken', 'return (withoutKnown.replace(ownToken', ''],
-    ['.replace(basicCredentials, `$1${replacement}`)', '', 'What is kept for long'],
+    ['withoutAssigned(redact(text, known))', 'redact(text, known)', 'What is kept for long'],
+    ['rest.replace(option, `$1${replacement}`)', 'rest', 'What is kept for long'],
     ['.replace(namedValue, `$1${replacement}`)', '', 'What is kept for long'],
     ['.replace(urlPassword, `$1${replacement}`)', '', 'What is kept for long'],
+  ]),
+  ...guardsOf('server/src/base/secretNames.ts', 'test/unit/base/redaction.test.ts', [
+    ['if (secretWords.has(word) || secretEnd.test(word)) return true;', '', 'holds a word'],
+    ['return secretBehindOthers.has(word) &&', 'return word === undefined &&', 'holds a word'],
+    ['words.some((_, index) => isSecretWord(words, index))', 'isSecretWord(words, words.length - 1)', 'anywhere'],
+    ['isSecretName(name) ? [value] : []', '!isSecretName(name) ? [value] : []', 'of the environment'],
   ]),
   ...guardsOf('server/src/security/visibleText.ts', 'test/unit/security/visibleText.test.ts', [
     ['return text.replace(invisible, (character) => {', 'return text.replace(/(?!)/gu, (character) => {', ''],

@@ -8,6 +8,10 @@ const secrets = [
   `github_pat_${'b'.repeat(30)}`,
   `ada_0123456789abcdef_${'c'.repeat(43)}`,
   'AKIAABCDEFGHIJKLMNOP',
+  'ASIAABCDEFGHIJKLMNOP',
+  `sk_live_${'g'.repeat(24)}`,
+  `hf_${'h'.repeat(34)}`,
+  `GOCSPX-${'i'.repeat(28)}`,
   `eyJ${'d'.repeat(20)}.${'e'.repeat(20)}.${'f'.repeat(10)}`,
   '-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEI\n-----END PRIVATE KEY-----',
 ];
@@ -83,6 +87,22 @@ describe('What is kept for long', () => {
     ['{"apiKey": "abc123"}', 'abc123'],
     ['https://me:hunter2@host/path', 'hunter2'],
     ['Authorization: Basic bWU6aHVudGVyMg==', 'bWU6aHVudGVyMg'],
+    ['curl -H "Authorization: Bearer short"', 'short'],
+    ['AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG aws s3 ls', 'wJalr'],
+    ['export SECRET_KEY="two words"', 'words'],
+    ['SECRET_KEY_BASE=hunter2secret rails', 'hunter2'],
+    ['docker run -e DB_PASS=hunter2secret x', 'hunter2'],
+    ['tool --access-key hunter2secret', 'hunter2'],
+    ['tool --storage-key=hunter2secret', 'hunter2'],
+    ['DefaultEndpointsProtocol=https;AccountName=me;AccountKey=abc123==;', 'abc123'],
+    ['https://example.org/?a=b&signingKey=abc123&c=d', 'abc123'],
+    ['{"clientSecretKey": "abc123"}', 'abc123'],
+    ['curl -u me:hunter2 https://example.org', 'hunter2'],
+    ['curl --user "me:hunter2" https://example.org', 'hunter2'],
+    ['mysql -u me -phunter2 db', 'hunter2'],
+    ['sshpass -p hunter2 ssh host', 'hunter2'],
+    ['docker login -u me -p hunter2 registry', 'hunter2'],
+    ['redis-cli -a hunter2 ping', 'hunter2'],
   ];
   for (const [text, secret] of cases) {
     it(`has nothing of the secret in: ${text}`, () => assert.equal(redactEagerly(text).includes(secret), false));
@@ -96,7 +116,18 @@ describe('What is kept for long', () => {
   });
 
   it('is left as it is where nothing is secret', () => {
-    for (const text of ['npm run build', 'git log --oneline', 'https://example.org/a?b=c#d'])
+    for (const text of [
+      ...['npm run build', 'git log --oneline', 'https://example.org/a?b=c#d', 'mkdir -p a/b', 'sort --key=2 list'],
+      ...['docker run -u 1000:1000 -p 8080:80 x', 'psql -p 5432', 'ssh -i key.pem host', 'export PATH=/usr/bin:$PATH'],
+      ...['SSH_AUTH_SOCK=/run/x ssh host', 'TOKENIZERS_PARALLELISM=false python x.py', 'PWD=/x OLDPWD=/y make'],
+      ...[
+        'git commit -m "bypass: the cache"',
+        'mocha --grep "author: x"',
+        'curl -fsSL https://example.org/a:b',
+        'MAX_TOKENS=4096 x',
+      ],
+    ]) {
       assert.equal(redactEagerly(text), text);
+    }
   });
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createLogger } from '../../../server/src/base/logger.ts';
 import { HiddenValues } from '../../../server/src/base/hiddenValues.ts';
 import { redact, redactEagerly } from '../../../server/src/base/redaction.ts';
+import { isSecretKey, isSecretName, secretsOf } from '../../../server/src/base/secretNames.ts';
 
 const webToken = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.SflKxwRJSMeKKF2QT4fw';
 
@@ -34,6 +35,19 @@ describe('What is kept out of texts', () => {
     'eyJ',
     'token="',
     'a://b:',
+    'SECRET_KEY=',
+    'SECRET_KEY="',
+    'SECRET_KEY=\'"',
+    'a_',
+    'a ',
+    '-',
+    '--a ',
+    '--key\t',
+    'authorization: basic ',
+    'curl -u a',
+    'mysql -p"',
+    'docker login ',
+    'sshpass -p ',
   ];
   for (const part of hostile) {
     // With a pattern that reads to the end from each start this takes minutes.
@@ -89,5 +103,79 @@ describe('What is kept out of texts', () => {
     for (let count = 0; count < 20; count++) hidden.hide(`value ${count}`);
     hidden.hide('value 5');
     assert.deepEqual([hidden.values.length, hidden.values[0], hidden.values.at(-1)], [16, 'value 4', 'value 5']);
+  });
+});
+
+describe('The name of a secret', () => {
+  const secret = [
+    ...[
+      'AWS_SECRET_ACCESS_KEY',
+      'SECRET_KEY',
+      'OPENAI_API_KEY',
+      'AZURE_STORAGE_KEY',
+      'ENCRYPTION_KEY',
+      'signingKey',
+      'x-api-key',
+    ],
+    ...[
+      'GITHUB_TOKEN',
+      'GITHUB_PAT',
+      'NPM_AUTH',
+      '_authToken',
+      'DB_PASS',
+      'PGPASSWORD',
+      'MYSQL_PWD',
+      'APIKey2',
+      'passwd',
+    ],
+    ...['GOOGLE_APPLICATION_CREDENTIALS', 'credential', 'Cookie', 'Proxy-Authorization', 'PRIVATE_KEY', 'privatekey'],
+  ];
+  const harmless = [
+    ...[
+      'KEYBOARD',
+      'MONKEY',
+      'key',
+      'workspaceKey',
+      'PUBLIC_KEY',
+      'keyPath',
+      'PATH',
+      'COMPASS',
+      'bypass',
+      'author',
+      'patch',
+    ],
+    ...[
+      'PWD',
+      'OLDPWD',
+      'TOKENIZERS_PARALLELISM',
+      'MAX_TOKENS',
+      'inputTokens',
+      'tokenId',
+      'SSH_AUTH_SOCK',
+      'AUTH_TYPE',
+      '',
+      '_',
+    ],
+  ];
+
+  it('holds a word for one', () => {
+    for (const name of secret) assert.deepEqual([isSecretKey(name), isSecretName(name)], [true, true], name);
+    for (const name of harmless) assert.deepEqual([isSecretKey(name), isSecretName(name)], [false, false], name);
+  });
+
+  it('may hold it anywhere, where others have given the name', () => {
+    for (const name of ['SECRET_KEY_BASE', 'DB_PASSWORD_PROD']) {
+      assert.deepEqual([isSecretKey(name), isSecretName(name)], [false, true], name);
+    }
+  });
+
+  it('tells which values of the environment are secrets, unless they are as short as a word', () => {
+    const environment = {
+      SECRET_KEY: 'hunter2hunter2',
+      DB_PASS: 'none',
+      HOME: '/home/somebody',
+      GITHUB_PAT: undefined,
+    };
+    assert.deepEqual(secretsOf(environment), ['hunter2hunter2']);
   });
 });

@@ -10,7 +10,7 @@ import type { Handlers } from '../../base/handlers.ts';
 import type { HiddenValues } from '../../base/hiddenValues.ts';
 import type { Logger } from '../../base/logger.ts';
 import { createProcessTable } from '../../base/processTable.ts';
-import { isSecretKey } from '../../base/redaction.ts';
+import { secretsOf } from '../../base/secretNames.ts';
 import { AuditChain } from './auditChain.ts';
 import { auditChanges, ownSettings } from './auditedChanges.ts';
 import { createAuditHandlers } from './auditHandlers.ts';
@@ -19,9 +19,6 @@ import { AuditService } from './auditService.ts';
 import type { AuditVerdict } from './auditVerifier.ts';
 import type { HealthReport, SecretStore } from './ports.ts';
 import { loadSigningKey } from './signingKey.ts';
-
-/** A value of the environment that is shorter is more likely a word than a secret. */
-const shortestSecretChars = 8;
 
 export interface AuditLogOptions {
   readonly dataFolder: string;
@@ -88,10 +85,4 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
       return trail.dispose();
     },
   };
-}
-
-function secretsOf(environment: AuditLogOptions['environment']): string[] {
-  return Object.entries(environment).flatMap(([name, value]) =>
-    value !== undefined && value.length >= shortestSecretChars && isSecretKey(name) ? [value] : [],
-  );
 }

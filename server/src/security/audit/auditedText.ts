@@ -1,4 +1,5 @@
-import { cutBetweenRuns, isSecretKey, redactEagerly, withoutLongRuns } from '../../base/redaction.ts';
+import { cutBetweenRuns, redactEagerly, withoutLongRuns } from '../../base/redaction.ts';
+import { isSecretKey } from '../../base/secretNames.ts';
 
 const maxTextChars = 4_096;
 const maxForeignChars = 256;
