@@ -16,12 +16,15 @@ const ownToken = /ada_[0-9a-f]{16}_[\w-]{43}/g;
 const webTokenStart = 'eyJ';
 const webTokenChars = { header: 13, payload: 10, signature: 5 };
 
-/** What a command line gives beside a word that names a secret: `TOKEN=…`, `--password …`, `"apiKey": "…"`. */
-const namedValue =
-  /((?:api[-_]?key|token|secret|password|passwd|passphrase|private[-_]?key)["']?(?:\s*[=:]\s*|\s+(?=["']?[^\s=:"'-])))(?:"[^"]*"|'[^']*'|[^\s"'&;|]+)/gi;
+/** A value in quotes or without. */
+const value = `(?:"[^"]*"|'[^']*'|[^\\s"'&;|]+)`;
+/** What follows a word that names a secret after blanks alone: `password …`. */
+const namedValue = new RegExp(
+  `((?:api[-_]?key|token|secret|password|passwd|passphrase|private[-_]?key)["']?\\s+(?=["']?[^\\s=:"'-]))${value}`,
+  'gi',
+);
 /** Where a value begins: behind `NAME=`, `"name": ` or `--name `. */
 const assigned = /(?<![\w-])(?:--([a-z][\w-]{0,127})[ \t]+(?=[^\s=:-])|-{0,2}([a-z_][\w-]{0,127})["']?\s*[=:]\s*)/gi;
-const value = `(?:"[^"]*"|'[^']*'|[^\\s"'&;|]+)`;
 /** With the scheme that stands before it in a header. */
 const valueHere = new RegExp(`(?:(?:basic|bearer|digest|token)\\s{1,64})?${value}`, 'iy');
 /** Options of well-known programs that give a password, and are something else with others. */

@@ -84,6 +84,7 @@ describe('What is kept for long', () => {
   const cases: readonly (readonly [text: string, secret: string])[] = [
     ['PASSWORD=hunter2secret make', 'hunter2secret'],
     ['curl --token "two words" x', 'two words'],
+    ['smbclient //host/share password hunter2', 'hunter2'],
     ['{"apiKey": "abc123"}', 'abc123'],
     ['https://me:hunter2@host/path', 'hunter2'],
     ['Authorization: Basic bWU6aHVudGVyMg==', 'bWU6aHVudGVyMg'],
