@@ -1,9 +1,10 @@
-import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { CodedError } from '../../../server/protocol/errors.ts';
 import type { HostAction } from '../../../server/protocol/panelBridge.ts';
 import { showError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { readWorkspace, settingsPrefix } from '../settings.ts';
+import { openedFile } from './openedFile.ts';
 
 /** Does in VS Code what a view asked for. What fails is shown to the person. */
 export function performAction(action: HostAction, log: Log): void {
@@ -31,10 +32,18 @@ function start(action: HostAction): Thenable<unknown> {
   }
 }
 
-/** Paths that are not absolute belong to the first folder. `line` counts from 1. */
+/** `line` counts from 1. */
 function openFile(file: string, line: number | undefined): Thenable<unknown> {
-  const folder = readWorkspace().folders[0]?.path ?? '';
-  const uri = vscode.Uri.file(path.isAbsolute(file) ? file : path.join(folder, file));
+  const folders = readWorkspace().folders.map((folder) => folder.path);
+  const opened = openedFile(file, folders);
+  if (opened === undefined) {
+    const message = vscode.l10n.t(
+      '{0} is on another computer, and is not opened from here. Open it with File > Open File.',
+      file,
+    );
+    return Promise.reject(new CodedError('PolicyDenied', message));
+  }
+  const uri = vscode.Uri.file(opened);
   if (line === undefined) return vscode.commands.executeCommand('vscode.open', uri);
   return vscode.window.showTextDocument(uri, { selection: new vscode.Range(line - 1, 0, line - 1, 0) });
 }

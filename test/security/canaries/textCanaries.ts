@@ -97,8 +97,11 @@ export const textCanaries: readonly GuardCanary[] = [
       'if (!URL.canParse(href)) return null;',
       'every other scheme',
     ],
-    ['|| /^[\\\\/]{2}/.test(trimmed)) return null;\n  return readFile', ') return null;\n  return readFile', ''],
-    ["if (path === '' || unsafeInPath.test(path)) return null;", '', ''],
+    [' || server.test(path)', '', 'link targets'],
+    ["if (path === '' || unsafeInPath.test(path)", "if (path === ''", 'link targets'],
+  ]),
+  ...guardsOf('extension/src/panels/openedFile.ts', 'test/unit/extension/openedFile.test.ts', [
+    ['if (server.test(file) &&', "if (file === '' &&", 'on no server'],
   ]),
   // That no element of a stranger gets in is guarded twice, by the renderer and by the sanitizer: either is enough.
   ...guardsOf('webview-ui/src/markdown/renderMarkdown.ts', 'test/integration/webview/agentPanel.test.ts', [

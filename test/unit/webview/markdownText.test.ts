@@ -77,6 +77,10 @@ describe('link targets', () => {
       'https:evil',
       '//evil.example/x',
       '\\\\server\\share\\x.exe',
+      '%5C%5Cserver%5Cshare%5Cx.txt',
+      '%2F%2Fserver/share/x.txt',
+      '/%2Fserver/share/x.txt',
+      '%5c/server/share/x.txt:3',
       '#anchor',
       '',
     ];
@@ -104,7 +108,15 @@ describe('link targets', () => {
       fc.property(fc.string(), (href) => {
         const target = readLinkTarget(href);
         if (target?.kind === 'web') assert.match(target.url, /^https?:\/\//);
-        if (target?.kind === 'file') assert.doesNotMatch(target.path, /^(\/\/|\\\\|[a-z][a-z0-9+.-]+:\/\/)/i);
+        if (target?.kind === 'file') assert.doesNotMatch(target.path, /^([\\/]{2}|[a-z][a-z0-9+.-]+:\/\/)/i);
+      }),
+    );
+    const slashes = fc.constantFrom('/', '\\', '%2F', '%2f', '%5C', '%5c', '%252F', ' ', '%20', '.', 'a', '%');
+    fc.assert(
+      fc.property(fc.string({ unit: slashes }), (start) => {
+        for (const target of [readLinkTarget(`${start}server/a.txt`), readCodePath(`${start}server/a.txt`)]) {
+          if (target?.kind === 'file') assert.doesNotMatch(target.path, /^[\\/]{2}/);
+        }
       }),
     );
   });

@@ -9,20 +9,21 @@ const windowsDrive = /^[a-z]:[\\/]/i;
 const lineSuffix = /(?:#L?(\d+)(?:-L?\d+)?|:(\d+)(?::\d+)?)$/;
 // eslint-disable-next-line no-control-regex -- control characters in a path are what this looks for
 const unsafeInPath = /[\u0000-\u001f\u007f<>|"*?]/;
+/** Two slashes name a server, be it of the web or a Windows share. */
+const server = /^[\\/]{2}/;
 
 /** Reads the target of a Markdown link; null where it must not be opened. */
 export function readLinkTarget(href: string): LinkTarget | null {
   const trimmed = href.trim();
   if (scheme.test(trimmed) && !windowsDrive.test(trimmed) && !looksLikeFileWithLine(trimmed)) return readWeb(trimmed);
-  // Two slashes name a server, be it of the web or a Windows share.
-  if (trimmed === '' || trimmed.startsWith('#') || /^[\\/]{2}/.test(trimmed)) return null;
+  if (trimmed === '' || trimmed.startsWith('#')) return null;
   return readFile(trimmed);
 }
 
 /** Reads `src/main.ts:10` in inline code as a file; null for anything that is not plainly a path with an extension. */
 export function readCodePath(code: string): LinkTarget | null {
   if (code.length > 300 || !/^[\w@.~/\\-]+\.\w{1,8}(?::\d+){0,2}$/.test(code)) return null;
-  if (!/[/\\]/.test(code) || /^[\\/]{2}/.test(code)) return null;
+  if (!/[/\\]/.test(code)) return null;
   return readFile(code);
 }
 
@@ -39,7 +40,8 @@ function readFile(href: string): LinkTarget | null {
   const match = lineSuffix.exec(href);
   const encodedPath = (match === null ? href : href.slice(0, match.index)).split('#')[0] ?? '';
   const path = decodePath(encodedPath);
-  if (path === '' || unsafeInPath.test(path)) return null;
+  // Only what was decoded is what will be opened.
+  if (path === '' || unsafeInPath.test(path) || server.test(path)) return null;
   const digits = match?.[1] ?? match?.[2];
   const line = digits === undefined ? null : Number(digits);
   return { kind: 'file', path, line: line !== null && line > 0 && Number.isSafeInteger(line) ? line : null };
