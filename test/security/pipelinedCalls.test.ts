@@ -20,10 +20,14 @@ describe('Calls that come together', function () {
   let slowMs = 0;
   let calls = 0;
   let aborted = 0;
+  /** How long the answer of `server/health` is, beside what else it says. */
+  let answerChars = 0;
 
   before(async () => {
     const handlers = {
-      'server/health': () => ({ status: 'ready', version: '1', uptimeMs: 1, restarts: 0, components: {} }),
+      'server/health': () => ({
+        ...{ status: 'ready', version: 'v'.repeat(answerChars), uptimeMs: 1, restarts: 0, components: {} },
+      }),
       'server/capabilities': (_params: object, { signal }: RequestContext) =>
         new Promise((resolve) => {
           calls += 1;
@@ -42,6 +46,7 @@ describe('Calls that come together', function () {
   beforeEach(() => {
     calls = 0;
     aborted = 0;
+    answerChars = 1;
   });
   afterEach(async () => {
     for (const { socket } of connections.splice(0)) socket.destroy();
@@ -129,6 +134,78 @@ describe('Calls that come together', function () {
     for (let count = 0; count < 8; count++) connection.socket.write(call('server/health', {}, '{}'.padEnd(4 * mib)));
     await waitFor('the first answer', () => statuses(connection).length > 0);
     assert.ok(connection.socket.writableLength > 8 * mib, `${connection.socket.writableLength} bytes wait`);
+  });
+
+  /** A connection on which so many answers of a MiB are complete behind one that takes long. */
+  async function openUnsent(answers: number, token = 'guest'): Promise<RawConnection> {
+    const Authorization = `Bearer ${token}`;
+    const connection = await open();
+    const { length } = door.log;
+    connection.socket.write(call('server/capabilities', { Authorization }));
+    connection.socket.write(call('server/health', { Authorization }).repeat(answers));
+    const answered = (): number => door.log.slice(length).filter((line) => isAnswer.test(line)).length;
+    await waitFor('the answers to be made', () => answered() >= answers || connection.isEnded, 15_000);
+    return connection;
+  }
+  const isAnswer = /Request answered.*server\/health/;
+
+  it('have sixteen MiB of complete answers behind one that takes long, and are cut off with more than sixteen MiB', async () => {
+    slowMs = 500;
+    answerChars = mib;
+    const fits = await openUnsent(16);
+    await waitFor('all answers', () => statuses(fits).length === 17, 15_000);
+    slowMs = 30_000;
+    const tooMany = await openUnsent(17);
+    await tooMany.ended('the last answer');
+    assert.deepEqual(statuses(tooMany), []);
+    assert.match(door.log.join('\n'), /A connection is cut off: its client does not read/);
+  });
+
+  it('have 64 MiB of complete answers on all connections of the same token, until these have gone', async () => {
+    slowMs = 30_000;
+    answerChars = mib;
+    for (let round = 0; round < 2; round++) {
+      const all: RawConnection[] = [];
+      for (let count = 0; count < 4; count++) all.push(await openUnsent(15));
+      assert.ok(!all.some(({ isEnded }) => isEnded));
+      if (round === 0) {
+        const more = await openUnsent(15);
+        await more.ended('too many answers');
+        const other = await openUnsent(15, 'other');
+        assert.ok(!other.isEnded);
+        other.socket.destroy();
+      }
+      for (const { socket } of all) socket.destroy();
+      await waitFor('them to be gone', () => door.transport.connections().open === 0);
+    }
+  });
+
+  const events = (): string => `GET /events HTTP/1.1\r\nHost: ${door.url.host}\r\nAuthorization: Bearer guest\r\n\r\n`;
+  for (const [name, headers] of [
+    ['a call', {}],
+    ['a WebSocket', upgradeHeaders],
+  ] as const) {
+    it(`end an event stream, which says why, where ${name} comes behind it, and are not made`, async () => {
+      const connection = await open();
+      connection.socket.write(events());
+      await waitFor('the stream', () => connection.received.includes('the stream begins'));
+      connection.socket.write(call('server/capabilities', headers).repeat(3));
+      await connection.ended('the end of the stream');
+      assert.match(
+        connection.received,
+        /event: closed\ndata: {"error":"InvalidRequest","message":"GET \/events was ended/,
+      );
+      assert.deepEqual([statuses(connection), calls], [['200'], 0]);
+    });
+  }
+
+  it('are answered behind an event stream that came in one piece with them, which is refused', async () => {
+    slowMs = 0;
+    const connection = await open();
+    connection.socket.write(events() + call('server/capabilities'));
+    await waitFor('the answers', () => statuses(connection).length === 2);
+    assert.deepEqual(statuses(connection), ['400', '200']);
+    assert.match(connection.received, /"error":"InvalidRequest"/);
   });
 
   it('may have a body of exactly four MiB, and not a byte more', async () => {

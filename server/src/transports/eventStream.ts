@@ -83,9 +83,7 @@ export class EventStream implements Disposable {
     if (this.waiting.isTooMuchWith(bytes)) {
       const { size } = this.waiting;
       this.options.logger.warn('An event stream is cut off: its client does not read', { bytes: size });
-      this.response.destroy();
-      // At once: those that are written to in the same turn need not go as well.
-      this.waiting.dispose();
+      this.cutOff();
       return;
     }
     const discount = this.waiting.add(bytes);
@@ -107,12 +105,22 @@ export class EventStream implements Disposable {
       response.destroy();
       return;
     }
-    if (!this.isOver) response.end(eventText({ event: 'closed', data: { error: reason, message } }));
+    if (this.isOver) return;
+    response.end(eventText({ event: 'closed', data: { error: reason, message } }));
     this.options.clock.after(goodbyeMs, () => response.destroy());
   }
 
   dispose(): void {
     this.keepAlive?.dispose();
+    this.waiting.dispose();
+  }
+
+  private cutOff(): void {
+    const { response } = this;
+    response.destroy();
+    // Behind an answer that takes long it has no connection of its own yet, and would be kept until then.
+    response.req.socket.destroy();
+    // At once: those that are written to in the same turn need not go as well.
     this.waiting.dispose();
   }
 

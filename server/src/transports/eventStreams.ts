@@ -5,25 +5,30 @@ import type { Disposable } from '../base/disposable.ts';
 import type { Bearer } from '../base/door.ts';
 import type { Client } from '../base/handlers.ts';
 import type { WireError } from '../rpc/errorBoundary.ts';
+import type { AnswerLimits } from './answerLimits.ts';
 import type { Exchange, StayingClientsOptions } from './door.ts';
 import { EventStream, eventText, type EventParts, type StreamedEvent } from './eventStream.ts';
 import { sendAnswer } from './httpAnswer.ts';
 import { createHttpClient } from './httpCalls.ts';
 import { bytesToBase64 } from './wireBytes.ts';
 
+export interface EventStreamsOptions extends StayingClientsOptions {
+  readonly answers: Pick<AnswerLimits, 'endWith' | 'isLatest'>;
+}
+
 /**
  * `GET /events?conversation=ID&terminal=ID&from=SEQUENCE`: notifications as server-sent events, each with its method as the
  * event and its params as the data. What `session/attach` and `terminal/attach` answer comes first, as events of these
  * names; both of them where both are asked for. Events of a conversation have its sequence number as their id, from which
- * `Last-Event-ID` goes on. Without either id: what all clients are told.
+ * `Last-Event-ID` goes on. Without either id: what all clients are told. It is the last request of its connection.
  */
 export class EventStreams implements Disposable {
-  private readonly options: StayingClientsOptions;
+  private readonly options: EventStreamsOptions;
   private readonly streams = new Set<EventStream>();
   /** By what was notified: it is written out once, however many streams it is sent to. */
   private readonly texts = new WeakMap<object, string>();
 
-  constructor(options: StayingClientsOptions) {
+  constructor(options: EventStreamsOptions) {
     this.options = options;
   }
 
@@ -33,13 +38,16 @@ export class EventStreams implements Disposable {
 
   /** Answers with a stream that lasts as long as its client and its token do, or with why there is nothing to attach to. */
   async open(exchange: Exchange, bearer: Bearer): Promise<void> {
-    const { router, clients } = this.options;
+    const { router, clients, answers } = this.options;
     const { response } = exchange;
     if (response.destroyed) return;
     if (!isKnown(exchange.query)) throw new CodedError('InvalidParams', unknownParameter);
+    if (!answers.isLatest(exchange)) throw new CodedError('InvalidRequest', lastOfConnection);
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const stream = new EventStream(response, { ...this.options, bearer });
+    // What came behind would wait for its end, with its answer.
+    answers.endWith(exchange, () => stream.end('InvalidRequest', lastOfConnection));
     // Before anything is awaited, so that no end of the token is missed.
     this.keep(stream, response, bearer);
     const acknowledge = (params: ParamsOf<'terminal/acknowledge'>): void => {
@@ -107,6 +115,9 @@ export class EventStreams implements Disposable {
 const parameters = ['conversation', 'terminal', 'from'];
 /** Names none of what was sent: what stands in an address by mistake may be a token. */
 const unknownParameter = `GET /events takes ${parameters.join(', ')}, each once, and nothing else.`;
+
+const lastOfConnection =
+  'GET /events was ended: it is the last request of its connection. Send nothing behind it, and other requests on another connection.';
 
 function isKnown(query: URLSearchParams): boolean {
   const names = [...query.keys()];

@@ -40,22 +40,23 @@ interface UnreadRefusal {
   readonly clock: Clock;
 }
 
+interface WholeAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly text: string;
+}
+
 /** Begins an answer with the headers that all have. */
 export function begin(response: http.ServerResponse, status: number, contentType: string): void {
   response.writeHead(status, { 'Content-Type': contentType, ...securityHeaders });
 }
 
 export function sendText(response: http.ServerResponse, contentType: string, text: string): void {
-  begin(response, 200, contentType);
-  response.end(text);
+  sendWhole(response, { status: 200, contentType, text });
 }
 
 export function sendJson(response: http.ServerResponse, status: number, body: object): void {
-  const text = JSON.stringify(body);
-  // Else it would go out as a chunk: a length, the text and an end, each in a piece of its own.
-  response.setHeader('Content-Length', Buffer.byteLength(text));
-  begin(response, status, jsonType);
-  response.end(text);
+  sendWhole(response, { status, contentType: jsonType, text: JSON.stringify(body) });
 }
 
 export function sendRefusal(response: http.ServerResponse, refusal: HttpRefusal): void {
@@ -104,6 +105,13 @@ export function refusalOf(error: WireError | CodedError): HttpRefusal {
     correlationId: data.correlationId,
     retryAfterMs: typeof retryAfterMs === 'number' ? retryAfterMs : undefined,
   };
+}
+
+function sendWhole(response: http.ServerResponse, { status, contentType, text }: WholeAnswer): void {
+  // Else it would go out as a chunk: a length, the text and an end, each in a piece of its own. It is counted by it, too.
+  response.setHeader('Content-Length', Buffer.byteLength(text));
+  begin(response, status, contentType);
+  response.end(text);
 }
 
 /** Sets the headers of a refusal, and gives its status. */

@@ -85,9 +85,9 @@ export class HttpTransport implements Disposable {
     const waiting = new ByteBudget(waitingLimits);
     const shared = { router, clients, clock, logger, waiting, watch: guard.watch.bind(guard) };
     this.budget = new ConnectionBudget(clock);
-    this.answers = new AnswerLimits(times.unreadAnswerMs);
+    this.answers = new AnswerLimits({ unreadAnswerMs: times.unreadAnswerMs, waiting, logger });
     this.webSockets = new WebSocketTransport({ ...shared, unfinished: this.unfinished });
-    this.eventStreams = new EventStreams(shared);
+    this.eventStreams = new EventStreams({ ...shared, answers: this.answers });
     this.routes = this.createRoutes();
     this.server = createListener(options.tls?.identity, times);
     this.listenForRequests();
@@ -216,6 +216,13 @@ export class HttpTransport implements Disposable {
     const exchange = { request, response, path, query };
     // An event stream says that it ends, and why.
     if (path !== '/events') this.endWithToken(exchange, bearer);
+    await this.serve(exchange, bearer);
+    this.answers.count(exchange, bearer);
+  }
+
+  /** Answers who has been let in. */
+  private async serve(exchange: Exchange, bearer: Bearer): Promise<void> {
+    const { request, response, path } = exchange;
     const isCall = path.startsWith('/api/') && request.method === 'POST';
     if (isCall) {
       // The router counts it, since some methods are free.
@@ -243,6 +250,7 @@ export class HttpTransport implements Disposable {
     // Node has taken its own listener off, and an error that nobody hears ends the process.
     const onError = (): void => void socket.destroy();
     socket.on('error', onError);
+    if (this.answers.passesOver(socket)) return;
     const rest = this.answers.allSent(socket) ? head : await this.waitForAnswers(socket, head);
     if (socket.destroyed) return;
     // The parser that has read the request leaves the time that it gives a client for the next one.

@@ -178,6 +178,19 @@ export const doorCanaries: readonly GuardCanary[] = [
   ]),
   ...guardsOf('server/src/transports/answerLimits.ts', pipelined, [
     ["response.prependOnceListener('finish', () => socket.setTimeout(0));", '', 'takes long behind another'],
+    ['if (waiting.isTooMuchWith(bytes, bytesBefore)) {', 'if (bytes < 0) {', 'more than sixteen MiB'],
+    ['isTooMuchWith(bytes, bytesBefore)', 'isTooMuchWith(bytes)', 'more than sixteen MiB'],
+    ['    waiting.add(bytes);\n', '', 'the same token'],
+    ["response.once('close', () => waiting.dispose());", '', 'the same token'],
+    ['if (this.passesOver(socket)) return false;', '', 'a call comes behind'],
+  ]),
+  ...guardsOf('server/src/transports/eventStreams.ts', pipelined, [
+    ["if (!answers.isLatest(exchange)) throw new CodedError('InvalidRequest', lastOfConnection);", '', 'refused'],
+    ["stream.end('InvalidRequest', lastOfConnection)", 'undefined', 'comes behind'],
+  ]),
+  ...guardsOf('server/src/transports/httpTransport.ts', pipelined, [
+    ['this.answers.count(exchange, bearer);', '', 'more than sixteen MiB'],
+    ['if (this.answers.passesOver(socket)) return;', '', 'a WebSocket comes behind'],
   ]),
   ...guardsOf('server/src/transports/eventStream.ts', staying, [
     ['if (this.waiting.isTooMuchWith(bytes)) {', 'if (bytes < 0) {', 'lose their event stream'],
@@ -185,7 +198,12 @@ export const doorCanaries: readonly GuardCanary[] = [
   ...guardsOf('server/src/transports/eventStream.ts', 'test/unit/transports/eventStream.test.ts', [
     ['if (this.waiting.isTooMuchWith(bytes)) {', 'if (bytes < 0) {', ''],
     ['discount();', '', 'once its client has read'],
-    ['this.waiting.dispose();\n      return;', 'return;', 'makes room at once'],
+    [
+      'response.req.socket.destroy();\n    // At once: those that are written to in the same turn need not go as well.\n    this.waiting.dispose();',
+      '',
+      'makes room at once',
+    ],
+    ['response.req.socket.destroy();', '', 'behind another answer'],
     ['this.keepAlive?.dispose();\n    this.waiting.dispose();', 'this.keepAlive?.dispose();', 'has gone'],
   ]),
   ...guardsOf('server/src/transports/waitingBytes.ts', 'test/unit/transports/waitingBytes.test.ts', [
@@ -209,8 +227,8 @@ export const doorCanaries: readonly GuardCanary[] = [
     ['if (!certificate.checkPrivateKey(key)) {', 'if (certificate.ca) {', 'exchanged'],
   ]),
   ...guardsOf('server/src/transports/answerLimits.ts', 'test/security/doorLimits.test.ts', [
-    ['if (waiting.size >= maxUnanswered) {', 'if (waiting.size < 0) {', 'more requests than'],
-    ['response.setTimeout(this.unreadAnswerMs, () => response.destroy());', '', 'nothing of its answers'],
+    ['if (unsent.size >= maxUnanswered) {', 'if (unsent.size < 0) {', 'more requests than'],
+    ['response.setTimeout(this.options.unreadAnswerMs, () => response.destroy());', '', 'nothing of its answers'],
   ]),
   ...guardsOf('server/src/transports/eventStreams.ts', 'test/security/doorLimits.test.ts', [
     [tokenEnd, 'undefined', 'even while it attaches'],

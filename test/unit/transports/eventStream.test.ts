@@ -22,26 +22,30 @@ describe('An event stream whose client does not read', () => {
     for (const connection of connections.splice(0)) connection.destroy();
   });
 
-  function open(): { stream: EventStream; response: ServerResponse; connection: UnreadConnection } {
+  function open({ hasTurn } = { hasTurn: true }): {
+    stream: EventStream;
+    response: ServerResponse;
+    connection: UnreadConnection;
+  } {
     const connection = new UnreadConnection();
     connections.push(connection);
     // Of a socket nothing but the stream is used.
     const socket = connection as unknown as Socket;
     const response = new ServerResponse(new IncomingMessage(socket));
-    response.assignSocket(socket);
+    if (hasTurn) response.assignSocket(socket);
     const { logger } = recordingLogger();
     const stream = new EventStream(response, { bearer: guest, waiting: budget, clock: new FakeClock(), logger });
     response.once('close', () => stream.dispose());
     return { stream, response, connection };
   }
-  const openUnread = (): ReturnType<typeof open> => {
-    const opened = open();
+  const openUnread = (options?: { hasTurn: boolean }): ReturnType<typeof open> => {
+    const opened = open(options);
     opened.connection.isRead = false;
     return opened;
   };
 
   it('is cut off where too much waits for its token, together with others, and makes room at once', () => {
-    const streams = Array.from({ length: 5 }, openUnread);
+    const streams = Array.from({ length: 5 }, () => openUnread());
     for (const { stream } of streams) stream.begin([]);
     for (const { stream } of streams) stream.send(text(2.4 * mib));
     const open = (): number => streams.filter(({ stream }) => !stream.isOver).length;
@@ -62,6 +66,15 @@ describe('An event stream whose client does not read', () => {
     late.stream.send(text(mib));
     late.stream.begin([]);
     assert.ok(!late.stream.isOver);
+  });
+
+  it('is cut off with the connection that it waits for behind another answer', () => {
+    const { stream, connection } = openUnread({ hasTurn: false });
+    stream.begin([]);
+    stream.send(text(17 * mib));
+    assert.ok(!connection.destroyed);
+    stream.send(text(1));
+    assert.ok(connection.destroyed);
   });
 
   it('counts no more once its client has read, or has gone', async () => {
