@@ -101,7 +101,7 @@ export const session = {
       events: z.array(sessionEvent),
       configOptions: z.array(configOption),
     }),
-    errors: ['NotFound'],
+    errors: ['NotFound', 'ResourceLimit'],
     scope: 'read',
     timeoutMs: 30_000,
   }),

@@ -36,9 +36,13 @@ export class Audience implements Disposable {
     return this.members.size;
   }
 
-  /** Whether anybody watches who may say yes or no to what the agent asks. */
+  get clients(): Client[] {
+    return [...this.members.values()].map(({ client }) => client);
+  }
+
+  /** Whether anybody watches who may say yes or no to what the agent asks, and write. */
   get canAnswer(): boolean {
-    return [...this.members.values()].some(({ client }) => includesScope(client.scope, 'agent'));
+    return this.clients.some(({ scope }) => includesScope(scope, 'agent'));
   }
 
   /** Attaching again replaces the former attachment. `onGone` is called if the client goes away by itself. */

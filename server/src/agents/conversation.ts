@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ResultOf } from '../../protocol/contract.ts';
 import { CodedError } from '../../protocol/errors.ts';
+import { includesScope } from '../../protocol/declaration.ts';
 import type { ConversationSummary } from '../../protocol/session.ts';
 import type {
   ContentBlock,
@@ -10,15 +11,16 @@ import type {
   SessionUpdateKind,
 } from '../../protocol/sessionEvents.ts';
 import type { Clock } from '../base/clock.ts';
-import { toDisposable, type Disposable } from '../base/disposable.ts';
+import { guestTokenOf } from '../base/guests.ts';
 import type { Client } from '../base/handlers.ts';
 import type { Logger } from '../base/logger.ts';
 import { givenTitle, titleOfText } from '../base/title.ts';
 import { Audience, type Attachment } from './audience.ts';
 import { CommandFollower } from './commandFollower.ts';
-import { ConversationState } from './conversationState.ts';
+import type { ConversationState } from './conversationState.ts';
 import { earlierPage, type EarlierPage } from './earlierPage.ts';
 import { heldElsewhere, turnIsRunning } from './errors.ts';
+import { HeldJournal } from './heldJournal.ts';
 import { OpenTurn, type RefusedEnd } from './openTurn.ts';
 import { pastCommands } from './pastCommands.ts';
 import { Permissions } from './permissions.ts';
@@ -56,12 +58,11 @@ export class Conversation {
   private readonly permissions: Permissions;
   private readonly commands: CommandFollower;
   private readonly openTurn: OpenTurn;
-  private journal: ConversationJournal;
-  private state: ConversationState;
-  private listening: Disposable;
+  private readonly held: HeldJournal;
   private running: Turn | undefined;
   private lastUsedAt: number;
-  private reopening: Promise<void> | undefined;
+  private lastUsedToWriteAt: number;
+  private isClosed = false;
 
   /** `onChanged` is called when a summary says something new. */
   constructor(
@@ -72,8 +73,12 @@ export class Conversation {
     this.id = journal.header.conversationId;
     this.ports = ports;
     this.onChanged = onChanged;
-    this.journal = journal;
-    this.state = ConversationState.of(journal);
+    this.held = new HeldJournal(journal, {
+      journals: ports.journals,
+      onAppended: (event) => this.appended(event),
+      onReopened: (former) => this.reopened(former),
+      onStale: () => void this.followAccess(),
+    });
     this.audience = new Audience(this.id);
     this.permissions = new Permissions({
       append: (updates) => this.append(updates),
@@ -104,8 +109,15 @@ export class Conversation {
       wasCut: () => this.journal.wasCut,
       mayEnd: () => this.journal.access === 'write' && !this.running,
     });
-    this.listening = this.listen();
-    this.lastUsedAt = ports.clock.now();
+    this.lastUsedAt = this.lastUsedToWriteAt = ports.clock.now();
+  }
+
+  private get journal(): ConversationJournal {
+    return this.held.current;
+  }
+
+  private get state(): ConversationState {
+    return this.held.state;
   }
 
   get isRunning(): boolean {
@@ -116,6 +128,20 @@ export class Conversation {
   get idleSince(): number | undefined {
     const isNeeded = this.running !== undefined || this.audience.size > 0 || this.openTurn.unsavedEnd !== undefined;
     return isNeeded ? undefined : this.lastUsedAt;
+  }
+
+  /**
+   * Milliseconds since 1970 when anybody last needed to write to it, while it is claimed all the same; undefined where
+   * somebody needs to, or nobody is kept from writing.
+   */
+  get heldInVainSince(): number | undefined {
+    return this.journal.access === 'read' || this.isNeededToWrite ? undefined : this.lastUsedToWriteAt;
+  }
+
+  /** The tokens of the guests that watch it, or for whom a turn runs. */
+  get guests(): ReadonlySet<string> {
+    const clients = [...this.audience.clients, ...(this.running ? [this.running.client] : [])];
+    return new Set(clients.flatMap((client) => guestTokenOf(client) ?? []));
   }
 
   get model(): string | null {
@@ -131,7 +157,7 @@ export class Conversation {
       cwd,
       createdAt,
       updatedAt: this.state.updatedAt,
-      access: this.journal.access,
+      access: accessOf(this.journal),
       running: this.running ? !this.running.isEnding : this.runsElsewhere,
       ...(imported && { importedAt: imported.at }),
       ...(unsavedEnd && { unsavedEnd }),
@@ -143,11 +169,17 @@ export class Conversation {
     this.lastUsedAt = this.ports.clock.now();
   }
 
-  /** Takes up writing where whatever stood in the way has gone since the conversation was opened. */
+  /** Takes up writing where that was not wanted so far, or whatever stood in the way has gone. */
   async lookForWriteAccess(): Promise<void> {
-    if (this.journal.access === 'write') return;
-    this.reopening ??= this.reopen().finally(() => (this.reopening = undefined));
-    await this.reopening;
+    this.lastUsedToWriteAt = this.ports.clock.now();
+    const { access } = this.journal;
+    await this.held.openForWriting();
+    if (access === 'read') await this.tryEndInterruptedTurn();
+  }
+
+  /** Gives the conversation free for others, and goes on to read it. */
+  releaseWriteAccess(): Promise<void> {
+    return this.held.openForReading();
   }
 
   /** Why the disk lets this conversation only be read; undefined where it can be written, or another process holds it. */
@@ -177,14 +209,26 @@ export class Conversation {
     this.commands.follow();
   }
 
+  /** A full disk must not keep anybody from reading; the next turn tries again. Never rejects. */
+  async tryEndInterruptedTurn(): Promise<void> {
+    try {
+      await this.endInterruptedTurn();
+    } catch (error) {
+      this.ports.logger.warn('An interrupted turn could not be ended in its journal', {
+        conversationId: this.id,
+        error,
+      });
+    }
+  }
+
   /** Starts notifications for `client` and gives what it has missed, in one go: no event falls in between. */
   attach(client: Client, fromSequence: number | undefined): Attachment {
     this.touch();
-    return this.audience.attach(client, this.journal, fromSequence, () => this.touch());
+    return this.audience.attach(client, this.journal, fromSequence, () => this.noteLeft(client));
   }
 
   detach(client: Client): void {
-    this.touch();
+    this.noteLeft(client);
     this.audience.detach(client);
   }
 
@@ -258,15 +302,14 @@ export class Conversation {
 
   /** Ends the turn as interrupted and gives the journal free. */
   async close(): Promise<void> {
+    this.isClosed = true;
     this.commands.dispose();
     this.running?.stop({ stopReason: 'interrupted' });
     await this.running?.done;
     await this.endUnsaved();
     this.openTurn.dispose();
     this.audience.dispose();
-    await this.reopening?.catch(() => undefined);
-    this.listening.dispose();
-    await this.journal.close();
+    await this.held.close();
   }
 
   private async startTurn(client: Client, opening: () => readonly SessionUpdate[]): Promise<TurnResult> {
@@ -278,7 +321,7 @@ export class Conversation {
       return await turn.result;
     } finally {
       this.running = undefined;
-      this.touch();
+      this.noteLeft(client);
     }
   }
 
@@ -322,26 +365,29 @@ export class Conversation {
     if (this.journal.access === 'read') throw this.storageRefusal ?? heldElsewhere();
   }
 
-  private async reopen(): Promise<void> {
-    const { access } = this.summary();
-    await this.journal.close();
-    this.listening.dispose();
-    this.journal = await this.ports.journals.open(this.id);
-    this.state = ConversationState.of(this.journal);
-    this.listening = this.listen();
+  /** Who may write and goes has needed to until now. */
+  private noteLeft({ scope }: Client): void {
+    this.touch();
+    if (includesScope(scope, 'agent')) this.lastUsedToWriteAt = this.lastUsedAt;
+  }
+
+  private get isNeededToWrite(): boolean {
+    return this.running !== undefined || this.audience.canAnswer || this.openTurn.unsavedEnd !== undefined;
+  }
+
+  private reopened(former: ConversationJournal): void {
     this.audience.catchUp(this.journal.events());
-    if (this.journal.access !== access) this.onChanged(this.summary());
+    if (accessOf(this.journal) !== accessOf(former)) this.onChanged(this.summary());
   }
 
   /**
-   * Those who look at the conversation are to write to it as soon as they can, and to see what another process writes
-   * that has taken it over. Nobody else's claim is worth making.
+   * Those who look at the conversation and may write are to write to it as soon as they can, and everybody is to see what
+   * another process writes that has taken it over. Nobody else's claim is worth making.
    */
   private async followAccess(): Promise<void> {
-    if (this.idleSince !== undefined) return;
+    if (this.isClosed) return;
     try {
-      await this.lookForWriteAccess();
-      await this.endInterruptedTurn();
+      await (this.isNeededToWrite ? this.lookForWriteAccess() : this.releaseWriteAccess());
     } catch (error) {
       this.ports.logger.warn('A conversation could not be opened again', { conversationId: this.id, error });
     }
@@ -351,19 +397,18 @@ export class Conversation {
     return this.journal.append(updates);
   }
 
-  private listen(): Disposable {
-    const stale = this.journal.onStale(() => void this.followAccess());
-    const appended = this.journal.onAppended((event) => {
-      this.state.apply(event);
-      this.audience.send(event);
-      const { sessionUpdate } = event.update;
-      if (changesSummary.has(sessionUpdate)) this.onChanged(this.summary());
-      // Its command went on without the call.
-      if (sessionUpdate === 'tool_call_update' && this.running && this.journal.access === 'write')
-        this.commands.follow();
-    });
-    return toDisposable(() => [stale, appended].forEach((listening) => listening.dispose()));
+  private appended(event: SessionEvent): void {
+    this.audience.send(event);
+    const { sessionUpdate } = event.update;
+    if (changesSummary.has(sessionUpdate)) this.onChanged(this.summary());
+    // Its command went on without the call.
+    if (sessionUpdate === 'tool_call_update' && this.running && this.journal.access === 'write') this.commands.follow();
   }
+}
+
+/** Whether anything but whom it was opened for keeps it from being written. */
+function accessOf({ refusal }: ConversationJournal): 'write' | 'read' {
+  return refusal === undefined ? 'write' : 'read';
 }
 
 /** A title for a conversation that begins with this prompt; empty if that has no text. */

@@ -13,11 +13,14 @@ import type { SettingKey, Settings } from '../../protocol/settings.ts';
 import type { TerminalId } from '../../protocol/terminal.ts';
 import type { Disposable } from '../base/disposable.ts';
 
+/** Opened to be read, a journal is claimed by nobody, and kept from nobody. */
+export type JournalPurpose = 'reading' | 'writing';
+
 /** One conversation's events, in memory and on disk. Whoever opened it closes it. */
 export interface ConversationJournal {
-  /** `read`: another process holds the conversation; its events still arrive. */
+  /** `read`: another process holds the conversation, or it was opened to be read; its events still arrive. */
   readonly access: 'write' | 'read';
-  /** Why it cannot be written: `Conflict` where another process holds it. Undefined where it can. */
+  /** Why it cannot be written: `Conflict` where another process holds it. Undefined where nothing stands in the way. */
   readonly refusal: CodedError | undefined;
   readonly header: {
     readonly conversationId: ConversationId;
@@ -42,8 +45,8 @@ export interface ConversationJournal {
   /** Calls `listener` for each event after it is durable, whoever wrote it. */
   onAppended(listener: (event: SessionEvent) => void): Disposable;
   /**
-   * Calls `listener` once, when opening it again gives another access: another process has let go of the conversation,
-   * or has taken it over.
+   * Calls `listener` once, when opening it again gives something else: another process has let go of the conversation,
+   * or has taken it.
    */
   onStale(listener: () => void): Disposable;
   close(): Promise<void>;
@@ -67,8 +70,8 @@ export interface JournalSummary {
 
 export interface JournalStore {
   create(header: { readonly cwd: string; readonly workspaceFolders: readonly string[] }): Promise<ConversationJournal>;
-  /** With write access where the lock can be had, else to read along. */
-  open(id: ConversationId): Promise<ConversationJournal>;
+  /** For writing where that is wanted and the lock can be had, else to read along. */
+  open(id: ConversationId, purpose: JournalPurpose): Promise<ConversationJournal>;
   /** Of all workspaces where no folder is given. */
   list(workspaceFolders: readonly string[]): Promise<readonly JournalSummary[]>;
   delete(id: ConversationId): Promise<void>;

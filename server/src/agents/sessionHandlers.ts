@@ -9,15 +9,17 @@ export function createSessionHandlers(sessions: SessionService): Handlers<typeof
     'session/list': async ({ cwd, limit }) => ({ sessions: await sessions.list(cwd, limit) }),
     'session/attach': ({ sessionId, fromSequence }, { client, signal }) =>
       sessions.attach(sessionId, fromSequence, client, signal),
-    'session/events': async ({ sessionId, beforeSequence, limit }, { signal }) => {
-      const { events, ...place } = await sessions.earlier(sessionId, { beforeSequence, limit }, signal);
+    'session/events': async ({ sessionId, beforeSequence, limit }, context) => {
+      const { events, ...place } = await sessions.earlier(sessionId, { beforeSequence, limit }, context);
       return { ...place, events: [...events] };
     },
     'session/detach': ({ sessionId }, { client }) => {
       sessions.detach(sessionId, client);
       return {};
     },
-    'session/commands': async ({ sessionId, limit }) => ({ commands: await sessions.commands(sessionId, limit) }),
+    'session/commands': async ({ sessionId, limit }, { client }) => ({
+      commands: await sessions.commands(sessionId, limit, client),
+    }),
     'session/prompt': (params, context) => sessions.prompt(params, context),
     'session/continue': ({ sessionId }, context) => sessions.goOn(sessionId, context),
     'session/cancel': ({ sessionId }) => sessions.cancel(sessionId),

@@ -3,6 +3,9 @@ import type { CodedError } from '../../protocol/errors.ts';
 import type { Disposable } from '../base/disposable.ts';
 import type { IndexedConversation } from './index/indexedConversation.ts';
 
+/** What a journal is opened for. Opened to be read it is claimed by nobody, and kept from nobody. */
+export type JournalPurpose = 'reading' | 'writing';
+
 /** What a journal says of itself in its first record. */
 export interface JournalHeader {
   readonly conversationId: ConversationId;
@@ -26,11 +29,14 @@ export interface Unreadable {
 /** One conversation's events, in memory and on disk. Whoever opened it closes it. */
 export interface ConversationJournal {
   /**
-   * `read`: somebody else holds the conversation, or its folder cannot be written; new events still arrive. What is
-   * open for writing becomes `read`, with no new events, if somebody takes the lease over.
+   * `read`: somebody else holds the conversation, its folder cannot be written, or it was opened to be read; new events still
+   * arrive. What is open for writing becomes `read`, with no new events, if somebody takes the lease over.
    */
   readonly access: 'write' | 'read';
-  /** With which error `append` rejects where access is `read`: `Conflict` if held elsewhere, else what the disk said. */
+  /**
+   * Why it cannot be written where access is `read`: `Conflict` if held elsewhere, else what the disk said. Undefined where
+   * nothing stands in the way, and it was opened to be read.
+   */
   readonly refusal: CodedError | undefined;
   readonly header: JournalHeader;
   /** One sentence for each damage that this opening found; empty if there was none, or it was reported before. */
@@ -62,8 +68,8 @@ export interface ConversationJournal {
   /** Calls `listener` for each event after it is durable, in order, whoever wrote it. */
   onAppended(listener: (event: SessionEvent) => void): Disposable;
   /**
-   * Calls `listener` once, when closing it and opening it again gives another access: the lease that somebody else held
-   * has become free, or this one was lost.
+   * Calls `listener` once, when closing it and opening it again gives something else: the lease that somebody else held
+   * has become free, the one that nobody held is held, or this one was lost.
    */
   onStale(listener: () => void): Disposable;
   /** Finishes what was appended and gives the conversation free. Calling it again waits for the first. */

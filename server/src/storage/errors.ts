@@ -48,6 +48,13 @@ export function leaseLost(conversationId: string): CodedError {
   );
 }
 
+/** Nobody has asked to write to the conversation. */
+export function openedToBeRead(conversationId: string): CodedError {
+  return new CodedError('Conflict', `Conversation ${conversationId} was opened to be read, not written.`, {
+    args: { conversationId },
+  });
+}
+
 /** The journal was closed before. */
 export function journalClosed(conversationId: string): CodedError {
   return new CodedError('Conflict', `Conversation ${conversationId} was closed. Open it again to go on.`, {

@@ -7,7 +7,7 @@ import { errorCode, nodeFileSystem, type FileSystem } from '../base/fileSystem.t
 import type { Logger } from '../base/logger.ts';
 import { writeFileAtomic } from '../base/atomicFile.ts';
 import { createProcessTable, type ProcessTable } from '../base/processTable.ts';
-import type { ConversationJournal, ConversationSummary } from './conversationJournal.ts';
+import type { ConversationJournal, ConversationSummary, JournalPurpose } from './conversationJournal.ts';
 import { acquireLock } from './conversationLock.ts';
 import { conversationNotFound, heldElsewhere, storageClosed, storageFailed } from './errors.ts';
 import { ConversationList } from './conversationList.ts';
@@ -95,12 +95,14 @@ export class JournalStore {
     return this.open(id);
   }
 
-  /** Opens a conversation, or answers the journal that is open already. Rejects with `NotFound`, `Unsupported` (newer
-   * format) or `Unavailable`. */
-  open(conversationId: ConversationId): Promise<ConversationJournal> {
+  /**
+   * Opens a conversation, or answers the journal that is open already, whatever for. Rejects with `NotFound`, `Unsupported`
+   * (newer format) or `Unavailable`.
+   */
+  open(conversationId: ConversationId, purpose: JournalPurpose = 'writing'): Promise<ConversationJournal> {
     const present = this.openings.get(conversationId);
     if (present !== undefined) return present;
-    const opening = this.openAnew(conversationId);
+    const opening = this.openAnew(conversationId, purpose);
     this.openings.set(conversationId, opening);
     // One that failed must not be answered to the next caller; the failure itself goes to those who wait for it.
     opening.catch(() => this.forget(conversationId, opening));
@@ -172,11 +174,11 @@ export class JournalStore {
     await this.system.health.close();
   }
 
-  private async openAnew(conversationId: ConversationId): Promise<ConversationJournal> {
+  private async openAnew(conversationId: ConversationId, purpose: JournalPurpose): Promise<ConversationJournal> {
     this.refuseIfDisposed();
     const folder = await this.find(conversationId);
-    const journalPath = path.join(folder, `${conversationId}${journalSuffix}`);
-    const journal = await openJournal(journalPath, conversationId, this.system, () => this.forget(conversationId));
+    const opening = { path: path.join(folder, `${conversationId}${journalSuffix}`), conversationId, purpose };
+    const journal = await openJournal(opening, this.system, () => this.forget(conversationId));
     const name = { workspace: path.basename(folder), conversationId };
     this.index?.noteChanged(name);
     // The journal drops its listeners when it is closed.

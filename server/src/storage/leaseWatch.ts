@@ -20,11 +20,13 @@ interface LeaseWatchOptions {
   readonly released: ReleasedClaims;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Called once, when nobody holds the lease any more. Whether one gets it oneself is another question. */
-  readonly onFree: () => void;
+  /** Whether somebody else holds it, as was found before. */
+  readonly isHeld: boolean;
+  /** Called once, when that is no longer so. Whether one gets the lease oneself is another question. */
+  readonly onChanged: () => void;
 }
 
-/** Looks whether a conversation that somebody else holds has become free: given back, or its holder dead. */
+/** Looks whether a conversation that somebody else holds has become free, given back or its holder dead; or whether one that was free is held. */
 export class LeaseWatch implements Disposable {
   private readonly options: LeaseWatchOptions;
   /** Names of claims that were of live processes when they were last asked about. */
@@ -50,14 +52,14 @@ export class LeaseWatch implements Disposable {
 
   /** Never rejects. */
   private async look(): Promise<void> {
-    const { logger, conversationId, onFree } = this.options;
+    const { logger, conversationId, isHeld, onChanged } = this.options;
     try {
-      if (await this.isFree()) {
-        if (!this.isDisposed) onFree();
+      if ((await this.isFree()) === isHeld) {
+        if (!this.isDisposed) onChanged();
         return;
       }
     } catch (error) {
-      logger.info('Whether a conversation has become free could not be found out', { conversationId, error });
+      logger.info('Whether a conversation is held could not be found out', { conversationId, error });
     }
     this.schedule();
   }

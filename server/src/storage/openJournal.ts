@@ -3,8 +3,8 @@ import { CodedError } from '../../protocol/errors.ts';
 import { errorCode, type OpenFile } from '../base/fileSystem.ts';
 import type { Logger } from '../base/logger.ts';
 import { checksumBefore } from './checksumBefore.ts';
-import type { ConversationJournal } from './conversationJournal.ts';
-import { acquireLock, type ConversationLock } from './conversationLock.ts';
+import type { ConversationJournal, JournalPurpose } from './conversationJournal.ts';
+import { acquireLock, liveClaims, type ConversationLock } from './conversationLock.ts';
 import { heldElsewhere, storageFailed } from './errors.ts';
 import { removeUnfinished } from './journalCompaction.ts';
 import { readJournal } from './journalFormat.ts';
@@ -13,17 +13,24 @@ import { cutTornTail, keepDamaged, unkeptDamage } from './quarantine.ts';
 import { ReadableJournal } from './readableJournal.ts';
 import { WritableJournal } from './writableJournal.ts';
 
+/** Which journal is opened, and what for. */
+interface Opening {
+  readonly path: string;
+  readonly conversationId: string;
+  readonly purpose: JournalPurpose;
+}
+
 /**
- * Opens the journal at `journalPath`: for writing if nobody else holds it and its folder can be written, else for
- * reading. `onClosed` is called once, when it has been closed.
+ * Opens a journal: for writing if that is wanted, nobody else holds it and its folder can be written, else for reading.
+ * `onClosed` is called once, when it has been closed.
  */
 export async function openJournal(
-  journalPath: string,
-  conversationId: string,
+  { path: journalPath, conversationId, purpose }: Opening,
   system: JournalSystem,
   onClosed: () => void,
 ): Promise<ConversationJournal> {
   const place = { path: journalPath, fileName: path.basename(journalPath), conversationId };
+  if (purpose === 'reading') return openForReading(place, await holderOf(place, system), { system, onClosed });
   let refusal: CodedError = heldElsewhere(conversationId);
   try {
     const lock = await acquireLock(path.dirname(journalPath), conversationId, system);
@@ -35,6 +42,20 @@ export async function openJournal(
     system.logger.warn('A journal is opened for reading only', { fileName: place.fileName, error });
   }
   return openForReading(place, refusal, { system, onClosed });
+}
+
+/** Why it could not be written: undefined where nobody else holds it. */
+async function holderOf(
+  { path: file, conversationId }: JournalPlace,
+  system: JournalSystem,
+): Promise<CodedError | undefined> {
+  const folder = path.dirname(file);
+  try {
+    const claims = await liveClaims({ folder, conversationId }, await system.fileSystem.list(folder), system);
+    return claims.length > 0 ? heldElsewhere(conversationId) : undefined;
+  } catch (error) {
+    throw storageFailed('open the conversation', error);
+  }
 }
 
 async function openForWriting(
@@ -67,7 +88,7 @@ async function openForWriting(
 
 async function openForReading(
   place: JournalPlace,
-  refusal: CodedError,
+  refusal: CodedError | undefined,
   around: Surroundings,
 ): Promise<ConversationJournal> {
   const { fileSystem, logger } = around.system;

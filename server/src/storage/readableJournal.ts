@@ -4,17 +4,17 @@ import type { SessionEvent } from '../../protocol/sessionEvents.ts';
 import type { Disposable } from '../base/disposable.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { ConversationJournal, JournalHeader, Unreadable } from './conversationJournal.ts';
-import { journalClosed } from './errors.ts';
+import { journalClosed, openedToBeRead } from './errors.ts';
 import { readBackward, readForward, type SlicedJournal } from './journalSlices.ts';
 import type { JournalPlace, OpenedJournal, Surroundings } from './journalSystem.ts';
 import { JournalTail } from './journalTail.ts';
 import { LeaseWatch } from './leaseWatch.ts';
 import { unreadableOf } from './quarantine.ts';
 
-/** A journal that is read along while somebody else writes, or where nobody can. */
+/** A journal that is read along: while somebody else writes, where nobody can, or where nobody wants to write. */
 export class ReadableJournal implements ConversationJournal {
   readonly access = 'read';
-  readonly refusal: CodedError;
+  readonly refusal: CodedError | undefined;
   readonly header: JournalHeader;
   readonly damage: readonly string[];
   readonly unreadable: Unreadable | undefined;
@@ -32,7 +32,7 @@ export class ReadableJournal implements ConversationJournal {
     place: JournalPlace,
     { fold, scan, file, identity }: OpenedJournal,
     around: Surroundings & {
-      readonly refusal: CodedError;
+      readonly refusal: CodedError | undefined;
       readonly damage: readonly string[];
       /** What `checksumBefore` gave where reading ended. */
       readonly endChecksum: number;
@@ -48,12 +48,13 @@ export class ReadableJournal implements ConversationJournal {
     this.appended = new Emitter((error) => logger.error('A listener of a journal failed', { error }));
     this.stale = new Emitter((error) => logger.error('A listener of a journal failed', { error }));
     // Where it is the disk that refuses, whoever looks at the conversation again tries again.
-    if (around.refusal.reason === 'Conflict') {
+    if (around.refusal === undefined || around.refusal.reason === 'Conflict') {
       this.watch = new LeaseWatch({
         folder: path.dirname(place.path),
         conversationId: place.conversationId,
         ...around.system,
-        onFree: () => this.stale.fire(undefined),
+        isHeld: around.refusal !== undefined,
+        onChanged: () => this.stale.fire(undefined),
       });
     }
     this.tail = new JournalTail({
@@ -96,7 +97,10 @@ export class ReadableJournal implements ConversationJournal {
   }
 
   append(): Promise<readonly SessionEvent[]> {
-    return Promise.reject(this.closing === undefined ? this.refusal : journalClosed(this.conversationId));
+    const isOpen = this.closing === undefined;
+    return Promise.reject(
+      isOpen ? (this.refusal ?? openedToBeRead(this.conversationId)) : journalClosed(this.conversationId),
+    );
   }
 
   onAppended(listener: (event: SessionEvent) => void): Disposable {

@@ -64,7 +64,7 @@ export function gatedJournals(
 ): Pick<JournalStore, 'create' | 'open' | 'list' | 'delete'> {
   return {
     create: (place) => gate.pass(() => journals.create(place)),
-    open: (id) => gate.pass(() => journals.open(id)),
+    open: (id, purpose) => gate.pass(() => journals.open(id, purpose)),
     list: (folders) => gate.pass(() => journals.list(folders)),
     delete: (id) => gate.pass(() => journals.delete(id)),
   };
